@@ -1,0 +1,75 @@
+//! `migrate add`: makes the next migration file.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::positional;
+use super::{MigrateSignature, answer, gives};
+use crate::outcome::AddedRow;
+use crate::value::table_type;
+use crate::{MigratePlugin, app};
+
+/// The command.
+pub(super) struct Add;
+
+impl PluginCommand for Add {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate add"
+    }
+
+    fn description(&self) -> &str {
+        "Make the next migration file. Never overwrites one."
+    }
+
+    fn extra_description(&self) -> &str {
+        "The timestamp is the present moment in UTC, or later if the track has a newer file. \
+         Without --track it is the only track in the directory, else the directory's name. The \
+         file goes beside the newest of its track; a new track beside others gets a folder."
+    }
+
+    fn signature(&self) -> Signature {
+        let signature = Signature::build(self.name())
+            .takes_directory()
+            .required(
+                "description",
+                SyntaxShape::String,
+                "what the migration does, in a few words",
+            )
+            .named(
+                "track",
+                SyntaxShape::String,
+                "the track of the new migration",
+                Some('t'),
+            );
+        gives(signature, table_type::<AddedRow>())
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: r#"migrate add ./db "create users" --track core"#,
+                description: "A new migration in the track core",
+                result: None,
+            },
+            Example {
+                example: r#"migrate add ./db/impl "create users" | get file | each {|file| ^$env.EDITOR $file }"#,
+                description: "Make a migration and edit it",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, &["file"], |context| {
+            app::add(context, &positional(call, 1))
+        })
+    }
+}

@@ -1,0 +1,97 @@
+//! The commands as nushell sees them: names, signatures, examples, help.
+//! Each is thin: it reads its call, asks `app`, and turns the answer into a value.
+
+mod add;
+mod arguments;
+mod history;
+mod root;
+mod run;
+mod status;
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{LabeledError, PipelineData, PipelineMetadata, Signature, SyntaxShape, Type};
+
+use crate::MigratePlugin;
+use crate::app::Context;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::report;
+use crate::shell::Shell;
+use crate::value::{Row, table};
+
+/// Every command of the plugin, for nushell and for the tests of the examples.
+pub fn all() -> Vec<Box<dyn PluginCommand<Plugin = MigratePlugin>>> {
+    vec![
+        Box::new(root::Root),
+        Box::new(status::Status),
+        Box::new(run::Run),
+        Box::new(history::History),
+        Box::new(add::Add),
+    ]
+}
+
+/// What the signatures have in common.
+trait MigrateSignature {
+    /// The directory that every command takes.
+    fn takes_directory(self) -> Self;
+    /// The flags of every command that speaks to a database.
+    fn reaches_database(self) -> Self;
+}
+
+impl MigrateSignature for Signature {
+    fn takes_directory(self) -> Self {
+        self.required(
+            "directory",
+            SyntaxShape::Directory,
+            "the directory of the migrations",
+        )
+        .named(
+            "config",
+            SyntaxShape::Filepath,
+            "settings file, instead of the nearest migrate.json",
+            Some('c'),
+        )
+        .category(nu_protocol::Category::Database)
+    }
+
+    fn reaches_database(self) -> Self {
+        self.named(
+            "track",
+            SyntaxShape::OneOf(vec![
+                SyntaxShape::String,
+                SyntaxShape::List(Box::new(SyntaxShape::String)),
+            ]),
+            "only this track, or these",
+            Some('t'),
+        )
+        .named(
+            "database",
+            SyntaxShape::String,
+            "database name, conninfo string or URL, as psql takes it",
+            Some('d'),
+        )
+    }
+}
+
+/// Runs a command: surroundings first, then the work, then the table.
+fn answer<R: Row>(
+    engine: &EngineInterface,
+    call: &EvaluatedCall,
+    priority: &[&str],
+    work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
+) -> Result<PipelineData, LabeledError> {
+    let shell = Shell::read(engine)?;
+    let interrupt = Interrupt::CtrlC(engine.signals().clone());
+    let rows = shell
+        .and_then(|shell| Context::new(shell, arguments::target(call)?, interrupt))
+        .and_then(|context| work(&context))
+        .map_err(|error| report::labeled(&error, call))?;
+    let metadata =
+        PipelineMetadata::default().with_table_width_priority_columns(call.head, priority);
+    Ok(PipelineData::value(table(rows, call.head), Some(metadata)))
+}
+
+/// The types of a command that takes nothing and gives a table.
+fn gives(signature: Signature, table: Type) -> Signature {
+    signature.input_output_type(Type::Nothing, table)
+}

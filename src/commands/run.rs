@@ -1,0 +1,110 @@
+//! `migrate run`: applies what is pending.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{request, switch};
+use super::{MigrateSignature, answer, gives};
+use crate::outcome::RunRow;
+use crate::value::table_type;
+use crate::{MigratePlugin, app};
+
+/// The command.
+pub(super) struct Run;
+
+impl PluginCommand for Run {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate run"
+    }
+
+    fn description(&self) -> &str {
+        "Apply all pending migrations, in one transaction."
+    }
+
+    fn extra_description(&self) -> &str {
+        "Order: track core first, then the others alphabetically, each by timestamp. Every \
+         migration is recorded in its track's ledger within the same transaction; if one fails, \
+         nothing of its transaction stays. Refuses to run when an applied file was changed or is \
+         gone. Gives a row per applied migration; nothing pending gives an empty table."
+    }
+
+    fn signature(&self) -> Signature {
+        let transaction = Flag::new("transaction")
+            .arg(SyntaxShape::String)
+            .desc("what shares a transaction: all (default), track or each")
+            .completion(Completion::new_list(&["all", "track", "each"]));
+        let signature = Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .switch("dry-run", "show the plan and touch nothing", Some('n'))
+            .named(
+                "to",
+                SyntaxShape::Any,
+                "nothing later than this timestamp",
+                None,
+            )
+            .named(
+                "steps",
+                SyntaxShape::Int,
+                "no more migrations than this",
+                None,
+            )
+            .switch(
+                "allow-out-of-order",
+                "apply a migration although a later one of its track is applied",
+                None,
+            )
+            .named(
+                "lock-wait",
+                SyntaxShape::Duration,
+                "how long to wait for another run to end (default 30sec)",
+                None,
+            )
+            .param(transaction);
+        gives(signature, table_type::<RunRow>())
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate run ./db --dry-run",
+                description: "See the plan first",
+                result: None,
+            },
+            Example {
+                example: "migrate run ./db",
+                description: "Apply everything that is pending, all or nothing",
+                result: None,
+            },
+            Example {
+                example: "migrate run ./db --track [core impl] --transaction each",
+                description: "Two tracks, each migration in a transaction of its own",
+                result: None,
+            },
+            Example {
+                example: "migrate run ./db --database postgresql://localhost/erp --to 20240131000000",
+                description: "Another database, up to a timestamp",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        let priority = ["track", "name", "state", "duration", "group"];
+        answer(engine, call, &priority, |context| {
+            let request = request(call, context.transaction_mode())?;
+            match switch(call, "dry-run") {
+                true => app::dry_run(context, &request),
+                false => app::run(context, &request),
+            }
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! How psql reaches the database: its arguments and its whole environment.
+//! Secrets live here only, in the environment; must not start processes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::conninfo::split_password;
+use crate::error::Error;
+use crate::settings::{Key, Sourced};
+
+/// What PGDATABASE says when nobody named a database. libpq would guess the user's name, which
+/// is how people migrate the wrong database; with this it fails, whatever else a service file or
+/// a connection string leaves out.
+pub const NO_DATABASE: &str = "migrate: no database named";
+
+/// A way to the database, as psql takes it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Connection {
+    arguments: Vec<String>,
+    environment: BTreeMap<String, String>,
+}
+
+impl Connection {
+    /// Builds the way from the `database` setting and the caller's environment.
+    ///
+    /// # Errors
+    /// No source names a database, or the connection string is malformed.
+    pub fn resolve(
+        database: Option<&Sourced>,
+        caller: &BTreeMap<String, String>,
+    ) -> Result<Self, Error> {
+        let mut environment = caller.clone();
+        // psql's messages are parsed, so they must come in one language; what LC_ALL says of
+        // everything else is kept.
+        if let Some(locale) = environment.remove("LC_ALL") {
+            environment.insert("LANG".to_owned(), locale);
+        }
+        environment.insert("LC_MESSAGES".to_owned(), "C".to_owned());
+        environment.insert("PGCLIENTENCODING".to_owned(), "UTF8".to_owned());
+        environment
+            .entry("PGAPPNAME".to_owned())
+            .or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
+        // An empty variable is what libpq treats as unset.
+        let is_set = |name: &str| caller.get(name).is_some_and(|value| !value.is_empty());
+        let named = database.is_some() || is_set("PGDATABASE") || is_set("PGSERVICE");
+        if !named {
+            return Err(Error::NoDatabase);
+        }
+        if !is_set("PGDATABASE") {
+            environment.insert("PGDATABASE".to_owned(), NO_DATABASE.to_owned());
+        }
+        let mut arguments = Vec::new();
+        if let Some(Sourced { text, origin }) = database {
+            let split = split_password(text).map_err(|problem| Error::BadSetting {
+                key: Key::Database,
+                origin: origin.clone(),
+                problem,
+            })?;
+            if let Some(password) = split.password {
+                environment.insert("PGPASSWORD".to_owned(), password);
+            }
+            arguments.extend(["-d".to_owned(), split.conninfo]);
+        }
+        Ok(Self {
+            arguments,
+            environment,
+        })
+    }
+
+    /// The arguments that name the database.
+    pub fn arguments(&self) -> &[String] {
+        &self.arguments
+    }
+
+    /// The whole environment of psql.
+    pub fn environment(&self) -> &BTreeMap<String, String> {
+        &self.environment
+    }
+
+    /// The encoding the caller wants its files read in, where it is not UTF-8.
+    pub fn file_encoding(caller: &BTreeMap<String, String>) -> Option<String> {
+        caller
+            .get("PGCLIENTENCODING")
+            .filter(|encoding| !encoding.is_empty() && *encoding != "UTF8")
+            .cloned()
+    }
+}
+
+/// Names the database and nothing of the environment, which holds secrets.
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Connection")
+            .field("arguments", &self.arguments)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Origin;
+
+    fn caller(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+        pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect()
+    }
+
+    fn flag(text: &str) -> Sourced {
+        Sourced {
+            text: text.to_owned(),
+            origin: Origin::Flag,
+        }
+    }
+
+    #[test]
+    fn a_database_must_be_named() {
+        for unset in [
+            &[][..],
+            &[("PGHOST", "db"), ("PGUSER", "me")],
+            &[("PGDATABASE", "")],
+        ] {
+            let result = Connection::resolve(None, &caller(unset));
+            assert!(matches!(result, Err(Error::NoDatabase)), "{unset:?}");
+        }
+        assert!(Connection::resolve(None, &caller(&[("PGDATABASE", "erp")])).is_ok());
+        assert!(Connection::resolve(None, &caller(&[("PGSERVICE", "erp")])).is_ok());
+    }
+
+    #[test]
+    fn what_leaves_the_name_out_cannot_fall_back_to_a_guess() {
+        let database = |connection: Connection| connection.environment["PGDATABASE"].clone();
+        let service = Connection::resolve(None, &caller(&[("PGSERVICE", "erp")])).unwrap();
+        assert_eq!(database(service), NO_DATABASE);
+        let url = Connection::resolve(Some(&flag("postgresql://h")), &caller(&[])).unwrap();
+        assert_eq!(database(url), NO_DATABASE);
+        let named =
+            Connection::resolve(Some(&flag("host=h")), &caller(&[("PGDATABASE", "erp")])).unwrap();
+        assert_eq!(database(named), "erp");
+    }
+
+    #[test]
+    fn a_password_is_never_an_argument_nor_shown() {
+        let connection =
+            Connection::resolve(Some(&flag("postgresql://me:s3cret@h/erp")), &caller(&[])).unwrap();
+        assert_eq!(connection.arguments(), ["-d", "postgresql://me@h/erp"]);
+        assert_eq!(connection.environment()["PGPASSWORD"], "s3cret");
+        assert!(!format!("{connection:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn messages_are_english_and_the_rest_of_the_locale_stays() {
+        let connection = Connection::resolve(
+            Some(&flag("erp")),
+            &caller(&[("LC_ALL", "de_DE.UTF-8"), ("HOME", "/home/me")]),
+        )
+        .unwrap();
+        let environment = connection.environment();
+        assert_eq!(environment.get("LC_ALL"), None);
+        assert_eq!(environment["LANG"], "de_DE.UTF-8");
+        assert_eq!(environment["LC_MESSAGES"], "C");
+        assert_eq!(environment["HOME"], "/home/me");
+    }
+}

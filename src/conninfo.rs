@@ -1,0 +1,180 @@
+//! Takes the password out of a connection string, because arguments of a process are public.
+//! Pure; leaves every other decision about the string to libpq.
+//!
+//! The grammar is libpq's: PostgreSQL manual, "Connection Strings".
+
+use percent_encoding::percent_decode_str;
+
+/// A connection string and the password that stood in it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Split {
+    /// The string without the password.
+    pub conninfo: String,
+    /// The password, decoded.
+    pub password: Option<String>,
+}
+
+/// Splits a database name, a conninfo string or a URL.
+///
+/// # Errors
+/// A conninfo string that does not parse. The message quotes nothing of it.
+pub fn split_password(database: &str) -> Result<Split, String> {
+    for scheme in ["postgresql://", "postgres://"] {
+        if let Some(rest) = database.strip_prefix(scheme) {
+            return split_url(scheme, rest);
+        }
+    }
+    match database.contains('=') {
+        true => split_pairs(database),
+        false => Ok(Split {
+            conninfo: database.to_owned(),
+            password: None,
+        }),
+    }
+}
+
+fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
+    let mut password = None;
+    let (before, after) = rest.split_at(rest.find(['@', '/']).unwrap_or(0));
+    let (credentials, rest) = match after.starts_with('@') {
+        true => (before, after),
+        false => ("", rest),
+    };
+    let user = match credentials.split_once(':') {
+        Some((user, secret)) => {
+            password = Some(decode(secret)?);
+            user
+        }
+        None => credentials,
+    };
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let mut kept = Vec::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        match parameter.strip_prefix("password=") {
+            Some(secret) => password = Some(decode(secret)?),
+            None => kept.push(parameter),
+        }
+    }
+    let question_mark = if kept.is_empty() { "" } else { "?" };
+    let conninfo = format!("{scheme}{user}{address}{question_mark}{}", kept.join("&"));
+    Ok(Split { conninfo, password })
+}
+
+fn decode(secret: &str) -> Result<String, String> {
+    percent_decode_str(secret)
+        .decode_utf8()
+        .map(std::borrow::Cow::into_owned)
+        .map_err(|_| "the password in the URL is not valid UTF-8".to_owned())
+}
+
+fn split_pairs(conninfo: &str) -> Result<Split, String> {
+    let malformed = || {
+        "the connection string is malformed; it should read like `host=localhost dbname=erp`"
+            .to_owned()
+    };
+    let mut kept = Vec::new();
+    let mut password = None;
+    let mut rest = conninfo.trim_start();
+    while !rest.is_empty() {
+        let (key, after) = rest.split_once('=').ok_or_else(malformed)?;
+        if key.trim_end().contains(char::is_whitespace) {
+            return Err(malformed());
+        }
+        let start = after.trim_start();
+        let (value, length) = read_value(start).ok_or_else(malformed)?;
+        let (raw, tail) = start.split_at(length);
+        match key.trim_end() {
+            "password" => password = Some(value),
+            key => kept.push(format!("{key}={raw}")),
+        }
+        rest = tail.trim_start();
+    }
+    Ok(Split {
+        conninfo: kept.join(" "),
+        password,
+    })
+}
+
+/// Reads one value and tells how many bytes it takes. `None` when a quote stays open.
+fn read_value(text: &str) -> Option<(String, usize)> {
+    let quoted = text.starts_with('\'');
+    let mut value = String::new();
+    let mut characters = text.char_indices().skip(usize::from(quoted));
+    while let Some((index, character)) = characters.next() {
+        match character {
+            '\'' if quoted => return Some((value, index + 1)),
+            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            blank if blank.is_whitespace() && !quoted => return Some((value, index)),
+            other => value.push(other),
+        }
+    }
+    (!quoted).then_some((value, text.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn split(database: &str) -> (String, Option<String>) {
+        let split = split_password(database).unwrap();
+        (split.conninfo, split.password)
+    }
+
+    fn secret(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    #[test]
+    fn names_pass_through() {
+        assert_eq!(split("erp"), ("erp".to_owned(), None));
+        assert_eq!(split("my db's"), ("my db's".to_owned(), None));
+    }
+
+    #[test]
+    fn urls() {
+        let cases = [
+            ("postgres://localhost/erp", "postgres://localhost/erp", None),
+            ("postgresql://a@h:5/erp", "postgresql://a@h:5/erp", None),
+            (
+                "postgresql://a:s%40c:x@h1,h2:5/erp",
+                "postgresql://a@h1,h2:5/erp",
+                secret("s@c:x"),
+            ),
+            (
+                "postgresql:///erp?host=/tmp&password=x%20y",
+                "postgresql:///erp?host=/tmp",
+                secret("x y"),
+            ),
+            (
+                "postgresql:///erp?password=x",
+                "postgresql:///erp",
+                secret("x"),
+            ),
+            ("postgresql://h/a:b@c", "postgresql://h/a:b@c", None),
+        ];
+        for (url, conninfo, password) in cases {
+            assert_eq!(split(url), (conninfo.to_owned(), password), "{url}");
+        }
+    }
+
+    #[test]
+    fn conninfo_strings() {
+        let cases = [
+            ("dbname=erp host=/tmp", "dbname=erp host=/tmp", None),
+            ("password=s3 dbname=erp", "dbname=erp", secret("s3")),
+            (
+                " dbname = 'my db'  password = 'it\\'s \\\\' ",
+                "dbname='my db'",
+                secret("it's \\"),
+            ),
+            (r"password=a\ b user=''", "user=''", secret("a b")),
+        ];
+        for (text, conninfo, password) in cases {
+            assert_eq!(split(text), (conninfo.to_owned(), password), "{text}");
+        }
+        for bad in ["password='open", "dbname=erp oops", "x y=1"] {
+            let problem = split_password(bad).err().unwrap();
+            assert!(problem.contains("malformed"), "{bad}: {problem}");
+        }
+    }
+}

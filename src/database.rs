@@ -1,0 +1,193 @@
+//! The questions that commands ask a database, answered as data.
+//! Sends `script` texts through a `psql` session; must not decide anything.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::de::DeserializeOwned;
+
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::ledger::table::{Place, Table};
+use crate::ledger::{Row, legacy, parse_rows};
+use crate::lock::{self, Holder};
+use crate::migration::Migration;
+use crate::psql::{Ending, Output, Session, refusal};
+use crate::script::{self, Transaction};
+use crate::server::Server;
+
+/// How to reach a database and where its ledgers are.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// The psql program.
+    pub psql: PathBuf,
+    /// What to tell psql.
+    pub connection: Connection,
+    /// The folder psql starts in.
+    pub folder: PathBuf,
+    /// The `schema` setting.
+    pub schema: Option<String>,
+    /// The `table_prefix` setting.
+    pub prefix: String,
+}
+
+/// A psql that has been started and may still be connecting.
+pub struct Dialing {
+    session: Session,
+    prefix: String,
+}
+
+/// A connected database.
+pub struct Database {
+    /// The conversation.
+    pub session: Session,
+    /// What the server said of itself.
+    pub server: Server,
+    /// Where the ledgers are.
+    pub place: Place,
+}
+
+/// What the ledgers hold.
+#[derive(Debug, Clone, Default)]
+pub struct Ledgers {
+    /// The tables there are.
+    pub tables: Vec<Table>,
+    /// Their rows.
+    pub rows: Vec<Row>,
+}
+
+impl Address {
+    /// Starts psql and says hello; the caller may do other work while psql connects.
+    ///
+    /// # Errors
+    /// psql cannot be started.
+    pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, Error> {
+        let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
+        session.send(&script::hello(self.schema.as_deref()));
+        Ok(Dialing {
+            session,
+            prefix: self.prefix.clone(),
+        })
+    }
+}
+
+impl Dialing {
+    /// Waits for the connection.
+    ///
+    /// # Errors
+    /// There is none, the server is too old, or the ledgers' schema does not exist.
+    pub fn answer(mut self) -> Result<Database, Error> {
+        let output = self.session.receive().map_err(|ending| match ending {
+            Ending::Exited { output, .. } => refusal::refused(&output.stderr),
+            Ending::Interrupted => Error::Interrupted,
+        })?;
+        let server: Server = parse(&output)?;
+        let place = Place {
+            schema: server.ledger_schema()?.to_owned(),
+            prefix: self.prefix,
+        };
+        Ok(Database {
+            session: self.session,
+            server,
+            place,
+        })
+    }
+}
+
+impl Database {
+    /// Reads all ledgers, with the predecessor's hashes made comparable to these files.
+    ///
+    /// # Errors
+    /// psql fails, or a ledger is not readable.
+    pub fn ledgers(&mut self, migrations: &[Migration]) -> Result<Ledgers, Error> {
+        let mut ledgers = self.recorded()?;
+        legacy::translate(&mut ledgers.rows, migrations)?;
+        Ok(ledgers)
+    }
+
+    /// Reads all ledgers as they are, track by track and oldest first.
+    ///
+    /// # Errors
+    /// psql fails, or a ledger is not readable.
+    pub fn recorded(&mut self) -> Result<Ledgers, Error> {
+        let tables = self.ask(&self.place.tables_query())?;
+        let tables = self.place.parse_tables(&tables)?;
+        let rows = self.ask(&self.place.rows_query(&tables))?;
+        let mut rows = parse_rows(&rows)?;
+        rows.sort_by(|one, other| one.track.cmp(&other.track));
+        Ok(Ledgers { tables, rows })
+    }
+
+    /// Takes the lock that admits one run at a time, waiting as long as `patience`.
+    /// It is freed when psql ends.
+    ///
+    /// # Errors
+    /// Another run kept it all the time, or the user pressed Ctrl-C.
+    pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
+        let key = lock::key(&self.place);
+        let started = Instant::now();
+        for attempt in 0.. {
+            if self.ask(&script::try_lock(key))? == "t" {
+                return Ok(());
+            }
+            let waited = started.elapsed();
+            if waited >= patience {
+                let holders: Vec<Holder> = serde_json::from_str(
+                    &self.ask(&script::lock_holder(key))?,
+                )
+                .map_err(|error| Error::PsqlConfused {
+                    problem: error.to_string(),
+                })?;
+                return Err(Error::Locked {
+                    holder: holders.into_iter().next(),
+                    waited,
+                });
+            }
+            thread::sleep(lock::pause(attempt).min(patience - waited));
+        }
+        Ok(())
+    }
+
+    /// What became of a transaction, in the server's word: `committed`, `aborted`,
+    /// `in progress`, or nothing where it is too long ago.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn fate(&mut self, transaction: &Transaction) -> Result<String, Error> {
+        self.ask(&script::fate(transaction))
+    }
+
+    fn ask(&mut self, text: &str) -> Result<String, Error> {
+        self.session
+            .ask(text)
+            .map_err(unexpected)
+            .map(|output| output.stdout.join("\n"))
+    }
+}
+
+/// The error for a psql that ended between a run's steps.
+fn unexpected(ending: Ending) -> Error {
+    match ending {
+        Ending::Interrupted => Error::Interrupted,
+        Ending::Exited { output, .. } => Error::PsqlEnded {
+            detail: output.stderr.join("\n"),
+        },
+    }
+}
+
+/// Reads an answer that is one JSON value.
+///
+/// # Errors
+/// It is another one.
+pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, Error> {
+    serde_json::from_str(&output.stdout.join("\n")).map_err(|error| Error::PsqlConfused {
+        problem: error.to_string(),
+    })
+}
+
+/// The folder that relative paths in a migration start from.
+pub fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(path)
+}

@@ -1,0 +1,109 @@
+//! Checksums of migration files, ours and the predecessor's.
+//! Works on bytes: a migration may be in any encoding. Must not open files.
+
+use std::borrow::Cow;
+
+use md5::Md5;
+use sha2::{Digest, Sha256};
+
+/// What a file's content was: SHA-256 in lower-case hex, over the content with line endings
+/// normalised and a byte order mark removed, so that a checkout on Windows is no change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checksum(String);
+
+impl Checksum {
+    /// The checksum of a file's content.
+    pub fn of(content: &[u8]) -> Self {
+        Self(hex(&Sha256::digest(normalise(content))))
+    }
+
+    /// The 64 hex digits, as the ledger stores them.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Is this hash one that the predecessor of this tool wrote, 32 hex digits of MD5?
+pub fn is_legacy(recorded: &str) -> bool {
+    recorded.len() == 32 && recorded.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Does the predecessor's hash belong to this content?
+///
+/// It hashed the bytes as they lay on that machine, so both kinds of line endings count.
+pub fn matches_legacy(recorded: &str, content: &[u8]) -> bool {
+    let unix = normalise(content);
+    let windows = with_crlf(&unix);
+    [content, &unix, &windows]
+        .iter()
+        .any(|bytes| hex(&Md5::digest(bytes)).eq_ignore_ascii_case(recorded))
+}
+
+fn normalise(content: &[u8]) -> Cow<'_, [u8]> {
+    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+    if !content.contains(&b'\r') {
+        return Cow::Borrowed(content);
+    }
+    let mut lines = Vec::with_capacity(content.len());
+    let mut bytes = content.iter().peekable();
+    while let Some(&byte) = bytes.next() {
+        if byte != b'\r' || bytes.peek() != Some(&&b'\n') {
+            lines.push(byte);
+        }
+    }
+    Cow::Owned(lines)
+}
+
+fn with_crlf(unix: &[u8]) -> Vec<u8> {
+    unix.split(|&byte| byte == b'\n')
+        .collect::<Vec<_>>()
+        .join(&b"\r\n"[..])
+}
+
+fn hex(digest: &[u8]) -> String {
+    use std::fmt::Write;
+    digest.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_endings_and_byte_order_mark_do_not_count() {
+        let plain = Checksum::of(b"SELECT 1;\nSELECT 2;\n");
+        assert_eq!(Checksum::of(b"SELECT 1;\r\nSELECT 2;\r\n"), plain);
+        assert_eq!(Checksum::of(b"\xEF\xBB\xBFSELECT 1;\nSELECT 2;\n"), plain);
+        assert_ne!(Checksum::of(b"SELECT 1;\nSELECT 3;\n"), plain);
+        assert_ne!(
+            Checksum::of(b"SELECT 1;\rSELECT 2;\n"),
+            plain,
+            "a lone CR is content"
+        );
+    }
+
+    #[test]
+    fn the_checksum_is_sha256() {
+        assert_eq!(
+            Checksum::of(b"").as_str(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
+    }
+
+    #[test]
+    fn a_legacy_hash_is_md5_of_the_raw_bytes() {
+        let recorded = "2bdf1665f56c0ce5b966d9c60a7f7eac"; // printf 'SELECT 1;\n' | md5sum
+        assert!(is_legacy(recorded));
+        assert!(!is_legacy(Checksum::of(b"").as_str()));
+        assert!(matches_legacy(recorded, b"SELECT 1;\n"));
+        assert!(
+            matches_legacy(recorded, b"SELECT 1;\r\n"),
+            "only line endings differ"
+        );
+        assert!(!matches_legacy(recorded, b"SELECT 2;\n"));
+    }
+}

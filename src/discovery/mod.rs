@@ -1,0 +1,280 @@
+//! From a directory to the sorted migrations in it.
+//! Reads the file system and nothing else; must not know the database.
+
+pub mod checksum;
+pub mod directives;
+pub mod name;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use walkdir::{DirEntry, WalkDir};
+
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+use crate::migration::{Migration, Name};
+use checksum::Checksum;
+use name::{Kind, Rule};
+
+/// A file that looks like a migration and breaks a naming rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misnamed {
+    /// The file, relative to the tree.
+    pub file: String,
+    /// What is wrong with it.
+    pub rule: Rule,
+}
+
+/// Everything that was found in a directory.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    /// The directory, as an absolute path.
+    pub root: PathBuf,
+    /// Its migrations in plan order: by track (`core` first), then by version.
+    pub migrations: Vec<Migration>,
+}
+
+/// Reads a directory and all folders below it, except hidden ones and those named `templates`.
+/// Symbolic links are followed.
+///
+/// # Errors
+/// The directory is missing or unreadable; a file in it is unreadable; or files break a naming
+/// rule, in which case the error names all of them; or the user interrupts. An empty tree is no
+/// error.
+pub fn discover(root: &Path, interrupt: &Interrupt) -> Result<Tree, Error> {
+    if !root.is_dir() {
+        return Err(match root.exists() {
+            true => Error::NotADirectory {
+                path: root.to_owned(),
+            },
+            false => Error::NoSuchDirectory {
+                path: root.to_owned(),
+            },
+        });
+    }
+    let names = sort_out(root, walk(root, interrupt)?)?;
+    let mut migrations = names
+        .into_iter()
+        .map(|(name, path)| read(name, path, interrupt))
+        .collect::<Result<Vec<_>, _>>()?;
+    migrations.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Tree {
+        root: root.to_owned(),
+        migrations,
+    })
+}
+
+fn walk(root: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(root)
+        .follow_links(true)
+        .sort_by_file_name()
+        .into_iter()
+        .filter_entry(|entry| entry.depth() == 0 || !is_skipped(entry))
+    {
+        let entry = entry.map_err(|error| Error::UnreadableFile {
+            path: error.path().unwrap_or(root).to_owned(),
+            reason: error
+                .io_error()
+                .map_or_else(|| error.to_string(), ToString::to_string),
+        })?;
+        check(interrupt)?;
+        if !entry.file_type().is_dir() {
+            files.push(entry.into_path());
+        }
+    }
+    Ok(files)
+}
+
+fn is_skipped(entry: &DirEntry) -> bool {
+    let name = entry.file_name().as_encoded_bytes();
+    name.starts_with(b".") || (entry.file_type().is_dir() && name == b"templates")
+}
+
+/// Tells migrations from companions and other files, and collects every broken rule.
+fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<(Name, PathBuf)>, Error> {
+    let mut migrations = Vec::new();
+    let mut companions = Vec::new();
+    let mut misnamed = Vec::new();
+    for path in files {
+        match classify(&path) {
+            Ok(Kind::Migration(name)) => migrations.push((name, path)),
+            Ok(Kind::Validation(name) | Kind::Undo(name)) => companions.push((name, path)),
+            Ok(Kind::Other) => {}
+            Err(rule) => misnamed.push(Misnamed {
+                file: relative(root, &path),
+                rule,
+            }),
+        }
+    }
+    misnamed.extend(duplicates(root, &migrations));
+    misnamed.extend(orphans(root, &migrations, &companions));
+    if misnamed.is_empty() {
+        return Ok(migrations);
+    }
+    misnamed.sort_by(|one, other| one.file.cmp(&other.file));
+    Err(Error::BadNames {
+        root: root.to_owned(),
+        misnamed,
+    })
+}
+
+fn classify(path: &Path) -> Result<Kind, Rule> {
+    let Some(file_name) = path.file_name() else {
+        return Ok(Kind::Other);
+    };
+    match file_name.to_str() {
+        Some(name) => name::classify(name),
+        // What is readable of the name decides whether it looks like a migration at all.
+        None => match name::classify(&file_name.to_string_lossy()) {
+            Ok(Kind::Other) => Ok(Kind::Other),
+            _ => Err(Rule::NotUnicode),
+        },
+    }
+}
+
+fn duplicates(root: &Path, migrations: &[(Name, PathBuf)]) -> Vec<Misnamed> {
+    let mut first = BTreeMap::new();
+    let mut found = Vec::new();
+    for (name, path) in migrations {
+        if let Some(earlier) = first.insert((&name.track, &name.version), path) {
+            found.push(Misnamed {
+                file: relative(root, path),
+                rule: Rule::TimestampTaken {
+                    by: relative(root, earlier),
+                },
+            });
+        }
+    }
+    found
+}
+
+fn orphans(
+    root: &Path,
+    migrations: &[(Name, PathBuf)],
+    companions: &[(Name, PathBuf)],
+) -> Vec<Misnamed> {
+    let beside = |name: &Name, path: &Path| path.with_file_name(name.file_name());
+    let present: BTreeSet<_> = migrations.iter().map(|(_, path)| path.clone()).collect();
+    companions
+        .iter()
+        .filter(|(name, path)| !present.contains(&beside(name, path)))
+        .map(|(name, path)| Misnamed {
+            file: relative(root, path),
+            rule: Rule::CompanionAlone {
+                missing: name.file_name(),
+            },
+        })
+        .collect()
+}
+
+fn check(interrupt: &Interrupt) -> Result<(), Error> {
+    match interrupt.requested() {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
+}
+
+fn read(name: Name, path: PathBuf, interrupt: &Interrupt) -> Result<Migration, Error> {
+    check(interrupt)?;
+    let content = content(&path)?;
+    directives::check(&path, &content)?;
+    Ok(Migration {
+        name,
+        checksum: Checksum::of(&content),
+        path,
+    })
+}
+
+/// The bytes of a migration.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn content(path: &Path) -> Result<Vec<u8>, Error> {
+    fs::read(path).map_err(|error| Error::UnreadableFile {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// A path as people write it: relative to the tree, where it lies inside.
+pub fn relative(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "SELECT 1;\n").unwrap();
+        }
+        root
+    }
+
+    #[test]
+    fn plan_order_whatever_the_folders() {
+        let root = tree(&[
+            "z/20240101000000_acme_a.sql",
+            "z/deep/er/20240103000000_core_late.sql",
+            "impl/20240101000000_impl_a.sql",
+            "impl/README.md",
+            "impl/helper.sql",
+            "20240102000000_core_early.sql",
+            "20240102000000_core_early.nu",
+            ".hidden/not a migration",
+            ".hidden/20240101_x.sql",
+            "templates/20240101_x.sql",
+        ]);
+        let found = discover(root.path(), &Interrupt::after(Duration::from_secs(60))).unwrap();
+        let names: Vec<_> = found
+            .migrations
+            .iter()
+            .map(|found| found.name.file_name())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "20240102000000_core_early.sql",
+                "20240103000000_core_late.sql",
+                "20240101000000_acme_a.sql",
+                "20240101000000_impl_a.sql",
+            ]
+        );
+    }
+
+    #[test]
+    fn all_broken_rules_are_reported_at_once() {
+        let root = tree(&[
+            "20240101000000_core_a.sql",
+            "sub/20240101000000_core_b.sql",
+            "20240102000000_Core_x.sql",
+            "20240103000000_core_x.nu",
+            "2024_core_x.sql",
+        ]);
+        let Err(Error::BadNames { misnamed, .. }) =
+            discover(root.path(), &Interrupt::after(Duration::from_secs(60)))
+        else {
+            panic!("the names are bad");
+        };
+        let files: Vec<_> = misnamed.iter().map(|found| found.file.as_str()).collect();
+        assert_eq!(
+            files,
+            [
+                "20240102000000_Core_x.sql",
+                "20240103000000_core_x.nu",
+                "2024_core_x.sql",
+                "sub/20240101000000_core_b.sql",
+            ]
+        );
+    }
+}

@@ -1,0 +1,193 @@
+//! What state the database is in after an error, and what to type next.
+
+use super::{Error, Failure, Fate, Fault, count, list};
+use crate::migration::Name;
+use crate::plan::Obstacle;
+use crate::psql::refusal::Refusal;
+use crate::server::OLDEST;
+use crate::settings::Key;
+
+impl Error {
+    /// The state of the database, as a sentence.
+    pub fn state(&self) -> String {
+        match self {
+            Self::Failed(failure) => failure.state(),
+            Self::BadDescription { .. }
+            | Self::TrackUnclear { .. }
+            | Self::NoVersionLeft { .. }
+            | Self::NotWritten { .. } => "No file was made.".to_owned(),
+            _ => "The database was not changed.".to_owned(),
+        }
+    }
+
+    /// The way out.
+    pub fn help(&self) -> String {
+        match self {
+            Self::NoSuchDirectory { .. } | Self::NotADirectory { .. } => {
+                "give the directory that holds the migrations, such as `migrate status ./db`"
+                    .to_owned()
+            }
+            Self::NoMigrations { .. } => {
+                "a migration is a file named {timestamp}_{track}_{description}.sql; \
+                 make the first with `migrate add DIR \"create users\" --track core`"
+                    .to_owned()
+            }
+            Self::BadNames { .. } => "name them {timestamp}_{track}_{description}.sql, such as \
+                 20240131120000_core_create_users.sql, or move them elsewhere"
+                .to_owned(),
+            Self::UnreadableFile { .. } => {
+                "make the file readable, or move it elsewhere".to_owned()
+            }
+            Self::UnknownDirective { .. } => {
+                "no `-- migrate:` directive is known to this version; remove the line".to_owned()
+            }
+            Self::UnknownTrack { known, .. } => match known.is_empty() {
+                true => "there is no track at all".to_owned(),
+                false => format!("there is {}", known.join(", ")),
+            },
+            Self::BadSetting { .. } | Self::BadFlag { .. } => {
+                "correct the value and try again".to_owned()
+            }
+            Self::BadSettingsFile { .. } | Self::BadPluginConfig { .. } => {
+                format!("the settings are {}; all are strings", Key::names())
+            }
+            Self::BadVariable { variable, .. } => {
+                format!("set it to a string, or remove it with `hide-env {variable}`")
+            }
+            Self::NoDatabase => "say which one: --database erp, the setting `database`, \
+                 $env.DATABASE_URL or $env.PGDATABASE; libpq's guess, the user's name, is not taken"
+                .to_owned(),
+            Self::PsqlNotFound { .. } => "install PostgreSQL's client programs, or set `psql` \
+                 (or $env.MIGRATE_PSQL) to the program"
+                .to_owned(),
+            Self::PsqlNotStarted { .. } => {
+                "set `psql` (or $env.MIGRATE_PSQL) to a program that runs".to_owned()
+            }
+            Self::ConnectionRefused { refusal, .. } => refusal_help(*refusal).to_owned(),
+            Self::PsqlEnded { .. } => "try again; if it happens again, try the same connection \
+                 with psql itself"
+                .to_owned(),
+            Self::PsqlConfused { .. } => {
+                "check that `psql` is PostgreSQL's own program; if it is, please report this"
+                    .to_owned()
+            }
+            Self::ServerTooOld { .. } => {
+                format!("PostgreSQL {} or later is needed", OLDEST / 10_000)
+            }
+            Self::ServerReadOnly { .. } => {
+                "connect to the primary server, with a user who may write".to_owned()
+            }
+            Self::SchemaMissing { schema, .. } => match schema {
+                Some(schema) => {
+                    format!("correct the setting `schema`, or make it: CREATE SCHEMA \"{schema}\"")
+                }
+                None => "set `schema`, or correct the search path".to_owned(),
+            },
+            Self::LedgerUnreadable { .. } => {
+                "a table with the ledgers' prefix is none of ours; set another `table_prefix`"
+                    .to_owned()
+            }
+            Self::Locked { waited, .. } => format!(
+                "waited {}; try again when it is done, or wait longer with --lock-wait 5min",
+                humantime::format_duration(std::time::Duration::from_secs(waited.as_secs()))
+            ),
+            Self::Refused { obstacles } => obstacles_help(obstacles),
+            Self::Failed(failure) => failure.help(),
+            Self::Interrupted => "run the command again".to_owned(),
+            Self::BadDescription { .. } => {
+                "use a few words, such as `migrate add ./db \"create users\"`".to_owned()
+            }
+            Self::TrackUnclear { .. } => "name it: --track core".to_owned(),
+            Self::NoVersionLeft { .. } => "give that migration an earlier timestamp".to_owned(),
+            Self::NotWritten { .. } => "check the folder's permissions and free space".to_owned(),
+        }
+    }
+}
+
+fn refusal_help(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::Unreachable => {
+            "check that the server runs and that PGHOST and PGPORT (or --database) are right"
+        }
+        Refusal::Authentication => {
+            "check PGUSER; give the password in ~/.pgpass or $env.PGPASSWORD, it is never asked for"
+        }
+        Refusal::NoSuchDatabase => "check the name, or make it with `createdb`",
+        Refusal::Other => "try the same connection with psql itself",
+    }
+}
+
+/// One way out for each kind of obstacle there is.
+fn obstacles_help(obstacles: &[Obstacle]) -> String {
+    let mut ways: Vec<_> = obstacles.iter().map(Obstacle::way_out).collect();
+    ways.sort_unstable();
+    ways.dedup();
+    ways.join("\n")
+}
+
+impl Failure {
+    fn state(&self) -> String {
+        let mut sentences = vec![self.fate_of_group()];
+        if !self.applied.is_empty() {
+            sentences.push(format!(
+                "{} of this run before it stayed applied:\n{}",
+                count(self.applied.len(), "migration", "migrations"),
+                names(&self.applied)
+            ));
+        }
+        sentences.join("\n")
+    }
+
+    fn fate_of_group(&self) -> String {
+        match &self.fate {
+            Fate::RolledBack if self.applied.is_empty() => {
+                "Everything was rolled back; the database is as it was before the run.".to_owned()
+            }
+            Fate::RolledBack => "Its transaction was rolled back.".to_owned(),
+            Fate::Committed => match &self.fault {
+                Fault::TransactionEnded { name } => format!(
+                    "What ran before its COMMIT IS in the database: {name} up to there{}. \
+                     What came after it in the file was committed statement by statement.",
+                    match self.group.is_empty() {
+                        true => String::new(),
+                        false => format!(", and before it:\n{}", names(&self.group)),
+                    }
+                ),
+                _ => "Its transaction IS committed.".to_owned(),
+            },
+            Fate::Unknown { reason } => format!(
+                "It is UNKNOWN whether the transaction was committed, because the server could \
+                 not be asked: {reason}"
+            ),
+        }
+    }
+
+    fn help(&self) -> String {
+        match (&self.fault, &self.fate) {
+            (_, Fate::Unknown { .. }) => {
+                "when the server answers again, `migrate status DIR` tells what is applied"
+                    .to_owned()
+            }
+            (Fault::TransactionEnded { .. }, _) => {
+                "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every migration \
+                 already runs in a transaction"
+                    .to_owned()
+            }
+            (Fault::Sql { .. }, _) => "correct the file and run `migrate run` again".to_owned(),
+            (Fault::Ledger { .. }, _) => {
+                "the user needs the right to create and write the ledger tables in their schema"
+                    .to_owned()
+            }
+            (Fault::Commit { .. }, _) => {
+                "correct what the server names and run `migrate run` again".to_owned()
+            }
+            (Fault::ConnectionLost { .. } | Fault::Interrupted, _) => {
+                "run `migrate run` again to go on".to_owned()
+            }
+        }
+    }
+}
+
+fn names(names: &[Name]) -> String {
+    list(names.iter().map(ToString::to_string))
+}

@@ -1,0 +1,75 @@
+//! The code of each error: what scripts compare with `$e.details.code`. Stable.
+
+use super::{Error, Fault};
+use crate::plan::Obstacle;
+use crate::psql::refusal::Refusal;
+
+impl Error {
+    /// The code that scripts match on; listed in the README.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoSuchDirectory { .. } => "migrate::no_such_directory",
+            Self::NotADirectory { .. } => "migrate::not_a_directory",
+            Self::NoMigrations { .. } => "migrate::no_migrations",
+            Self::BadNames { .. } => "migrate::bad_names",
+            Self::UnreadableFile { .. } => "migrate::unreadable_file",
+            Self::UnknownDirective { .. } => "migrate::unknown_directive",
+            Self::UnknownTrack { .. } => "migrate::unknown_track",
+            Self::BadSetting { .. }
+            | Self::BadSettingsFile { .. }
+            | Self::BadPluginConfig { .. }
+            | Self::BadVariable { .. } => "migrate::bad_settings",
+            Self::BadFlag { .. } => "migrate::bad_flag",
+            Self::NoDatabase => "migrate::no_database",
+            Self::PsqlNotFound { .. } => "migrate::psql_not_found",
+            Self::PsqlNotStarted { .. } | Self::PsqlEnded { .. } | Self::PsqlConfused { .. } => {
+                "migrate::psql_failed"
+            }
+            Self::ConnectionRefused { refusal, .. } => match refusal {
+                Refusal::Unreachable => "migrate::server_unreachable",
+                Refusal::Authentication => "migrate::access_denied",
+                Refusal::NoSuchDatabase => "migrate::database_not_found",
+                Refusal::Other => "migrate::connection_failed",
+            },
+            Self::ServerTooOld { .. } => "migrate::server_too_old",
+            Self::ServerReadOnly { .. } => "migrate::server_read_only",
+            Self::SchemaMissing { .. } => "migrate::schema_not_found",
+            Self::LedgerUnreadable { .. } => "migrate::ledger_unreadable",
+            Self::Locked { .. } => "migrate::locked",
+            Self::Refused { obstacles } => obstacles_code(obstacles),
+            Self::Failed(failure) => failure.fault.code(),
+            Self::Interrupted => "migrate::interrupted",
+            Self::BadDescription { .. } => "migrate::bad_description",
+            Self::TrackUnclear { .. } => "migrate::track_unclear",
+            Self::NoVersionLeft { .. } => "migrate::no_version_left",
+            Self::NotWritten { .. } => "migrate::not_written",
+        }
+    }
+}
+
+/// Several obstacles have the code of the gravest.
+fn obstacles_code(obstacles: &[Obstacle]) -> &'static str {
+    let grave = |found: fn(&Obstacle) -> bool| obstacles.iter().any(found);
+    if grave(|found| matches!(found, Obstacle::Unfinished { .. })) {
+        "migrate::unfinished"
+    } else if grave(|found| matches!(found, Obstacle::Changed { .. })) {
+        "migrate::changed"
+    } else if grave(|found| matches!(found, Obstacle::Missing { .. })) {
+        "migrate::missing"
+    } else {
+        "migrate::out_of_order"
+    }
+}
+
+impl Fault {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Sql { .. } => "migrate::sql_failed",
+            Self::TransactionEnded { .. } => "migrate::transaction_ended",
+            Self::Ledger { .. } => "migrate::ledger_failed",
+            Self::Commit { .. } => "migrate::commit_failed",
+            Self::ConnectionLost { .. } => "migrate::connection_lost",
+            Self::Interrupted => "migrate::interrupted",
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A run that began and did not end well: what broke, and what the database holds now.
+
+use std::fmt;
+
+use thiserror::Error as ThisError;
+
+use crate::frame::Frame;
+use crate::migration::Name;
+use crate::psql::message::Diagnostic;
+
+/// A run that stopped after it had begun to change the database.
+#[derive(Debug, ThisError)]
+#[error("{fault}")]
+pub struct Failure {
+    /// What broke.
+    pub fault: Fault,
+    /// What became of the transaction in which it broke.
+    pub fate: Fate,
+    /// The migrations of that transaction that had run when it broke.
+    pub group: Vec<Name>,
+    /// The migrations that this run had committed before.
+    pub applied: Vec<Name>,
+}
+
+/// What broke.
+#[derive(Debug)]
+pub enum Fault {
+    /// A statement of a migration failed.
+    Sql {
+        /// The migration.
+        name: Name,
+        /// What the server or psql said.
+        diagnostic: Box<Diagnostic>,
+        /// The SQL around it.
+        frame: Option<Frame>,
+    },
+    /// A migration ended the transaction it ran in.
+    TransactionEnded {
+        /// The migration.
+        name: Name,
+    },
+    /// The ledger could not be written.
+    Ledger {
+        /// What the server said.
+        diagnostic: Box<Diagnostic>,
+    },
+    /// The transaction could not be committed.
+    Commit {
+        /// What the server said.
+        diagnostic: Box<Diagnostic>,
+    },
+    /// psql or the server went away.
+    ConnectionLost {
+        /// The migration that was running, if one was.
+        during: Option<Name>,
+        /// What psql said last.
+        detail: String,
+    },
+    /// The user pressed Ctrl-C.
+    Interrupted,
+}
+
+/// What became of a transaction, as the server itself says afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing of it is in the database.
+    RolledBack,
+    /// It is in the database.
+    Committed,
+    /// The server could not be asked.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sql {
+                name,
+                diagnostic,
+                frame,
+            } => {
+                writeln!(formatter, "migration {name} failed")?;
+                if let Some(frame) = frame {
+                    writeln!(formatter, "{frame}")?;
+                }
+                write_diagnostic(formatter, diagnostic)
+            }
+            Self::TransactionEnded { name } => {
+                write!(
+                    formatter,
+                    "migration {name} ended the transaction it ran in"
+                )
+            }
+            Self::Ledger { diagnostic } => {
+                writeln!(formatter, "the ledger cannot be written")?;
+                write_diagnostic(formatter, diagnostic)
+            }
+            Self::Commit { diagnostic } => {
+                writeln!(formatter, "the transaction cannot be committed")?;
+                write_diagnostic(formatter, diagnostic)
+            }
+            Self::ConnectionLost { during, detail } => {
+                formatter.write_str("the connection was lost")?;
+                if let Some(name) = during {
+                    write!(formatter, " during migration {name}")?;
+                }
+                match detail.is_empty() {
+                    true => Ok(()),
+                    false => write!(formatter, ":\n{detail}"),
+                }
+            }
+            Self::Interrupted => formatter.write_str("interrupted"),
+        }
+    }
+}
+
+fn write_diagnostic(formatter: &mut fmt::Formatter<'_>, found: &Diagnostic) -> fmt::Result {
+    write!(formatter, "{}: {}", found.severity, found.message)?;
+    if let Some(sqlstate) = &found.sqlstate {
+        write!(formatter, " (SQLSTATE {sqlstate})")?;
+    }
+    for (label, text) in [
+        ("DETAIL", &found.detail),
+        ("HINT", &found.hint),
+        ("CONTEXT", &found.context),
+    ] {
+        if let Some(text) = text {
+            write!(formatter, "\n{label}: {text}")?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+//! The ledger's SQL: finding, creating, upgrading, reading and writing its tables.
+//! Text only, from escaped types; the one place that knows the columns.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+use crate::migration::{Name, Track};
+use crate::sql::{Identifier, Literal};
+
+/// A ledger table that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Table {
+    /// The track it belongs to.
+    pub track: Track,
+    /// Does it have all columns, or only the predecessor's five?
+    pub is_current: bool,
+}
+
+/// Where the ledgers live and what they are called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Their schema.
+    pub schema: String,
+    /// What their names start with.
+    pub prefix: String,
+}
+
+impl Place {
+    /// The schema-qualified, quoted name of a track's ledger.
+    pub fn table(&self, track: &Track) -> String {
+        let name = format!("{}{track}", self.prefix);
+        format!("{}.{}", Identifier(&self.schema), Identifier(&name))
+    }
+
+    /// Asks which ledgers there are: every table with the prefix, a track's name behind it and
+    /// the two columns without which it is none of ours.
+    pub fn tables_query(&self) -> String {
+        format!(
+            "SELECT coalesce(json_agg(json_build_array(relname, is_current)), '[]')\n\
+             FROM (\n  \
+               SELECT c.relname, bool_or(a.attname = 'state') AS is_current\n  \
+               FROM pg_catalog.pg_class c\n  \
+               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n  \
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped\n  \
+               WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p')\n    \
+                 AND pg_catalog.starts_with(c.relname::text, {prefix})\n  \
+               GROUP BY c.relname\n  \
+               HAVING bool_or(a.attname = 'migration_name') AND bool_or(a.attname = 'migration_hash')\n\
+             ) AS ledger;\n",
+            schema = Literal(&self.schema),
+            prefix = Literal(&self.prefix),
+        )
+    }
+
+    /// Reads the answer to [`Place::tables_query`].
+    ///
+    /// # Errors
+    /// The answer has another form.
+    pub fn parse_tables(&self, json: &str) -> Result<Vec<Table>, Error> {
+        #[derive(Deserialize)]
+        struct Found(String, bool);
+        let found: Vec<Found> =
+            serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
+                problem: error.to_string(),
+            })?;
+        Ok(found
+            .into_iter()
+            .filter_map(|Found(name, is_current)| {
+                let track = Track::parse(name.strip_prefix(&self.prefix)?)?;
+                Some(Table { track, is_current })
+            })
+            .collect())
+    }
+
+    /// Asks for the rows of these ledgers, oldest first within each.
+    pub fn rows_query(&self, tables: &[Table]) -> String {
+        if tables.is_empty() {
+            return "SELECT '[]';\n".to_owned();
+        }
+        let selects: Vec<_> = tables.iter().map(|table| self.rows_of(table)).collect();
+        format!(
+            "SELECT coalesce(json_agg(row ORDER BY track, id), '[]')\nFROM (\n{}\n) AS ledger;\n",
+            selects.join("\nUNION ALL\n")
+        )
+    }
+
+    fn rows_of(&self, table: &Table) -> String {
+        let added = match table.is_current {
+            true => "state, execution_id, applied_by",
+            false => "'applied', NULL::uuid, NULL::text",
+        };
+        let track = Literal(table.track.as_str());
+        format!(
+            "  SELECT {track} AS track, id, json_build_array({track}, migration_name, migration_hash,\n    \
+             CASE WHEN pg_catalog.isfinite(applied_at) THEN applied_at::timestamptz END,\n    \
+             execution_time_ms, {added}) AS row\n  FROM {}",
+            self.table(&table.track)
+        )
+    }
+
+    /// Creates a track's ledger, or brings the predecessor's up to date: its five columns stay,
+    /// its local times become instants in the session's time zone, which is how they were made.
+    pub fn ensure(&self, track: &Track, existing: Option<&Table>) -> String {
+        let table = self.table(track);
+        match existing {
+            Some(Table {
+                is_current: true, ..
+            }) => String::new(),
+            Some(_) => format!(
+                "ALTER TABLE {table}\n  \
+                 ALTER COLUMN applied_at TYPE timestamptz,\n  \
+                 ADD COLUMN IF NOT EXISTS state text NOT NULL DEFAULT 'applied'\n    \
+                   CHECK (state IN ('applied', 'running', 'failed')),\n  \
+                 ADD COLUMN IF NOT EXISTS execution_id uuid,\n  \
+                 ADD COLUMN IF NOT EXISTS applied_by text,\n  \
+                 ADD COLUMN IF NOT EXISTS validation_time_ms bigint,\n  \
+                 ADD COLUMN IF NOT EXISTS error text;\n"
+            ),
+            None => format!(
+                "CREATE TABLE {table} (\n  \
+                 id bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,\n  \
+                 migration_name text NOT NULL UNIQUE,\n  \
+                 migration_hash text NOT NULL,\n  \
+                 applied_at timestamptz DEFAULT pg_catalog.clock_timestamp(),\n  \
+                 execution_time_ms bigint,\n  \
+                 state text NOT NULL DEFAULT 'applied'\n    \
+                   CHECK (state IN ('applied', 'running', 'failed')),\n  \
+                 execution_id uuid,\n  \
+                 applied_by text,\n  \
+                 validation_time_ms bigint,\n  \
+                 error text\n);\n"
+            ),
+        }
+    }
+
+    /// Records a migration as applied, timed by the server's clock since `started`, and answers
+    /// with what was recorded. Writes nothing and answers nothing unless `guard` holds.
+    pub fn record(&self, entry: &Entry<'_>, guard: &str) -> String {
+        format!(
+            "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
+             state, execution_id, applied_by)\n\
+             SELECT {name}, {hash}, now.at,\n  \
+             round(extract(epoch FROM now.at - {started}::timestamptz) * 1000),\n  \
+             'applied', {execution_id}, session_user\n\
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
+             WHERE {guard}\n\
+             RETURNING json_build_object('applied_at', applied_at, 'execution_time_ms', execution_time_ms);\n",
+            table = self.table(&entry.name.track),
+            name = Literal(&entry.name.file_name()),
+            hash = Literal(entry.hash),
+            started = Literal(entry.started),
+            execution_id = Literal(entry.execution_id),
+        )
+    }
+}
+
+/// What is recorded of a migration.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// Whose.
+    pub name: &'a Name,
+    /// The file's checksum.
+    pub hash: &'a str,
+    /// When its SQL began, by the server's clock.
+    pub started: &'a str,
+    /// The run's id.
+    pub execution_id: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            schema: "my \"ops\"".to_owned(),
+            prefix: "migrations_".to_owned(),
+        }
+    }
+
+    fn track(name: &str) -> Track {
+        Track::parse(name).unwrap()
+    }
+
+    #[test]
+    fn names_are_qualified_and_quoted() {
+        assert_eq!(
+            place().table(&track("core")),
+            r#""my ""ops""."migrations_core""#
+        );
+    }
+
+    #[test]
+    fn only_tables_named_after_a_track_are_ledgers() {
+        let json = r#"[["migrations_core", true], ["migrations_Old copy", true], ["migrations_a-b", false]]"#;
+        let tables = place().parse_tables(json).unwrap();
+        assert_eq!(
+            tables,
+            [
+                Table {
+                    track: track("core"),
+                    is_current: true
+                },
+                Table {
+                    track: track("a-b"),
+                    is_current: false
+                },
+            ]
+        );
+    }
+
+    #[test]
+    fn a_predecessors_ledger_is_read_without_the_columns_it_lacks() {
+        let legacy = [Table {
+            track: track("core"),
+            is_current: false,
+        }];
+        let query = place().rows_query(&legacy);
+        assert!(
+            query.contains("'applied', NULL::uuid, NULL::text"),
+            "{query}"
+        );
+        assert_eq!(place().rows_query(&[]), "SELECT '[]';\n");
+    }
+
+    #[test]
+    fn a_current_ledger_needs_nothing() {
+        let current = Table {
+            track: track("core"),
+            is_current: true,
+        };
+        assert_eq!(place().ensure(&track("core"), Some(&current)), "");
+        assert!(
+            place()
+                .ensure(&track("core"), None)
+                .starts_with("CREATE TABLE")
+        );
+    }
+}

@@ -1,0 +1,93 @@
+//! What each command reports, as plain data.
+//! Must not know nushell; `value` turns these into tables.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+
+use crate::ledger::Row;
+use crate::migration::{Name, Track};
+use crate::standing::State;
+
+/// A row of `migrate status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRow {
+    /// The track.
+    pub track: Track,
+    /// What the name says; `None` where a ledger holds a name of another form.
+    pub name: Option<Name>,
+    /// The file name, or the recorded one where the file is gone.
+    pub file_name: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was applied.
+    pub applied_at: Option<DateTime<FixedOffset>>,
+    /// How long its SQL took.
+    pub duration: Option<Duration>,
+    /// The file; `None` where it is gone.
+    pub file: Option<PathBuf>,
+}
+
+/// A row of `migrate status --summary`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// The track.
+    pub track: Track,
+    /// How many migrations it has.
+    pub total: usize,
+    /// How many are applied and unchanged.
+    pub applied: usize,
+    /// How many a run would apply.
+    pub pending: usize,
+    /// How many were changed after they were applied.
+    pub changed: usize,
+    /// How many applied ones have no file any more.
+    pub missing: usize,
+    /// When the latest was applied.
+    pub last_applied_at: Option<DateTime<FixedOffset>>,
+    /// How long all of them took.
+    pub duration: Duration,
+}
+
+/// A row of `migrate run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// The migration.
+    pub name: Name,
+    /// What was recorded; `None` in a dry run.
+    pub applied: Option<Applied>,
+    /// The transaction it shares with others, counted from 1.
+    pub group: usize,
+    /// What the server and psql said while it ran.
+    pub notices: Vec<String>,
+}
+
+/// What a run recorded of a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// How long its SQL took, by the server's clock.
+    pub duration: Duration,
+    /// When it was done.
+    pub applied_at: DateTime<FixedOffset>,
+    /// The run.
+    pub execution_id: String,
+}
+
+/// A row of `migrate history`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryRow {
+    /// What the recorded name says, where it has our form.
+    pub name: Option<Name>,
+    /// The ledger row.
+    pub row: Row,
+}
+
+/// A row of `migrate add`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedRow {
+    /// The new file.
+    pub file: PathBuf,
+    /// What it is.
+    pub kind: &'static str,
+}

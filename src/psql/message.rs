@@ -1,0 +1,298 @@
+//! psql's standard error, as data.
+//! Pure. Relies on `VERBOSITY=verbose`, which puts the SQLSTATE into every server message, and
+//! never on the wording of a message, which comes in the server's language.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// A message of the server or of psql itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// The script that psql was reading.
+    pub file: Option<String>,
+    /// The line in it at which the statement ended, from 1.
+    pub line: Option<usize>,
+    /// `ERROR`, `NOTICE` and so on, in the server's language; `error` when psql itself speaks.
+    pub severity: String,
+    /// The five characters that identify the condition; psql's own messages have none.
+    pub sqlstate: Option<String>,
+    /// The message.
+    pub message: String,
+    /// The line that the server points at.
+    pub pointer: Option<Pointer>,
+    /// What else the server knows.
+    pub detail: Option<String>,
+    /// What the server suggests.
+    pub hint: Option<String>,
+    /// Where inside functions it happened.
+    pub context: Option<String>,
+    /// The table that it is about.
+    pub table: Option<String>,
+}
+
+/// `LINE n: text` below a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointer {
+    /// The line, counted from 1 at the start of the statement.
+    pub line: usize,
+    /// The line's text, cropped by `...` where it is long.
+    pub text: String,
+}
+
+/// A part of psql's standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Message {
+    /// A message with a severity.
+    Diagnostic(Box<Diagnostic>),
+    /// A line that is none: the output of `\warn` or of a program.
+    Text(String),
+}
+
+impl Diagnostic {
+    /// Does this message mean that a statement failed?
+    pub fn is_error(&self) -> bool {
+        match self.severity.as_str() {
+            "error" | "fatal" | "ERROR" | "FATAL" | "PANIC" => true,
+            "NOTICE" | "WARNING" | "INFO" | "LOG" | "DEBUG" => false,
+            // Another language. Classes 00, 01 and 02 are success, warning and no data
+            // (PostgreSQL manual, appendix A).
+            _ => self.sqlstate.as_deref().is_some_and(|code| {
+                !["00", "01", "02"]
+                    .iter()
+                    .any(|class| code.starts_with(class))
+            }),
+        }
+    }
+}
+
+/// The first error among the lines of psql's standard error.
+pub fn first_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
+    parse(lines).into_iter().find_map(|message| match message {
+        Message::Diagnostic(diagnostic) if diagnostic.is_error() => Some(*diagnostic),
+        _ => None,
+    })
+}
+
+/// Reads the lines of psql's standard error.
+pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Message> {
+    let mut messages = Vec::new();
+    let mut open: Option<Open> = None;
+    for line in lines {
+        if let Some(diagnostic) = start(line) {
+            finish(&mut messages, open.replace(Open::new(diagnostic)));
+            continue;
+        }
+        match &mut open {
+            Some(current) => {
+                if current.take(line) {
+                    finish(&mut messages, open.take());
+                }
+            }
+            None => messages.push(Message::Text(line.to_owned())),
+        }
+    }
+    finish(&mut messages, open);
+    messages
+}
+
+fn finish(messages: &mut Vec<Message>, open: Option<Open>) {
+    messages.extend(open.map(|open| Message::Diagnostic(Box::new(open.diagnostic))));
+}
+
+/// A diagnostic that more lines may belong to.
+struct Open {
+    diagnostic: Diagnostic,
+    field: Field,
+}
+
+/// What a line without a label continues.
+#[derive(Clone, Copy)]
+enum Field {
+    Message,
+    Detail,
+    Hint,
+    Context,
+    Other,
+}
+
+impl Open {
+    fn new(diagnostic: Diagnostic) -> Self {
+        Self {
+            diagnostic,
+            field: Field::Message,
+        }
+    }
+
+    /// Takes a line in. True when it was the last: the server ends with its source location.
+    fn take(&mut self, line: &str) -> bool {
+        if let Some(pointer) = pointer(line) {
+            self.diagnostic.pointer = Some(pointer);
+            self.field = Field::Other;
+            return false;
+        }
+        let (field, text) = match line.split_once(":  ") {
+            Some(("DETAIL", text)) => (Field::Detail, text),
+            Some(("HINT", text)) => (Field::Hint, text),
+            Some(("CONTEXT", text)) => (Field::Context, text),
+            Some(("LOCATION", _)) => return true,
+            Some(("TABLE NAME", text)) => {
+                self.diagnostic.table = Some(text.to_owned());
+                (Field::Other, "")
+            }
+            Some((label, _)) if OTHER_FIELDS.contains(&label) => (Field::Other, ""),
+            _ => (self.field, line),
+        };
+        self.field = field;
+        match field {
+            Field::Message => append(&mut self.diagnostic.message, text),
+            Field::Detail => append(self.diagnostic.detail.get_or_insert_default(), text),
+            Field::Hint => append(self.diagnostic.hint.get_or_insert_default(), text),
+            Field::Context => append(self.diagnostic.context.get_or_insert_default(), text),
+            Field::Other => {}
+        }
+        false
+    }
+}
+
+const OTHER_FIELDS: [&str; 5] = [
+    "QUERY",
+    "SCHEMA NAME",
+    "COLUMN NAME",
+    "DATATYPE NAME",
+    "CONSTRAINT NAME",
+];
+
+fn append(field: &mut String, text: &str) {
+    if !field.is_empty() {
+        field.push('\n');
+    }
+    field.push_str(text);
+}
+
+/// Reads the first line of a message: `psql:FILE:LINE: SEVERITY:  SQLSTATE: MESSAGE` from the
+/// server, `psql:FILE:LINE: error: MESSAGE` from psql; the file is left out while connecting.
+fn start(line: &str) -> Option<Diagnostic> {
+    static PLACE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^psql:(?:(.+?):(\d+):)? (.*)$").ok());
+    static SERVER: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^(\S[^:]*):  ([0-9A-Z]{5}): (.*)$").ok());
+    static CLIENT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^(error|fatal|warning|detail|hint): (.*)$").ok());
+
+    let (_, [file, number, rest]) = match PLACE.as_ref()?.captures(line) {
+        Some(found) if found.get(1).is_some() => found.extract(),
+        Some(found) => ("", ["", "", found.get(3)?.as_str()]),
+        None => return None,
+    };
+    let mut diagnostic = Diagnostic {
+        file: Some(file.to_owned()).filter(|file| !file.is_empty()),
+        line: number.parse().ok(),
+        ..Diagnostic::default()
+    };
+    if let Some(found) = SERVER.as_ref()?.captures(rest) {
+        let (_, [severity, sqlstate, message]) = found.extract();
+        diagnostic.severity = severity.to_owned();
+        diagnostic.sqlstate = Some(sqlstate.to_owned());
+        diagnostic.message = message.to_owned();
+    } else if let Some(found) = CLIENT.as_ref()?.captures(rest) {
+        let (_, [severity, message]) = found.extract();
+        diagnostic.severity = severity.to_owned();
+        diagnostic.message = message.to_owned();
+    } else {
+        // psql says some things without a level, such as a lost connection.
+        diagnostic.severity = "info".to_owned();
+        diagnostic.message = rest.to_owned();
+    }
+    Some(diagnostic)
+}
+
+fn pointer(line: &str) -> Option<Pointer> {
+    let (number, text) = line.strip_prefix("LINE ")?.split_once(": ")?;
+    Some(Pointer {
+        line: number.parse().ok()?,
+        text: text.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn only(text: &str) -> Diagnostic {
+        match parse(text.lines()).as_slice() {
+            [Message::Diagnostic(diagnostic)] => (**diagnostic).clone(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_server_error_with_everything() {
+        let found = only(
+            "psql:/db/it's:1/a.sql:7: ERROR:  23505: duplicate key\nin two lines\n\
+             LINE 2:   nope\n          ^\n\
+             DETAIL:  Key (id)=(1) already exists.\nHINT:  Choose another.\n\
+             CONTEXT:  PL/pgSQL function f() line 3\nSQL statement \"x\"\n\
+             SCHEMA NAME:  public\nTABLE NAME:  t\nLOCATION:  _bt_check_unique, nbtinsert.c:666",
+        );
+        assert!(found.is_error());
+        assert_eq!(found.file.as_deref(), Some("/db/it's:1/a.sql"));
+        assert_eq!(found.line, Some(7));
+        assert_eq!(found.sqlstate.as_deref(), Some("23505"));
+        assert_eq!(found.message, "duplicate key\nin two lines");
+        assert_eq!(
+            found.pointer,
+            Some(Pointer {
+                line: 2,
+                text: "  nope".to_owned()
+            })
+        );
+        assert_eq!(
+            found.detail.as_deref(),
+            Some("Key (id)=(1) already exists.")
+        );
+        assert_eq!(found.hint.as_deref(), Some("Choose another."));
+        assert_eq!(found.table.as_deref(), Some("t"));
+        assert_eq!(
+            found.context.as_deref(),
+            Some("PL/pgSQL function f() line 3\nSQL statement \"x\"")
+        );
+    }
+
+    #[test]
+    fn notices_text_and_errors_in_one_stream() {
+        let stream = "before\n\
+             psql:a.sql:1: NOTICE:  00000: hello\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
+             from \\warn\n\
+             psql:a.sql:3: error: invalid command \\foo";
+        let messages = parse(stream.lines());
+        assert_eq!(messages.len(), 4);
+        assert_eq!(messages[0], Message::Text("before".to_owned()));
+        assert_eq!(messages[2], Message::Text("from \\warn".to_owned()));
+        let error = first_error(stream.lines()).unwrap();
+        assert_eq!(error.message, "invalid command \\foo");
+        assert_eq!((error.line, error.sqlstate), (Some(3), None));
+    }
+
+    #[test]
+    fn another_language_is_told_by_the_sqlstate() {
+        let error = only("psql:a.sql:1: FEHLER:  42P01: Relation »x« existiert nicht");
+        assert!(error.is_error());
+        assert!(!only("psql:a.sql:1: HINWEIS:  00000: hallo").is_error());
+        assert!(!only("psql:a.sql:1: NOTICE:  P0001: odd code, still a notice").is_error());
+    }
+
+    #[test]
+    fn a_refused_connection_has_no_place() {
+        let found = only(
+            "psql: error: connection to server at \"127.0.0.1\", port 1 failed: Connection refused\n\
+             \tIs the server running on that host and accepting TCP/IP connections?",
+        );
+        assert_eq!((found.file.as_deref(), found.line), (None, None));
+        assert!(
+            found.message.ends_with("accepting TCP/IP connections?"),
+            "{}",
+            found.message
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! The psql process: found, started, spoken to, understood.
+//! Must not know what a migration or a ledger is.
+
+pub mod locate;
+pub mod message;
+pub mod process;
+pub mod refusal;
+pub mod session;
+pub mod stream;
+
+pub use session::{Ending, Output, Session};

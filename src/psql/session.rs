@@ -1,0 +1,157 @@
+//! A conversation with one psql: text goes in, sections of output come back.
+//! Must not know what the text means.
+
+use std::io::{PipeWriter, Write};
+use std::path::Path;
+use std::process::ExitStatus;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::process::Process;
+use super::stream::{Channel, Event, Sections, drain};
+use crate::connection::Connection;
+use crate::error::Error;
+use crate::interrupt::Interrupt;
+
+/// How often a waiting session looks for Ctrl-C.
+const HEARTBEAT: Duration = Duration::from_millis(50);
+
+/// What psql printed between two marks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Lines of standard output.
+    pub stdout: Vec<String>,
+    /// Lines of standard error.
+    pub stderr: Vec<String>,
+}
+
+/// Why a section never came.
+#[derive(Debug)]
+pub enum Ending {
+    /// psql ended; this is what it still said.
+    Exited {
+        /// How it ended; `None` when the operating system did not tell.
+        status: Option<ExitStatus>,
+        /// What it printed since the last section.
+        output: Output,
+    },
+    /// The user pressed Ctrl-C; psql was told to cancel and has ended.
+    Interrupted,
+}
+
+/// One psql process and the pipes to it.
+pub struct Session {
+    // Declared first, so that it is closed before the process is waited for: psql ends at the
+    // end of its script.
+    driver: Option<PipeWriter>,
+    process: Process,
+    events: Receiver<Event>,
+    stdout: Sections,
+    stderr: Sections,
+    mark: String,
+    interrupt: Interrupt,
+}
+
+impl Session {
+    /// Starts psql. It connects on its own time; the first section shows whether it could.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn start(
+        psql: &Path,
+        connection: &Connection,
+        folder: &Path,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Error> {
+        let (mut process, driver) =
+            Process::start(psql, connection, folder).map_err(|error| Error::PsqlNotStarted {
+                psql: psql.to_owned(),
+                reason: error.to_string(),
+            })?;
+        let (sender, events) = mpsc::channel();
+        let (stdout, stderr) = process.outputs();
+        if let (Some(stdout), Some(stderr)) = (stdout, stderr) {
+            drain(Channel::Stdout, stdout, sender.clone());
+            drain(Channel::Stderr, stderr, sender);
+        }
+        Ok(Self {
+            driver: Some(driver),
+            process,
+            events,
+            stdout: Sections::default(),
+            stderr: Sections::default(),
+            // Nothing a migration prints can end a section by chance.
+            mark: format!("migrate-{}", Uuid::new_v4().simple()),
+            interrupt: interrupt.clone(),
+        })
+    }
+
+    /// Sends text and ends a section after what it prints. The text must end with a line end.
+    pub fn send(&mut self, text: &str) {
+        let mark = &self.mark;
+        let text = format!("{text}\\echo {mark}\n\\warn {mark}\n");
+        // A psql that is gone shows in the next section, with the reason.
+        let _ = self
+            .driver
+            .as_mut()
+            .map(|driver| driver.write_all(text.as_bytes()));
+    }
+
+    /// Waits for the next section, in the order of sending.
+    ///
+    /// # Errors
+    /// psql ended, or the user pressed Ctrl-C.
+    pub fn receive(&mut self) -> Result<Output, Ending> {
+        loop {
+            if self.stdout.has_complete() && self.stderr.has_complete() {
+                return Ok(Output {
+                    stdout: self.stdout.next_complete(),
+                    stderr: self.stderr.next_complete(),
+                });
+            }
+            if self.interrupt.requested() {
+                self.cancel();
+                return Err(Ending::Interrupted);
+            }
+            if self.stdout.is_closed() && self.stderr.is_closed() {
+                return Err(self.exited());
+            }
+            match self.events.recv_timeout(HEARTBEAT) {
+                Ok(Event::Line(Channel::Stdout, line)) => self.stdout.push(line, &self.mark),
+                Ok(Event::Line(Channel::Stderr, line)) => self.stderr.push(line, &self.mark),
+                Ok(Event::Closed(Channel::Stdout)) => self.stdout.close(),
+                Ok(Event::Closed(Channel::Stderr)) => self.stderr.close(),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(self.exited()),
+            }
+        }
+    }
+
+    /// Sends text and waits for what it prints.
+    ///
+    /// # Errors
+    /// As [`Session::receive`].
+    pub fn ask(&mut self, text: &str) -> Result<Output, Ending> {
+        self.send(text);
+        self.receive()
+    }
+
+    fn cancel(&mut self) {
+        self.process.cancel();
+        self.driver = None;
+        let _ = self.process.end();
+    }
+
+    fn exited(&mut self) -> Ending {
+        self.driver = None;
+        Ending::Exited {
+            status: self.process.end().ok(),
+            output: Output {
+                stdout: self.stdout.rest(),
+                stderr: self.stderr.rest(),
+            },
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What comes out of psql, line by line, cut into sections by marks.
+//! Keeps the reader from ever blocking psql, whatever the volume.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::mpsc::Sender;
+use std::thread;
+
+/// How many lines of a section are kept: the latest, because an error comes last.
+const KEPT_LINES: usize = 2_000;
+
+/// One of psql's two outputs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channel {
+    /// Results, `\echo`.
+    Stdout,
+    /// Messages, `\warn`.
+    Stderr,
+}
+
+/// Something that psql's output did.
+#[derive(Debug)]
+pub enum Event {
+    /// A line, without its end.
+    Line(Channel, String),
+    /// The output was closed.
+    Closed(Channel),
+}
+
+/// Reads an output to its end on a thread of its own.
+pub fn drain(channel: Channel, output: impl Read + Send + 'static, events: Sender<Event>) {
+    thread::spawn(move || {
+        let mut output = BufReader::new(output);
+        let mut line = Vec::new();
+        while output
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|read| read > 0)
+        {
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            let event = Event::Line(channel, String::from_utf8_lossy(text).into_owned());
+            // Nobody listens once the session was given up; psql must still not block.
+            let _ = events.send(event);
+            line.clear();
+        }
+        let _ = events.send(Event::Closed(channel));
+    });
+}
+
+/// The sections of one output.
+#[derive(Debug, Default)]
+pub struct Sections {
+    complete: VecDeque<VecDeque<String>>,
+    current: VecDeque<String>,
+    closed: bool,
+}
+
+impl Sections {
+    /// Takes a line in. A line that ends in the mark ends the section; what stands before the
+    /// mark was printed without a line end and belongs to it.
+    pub fn push(&mut self, line: String, mark: &str) {
+        match line.strip_suffix(mark) {
+            None => self.keep(line),
+            Some(unfinished) => {
+                if !unfinished.is_empty() {
+                    self.keep(unfinished.to_owned());
+                }
+                self.complete.push_back(std::mem::take(&mut self.current));
+            }
+        }
+    }
+
+    fn keep(&mut self, line: String) {
+        if self.current.len() == KEPT_LINES {
+            self.current.pop_front();
+        }
+        self.current.push_back(line);
+    }
+
+    /// Notes that nothing more will come.
+    pub fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Will nothing more come?
+    pub fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Is there a section that ended with a mark?
+    pub fn has_complete(&self) -> bool {
+        !self.complete.is_empty()
+    }
+
+    /// The oldest section that ended with a mark.
+    pub fn next_complete(&mut self) -> Vec<String> {
+        self.complete.pop_front().unwrap_or_default().into()
+    }
+
+    /// All that is left, with or without a mark.
+    pub fn rest(&mut self) -> Vec<String> {
+        let mut rest: Vec<_> = self.complete.drain(..).flatten().collect();
+        rest.extend(self.current.drain(..));
+        rest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_cut_the_stream_even_behind_an_unfinished_line() {
+        let mut sections = Sections::default();
+        for line in ["one", "two", "MARK", "no line endMARK", "left over"] {
+            sections.push(line.to_owned(), "MARK");
+        }
+        assert_eq!(sections.next_complete(), ["one", "two"]);
+        assert_eq!(sections.next_complete(), ["no line end"]);
+        assert!(!sections.has_complete());
+        assert_eq!(sections.rest(), ["left over"]);
+    }
+
+    #[test]
+    fn a_flood_keeps_its_latest_lines() {
+        let mut sections = Sections::default();
+        for number in 0..KEPT_LINES + 5 {
+            sections.push(number.to_string(), "MARK");
+        }
+        let rest = sections.rest();
+        assert_eq!(rest.len(), KEPT_LINES);
+        assert_eq!(rest.first().map(String::as_str), Some("5"));
+    }
+}

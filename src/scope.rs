@@ -1,0 +1,78 @@
+//! Which tracks a command is about. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::database::Ledgers;
+use crate::discovery::Tree;
+use crate::error::Error;
+use crate::migration::Track;
+
+/// The tracks that were asked for, else those that have files in the tree. A ledger alone does
+/// not count: a part of a tree must not see all other tracks as missing.
+///
+/// # Errors
+/// A track that was asked for is unknown to both sides, or there is none at all.
+pub fn scope(wanted: &[Track], tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSet<Track>, Error> {
+    let in_tree: BTreeSet<_> = tree
+        .migrations
+        .iter()
+        .map(|migration| migration.name.track.clone())
+        .collect();
+    if wanted.is_empty() {
+        return match in_tree.is_empty() {
+            true => Err(Error::NoMigrations {
+                root: tree.root.clone(),
+            }),
+            false => Ok(in_tree),
+        };
+    }
+    let in_ledgers = ledgers.tables.iter().map(|table| table.track.clone());
+    let known: BTreeSet<_> = in_tree.into_iter().chain(in_ledgers).collect();
+    match wanted.iter().find(|track| !known.contains(track)) {
+        None => Ok(wanted.iter().cloned().collect()),
+        Some(unknown) => Err(Error::UnknownTrack {
+            track: unknown.to_string(),
+            known: known.iter().map(ToString::to_string).collect(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::table::Table;
+    use crate::standing::examples::{migration, tracks};
+
+    #[test]
+    fn the_trees_tracks_unless_others_are_asked_for() {
+        let track = |name| Track::parse(name).unwrap();
+        let tree = Tree {
+            root: "/db".into(),
+            migrations: vec![migration("20240101000000_core_a.sql")],
+        };
+        let ledgers = Ledgers {
+            tables: vec![Table {
+                track: track("impl"),
+                is_current: true,
+            }],
+            rows: vec![],
+        };
+        assert_eq!(scope(&[], &tree, &ledgers).unwrap(), tracks(&["core"]));
+        assert_eq!(
+            scope(&[track("impl")], &tree, &ledgers).unwrap(),
+            tracks(&["impl"])
+        );
+        match scope(&[track("typo")], &tree, &ledgers) {
+            Err(Error::UnknownTrack { known, .. }) => assert_eq!(known, ["core", "impl"]),
+            other => panic!("{other:?}"),
+        }
+        let empty = Tree {
+            migrations: vec![],
+            ..tree
+        };
+        assert!(matches!(
+            scope(&[], &empty, &ledgers),
+            Err(Error::NoMigrations { .. })
+        ));
+    }
+}

@@ -1,0 +1,110 @@
+//! What is asked of every server first: who and where are we, and can this work?
+//! Pure; must not speak to psql itself.
+
+use serde::Deserialize;
+
+use crate::error::Error;
+
+/// The oldest supported server, in the server's own numbering.
+pub const OLDEST: u32 = 120_000;
+
+/// The facts of a session.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Server {
+    /// The database that was reached.
+    pub database: String,
+    /// The server's version, such as 150018 for 15.18.
+    pub version: u32,
+    /// The schema of the ledgers: the `schema` setting, else `current_schema()`.
+    pub schema: Option<String>,
+    /// Does that schema exist?
+    pub schema_exists: bool,
+    /// A standby, or a session that is read-only by default.
+    pub read_only: bool,
+    /// Does the server notice that psql is gone (PostgreSQL 14, not on every system)?
+    pub checks_connection: bool,
+}
+
+impl Server {
+    /// The schema of the ledgers.
+    ///
+    /// # Errors
+    /// The server is too old, or the schema does not exist.
+    pub fn ledger_schema(&self) -> Result<&str, Error> {
+        if self.version < OLDEST {
+            return Err(Error::ServerTooOld {
+                version: self.version,
+            });
+        }
+        match &self.schema {
+            Some(schema) if self.schema_exists => Ok(schema),
+            schema => Err(Error::SchemaMissing {
+                schema: schema.clone(),
+                database: self.database.clone(),
+            }),
+        }
+    }
+
+    /// Refuses a server that cannot be written to.
+    ///
+    /// # Errors
+    /// The server is a standby or read-only.
+    pub fn require_writable(&self) -> Result<(), Error> {
+        match self.read_only {
+            true => Err(Error::ServerReadOnly {
+                database: self.database.clone(),
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server() -> Server {
+        Server {
+            database: "erp".to_owned(),
+            version: 150_018,
+            schema: Some("public".to_owned()),
+            schema_exists: true,
+            read_only: false,
+            checks_connection: true,
+        }
+    }
+
+    #[test]
+    fn an_old_server_a_missing_schema_and_a_standby_are_refused() {
+        assert_eq!(server().ledger_schema().unwrap(), "public");
+        assert!(server().require_writable().is_ok());
+
+        let old = Server {
+            version: 110_022,
+            ..server()
+        };
+        assert!(matches!(
+            old.ledger_schema(),
+            Err(Error::ServerTooOld { version: 110_022 })
+        ));
+        for schema in [None, Some("typo".to_owned())] {
+            let missing = Server {
+                schema,
+                schema_exists: false,
+                ..server()
+            };
+            assert!(matches!(
+                missing.ledger_schema(),
+                Err(Error::SchemaMissing { .. })
+            ));
+        }
+        let standby = Server {
+            read_only: true,
+            ..server()
+        };
+        assert!(matches!(
+            standby.require_writable(),
+            Err(Error::ServerReadOnly { .. })
+        ));
+    }
+}

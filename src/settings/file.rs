@@ -1,0 +1,181 @@
+//! `migrate.json`: finds it, reads it, expands `${VAR}` in it.
+//! Must not know what the values mean.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use regex::Regex;
+
+use super::{Key, Layer, Origin, Sourced};
+use crate::error::Error;
+
+/// The file's name in a tree or a parent folder.
+pub const FILE_NAME: &str = "migrate.json";
+
+/// Reads the file that applies to a tree: the named one, else the nearest `migrate.json` in the
+/// tree or above it. No file is no error, unless one was named.
+///
+/// # Errors
+/// The file cannot be read or is malformed; the error has the line and column.
+pub fn load(
+    named: Option<PathBuf>,
+    tree: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Layer, Error> {
+    let candidates = match &named {
+        Some(path) => vec![path.clone()],
+        None => tree
+            .ancestors()
+            .map(|folder| folder.join(FILE_NAME))
+            .collect(),
+    };
+    for path in candidates {
+        match fs::read_to_string(&path) {
+            Ok(text) => return parse(&text, &path, environment),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
+            Err(error) => {
+                return Err(Error::UnreadableFile {
+                    path,
+                    reason: error.to_string(),
+                });
+            }
+        }
+    }
+    Ok(Layer::new())
+}
+
+/// Reads a settings file's text.
+///
+/// # Errors
+/// Not JSON, an unknown key, a value that is no string, or a variable that is not set.
+pub fn parse(
+    text: &str,
+    path: &Path,
+    environment: &BTreeMap<String, String>,
+) -> Result<Layer, Error> {
+    let values: HashMap<Key, String> =
+        serde_json::from_str(text).map_err(|error| Error::BadSettingsFile {
+            path: path.to_owned(),
+            line: error.line(),
+            column: error.column(),
+            problem: without_position(&error.to_string()),
+        })?;
+    values
+        .into_iter()
+        .map(|(key, value)| {
+            let (line, column) = position(text, key);
+            let text = expand(&value, environment).map_err(|problem| Error::BadSettingsFile {
+                path: path.to_owned(),
+                line,
+                column,
+                problem: format!("`{key}`: {problem}"),
+            })?;
+            let origin = Origin::File {
+                path: path.to_owned(),
+                line,
+                column,
+            };
+            Ok((key, Sourced { text, origin }))
+        })
+        .collect()
+}
+
+/// serde_json ends its messages with the position, which we give in our own form.
+fn without_position(message: &str) -> String {
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(problem, _)| problem)
+        .to_owned()
+}
+
+/// Line and column of a key, counted from 1. The file is one flat object, so the first
+/// `"key":` is the one.
+fn position(text: &str, key: Key) -> (usize, usize) {
+    let offset = Regex::new(&format!(r#""{key}"\s*:"#))
+        .ok()
+        .and_then(|pattern| pattern.find(text))
+        .map_or(0, |found| found.start());
+    let before = text.get(..offset).unwrap_or_default();
+    let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
+    (before.matches('\n').count() + 1, column)
+}
+
+/// Replaces `${VAR}` and `${VAR:-default}`; an empty variable takes the default, as in a shell.
+fn expand(value: &str, environment: &BTreeMap<String, String>) -> Result<String, String> {
+    let mut expanded = String::new();
+    let mut rest = value;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (inside, tail) = after
+            .split_once('}')
+            .ok_or_else(|| "`${` has no closing `}`".to_owned())?;
+        let (variable, default) = match inside.split_once(":-") {
+            Some((variable, default)) => (variable, Some(default)),
+            None => (inside, None),
+        };
+        let set = environment.get(variable).map(String::as_str);
+        expanded.push_str(before);
+        expanded.push_str(match (set, default) {
+            (None | Some(""), Some(default)) => default,
+            (Some(set), _) => set,
+            (None, None) => return Err(format!("the variable `{variable}` is not set")),
+        });
+        rest = tail;
+    }
+    Ok(expanded + rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment() -> BTreeMap<String, String> {
+        [("NAME", "erp"), ("EMPTY", "")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    #[test]
+    fn variables_expand() {
+        let expand = |text: &str| expand(text, &environment());
+        assert_eq!(expand("plain $1 {x}").unwrap(), "plain $1 {x}");
+        assert_eq!(expand("${NAME}_test").unwrap(), "erp_test");
+        assert_eq!(expand("${NO:-a}${EMPTY:-b}${NAME:-c}").unwrap(), "aberp");
+        assert_eq!(expand("<${EMPTY}>").unwrap(), "<>");
+        assert_eq!(expand("${NO}").unwrap_err(), "the variable `NO` is not set");
+        assert!(expand("${NO").is_err());
+    }
+
+    #[test]
+    fn values_know_their_place() {
+        let text = "{\n  \"schema\": \"ops\",\n  \"database\": \"${NAME}\"\n}";
+        let layer = parse(text, Path::new("/db/migrate.json"), &environment()).unwrap();
+        let expected = Origin::File {
+            path: "/db/migrate.json".into(),
+            line: 3,
+            column: 3,
+        };
+        assert_eq!(layer[&Key::Database].text, "erp");
+        assert_eq!(layer[&Key::Database].origin, expected);
+    }
+
+    #[test]
+    fn a_bad_file_is_refused_with_line_and_column() {
+        let cases = [
+            ("{\n  \"databse\": \"x\"\n}", 2, 11),
+            ("{\n  \"database\": 5\n}", 2, 15),
+            ("{\n  \"database\": \"x\",\n}", 3, 1),
+            ("{\n  \"database\": \"${NOPE}\"\n}", 2, 3),
+            ("[]", 1, 0),
+            ("", 1, 0),
+        ];
+        for (text, expected_line, expected_column) in cases {
+            match parse(text, Path::new("migrate.json"), &environment()) {
+                Err(Error::BadSettingsFile { line, column, .. }) => {
+                    assert_eq!((line, column), (expected_line, expected_column), "{text}");
+                }
+                other => panic!("{text}: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! Settings: what each one is, and which source wins.
+//! Pure but for `file`, which reads `migrate.json`; must not know nushell or psql.
+//!
+//! Precedence: flag, `$env.config.plugins.migrate`, `migrate.json`, environment, default.
+//! All sources give text, so that a value is parsed in one place and an error can name the origin.
+
+pub mod file;
+pub mod key;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::Error;
+pub use key::Key;
+
+/// The longest ledger prefix: PostgreSQL's names have 63 bytes, a track has up to 40.
+const LONGEST_PREFIX: usize = 23;
+
+/// Where a value was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// A flag of the command.
+    Flag,
+    /// The record (or closure's result) in `$env.config.plugins.migrate`.
+    PluginConfig,
+    /// A place in a `migrate.json`, counted from 1.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line of the key.
+        line: usize,
+        /// The column of the key.
+        column: usize,
+    },
+    /// An environment variable.
+    Environment(&'static str),
+    /// Nobody set it.
+    Default,
+}
+
+/// A value as text, and where it was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sourced {
+    /// The value.
+    pub text: String,
+    /// Its origin.
+    pub origin: Origin,
+}
+
+/// The values that one source gives.
+pub type Layer = BTreeMap<Key, Sourced>;
+
+/// How many migrations share a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TransactionMode {
+    /// Everything that is pending, all or nothing.
+    #[default]
+    All,
+    /// Each track its own.
+    Track,
+    /// Each migration its own.
+    Each,
+}
+
+/// The folder that relative paths of `\copy` and `\!` start from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WorkingDirectory {
+    /// The migration's own.
+    #[default]
+    Migration,
+    /// The directory given to the command.
+    Tree,
+    /// Where the user stands.
+    Caller,
+}
+
+/// All settings, resolved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// A database name, a conninfo string or a URL; libpq's own variables decide when unset.
+    pub database: Option<Sourced>,
+    /// The psql program: a name to look up on PATH, or a path.
+    pub psql: Sourced,
+    /// The schema of the ledgers; `current_schema()` when unset.
+    pub schema: Option<String>,
+    /// What a ledger table's name starts with; the track follows.
+    pub table_prefix: String,
+    /// How many migrations share a transaction.
+    pub transaction: TransactionMode,
+    /// Where relative paths start from.
+    pub working_directory: WorkingDirectory,
+    /// How long to wait for another run to end.
+    pub lock_wait: Duration,
+}
+
+impl Settings {
+    /// Merges the sources, the strongest first, and parses every value.
+    ///
+    /// # Errors
+    /// A value does not parse; the error names the setting and the origin.
+    pub fn resolve(layers: [Layer; 4]) -> Result<Self, Error> {
+        let found = Found(layers);
+        Ok(Self {
+            database: found.text(Key::Database),
+            psql: found.text(Key::Psql).unwrap_or_else(|| Sourced {
+                text: "psql".to_owned(),
+                origin: Origin::Default,
+            }),
+            schema: found.text(Key::Schema).map(|schema| schema.text),
+            table_prefix: found
+                .parsed::<Prefix>(Key::TablePrefix)?
+                .map_or_else(|| "migrations_".to_owned(), |prefix| prefix.0),
+            transaction: found.parsed(Key::Transaction)?.unwrap_or_default(),
+            working_directory: found.parsed(Key::WorkingDirectory)?.unwrap_or_default(),
+            lock_wait: found
+                .parsed::<Period>(Key::LockWait)?
+                .map_or(Duration::from_secs(30), |period| period.0),
+        })
+    }
+}
+
+/// The settings that the environment gives. An empty variable counts as unset.
+pub fn from_environment(environment: &BTreeMap<String, String>) -> Layer {
+    Key::ALL
+        .iter()
+        .filter_map(|&key| {
+            let variable = key.variable();
+            let text = environment.get(variable)?;
+            let origin = Origin::Environment(variable);
+            (!text.is_empty()).then(|| {
+                (
+                    key,
+                    Sourced {
+                        text: text.clone(),
+                        origin,
+                    },
+                )
+            })
+        })
+        .collect()
+}
+
+struct Found([Layer; 4]);
+
+impl Found {
+    fn text(&self, key: Key) -> Option<Sourced> {
+        self.0.iter().find_map(|layer| layer.get(&key)).cloned()
+    }
+
+    fn parsed<T: FromStr<Err = String>>(&self, key: Key) -> Result<Option<T>, Error> {
+        self.text(key)
+            .map(|Sourced { text, origin }| {
+                text.parse().map_err(|problem| Error::BadSetting {
+                    key,
+                    origin,
+                    problem,
+                })
+            })
+            .transpose()
+    }
+}
+
+impl FromStr for TransactionMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "all" => Ok(Self::All),
+            "track" => Ok(Self::Track),
+            "each" => Ok(Self::Each),
+            _ => Err(format!("expected `all`, `track` or `each`, got `{text}`")),
+        }
+    }
+}
+
+impl fmt::Display for TransactionMode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::All => "all",
+            Self::Track => "track",
+            Self::Each => "each",
+        })
+    }
+}
+
+impl FromStr for WorkingDirectory {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "migration" => Ok(Self::Migration),
+            "tree" => Ok(Self::Tree),
+            "caller" => Ok(Self::Caller),
+            _ => Err(format!(
+                "expected `migration`, `tree` or `caller`, got `{text}`"
+            )),
+        }
+    }
+}
+
+/// The start of a ledger's name.
+struct Prefix(String);
+
+impl FromStr for Prefix {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.len() {
+            1..=LONGEST_PREFIX if !text.contains('\0') => Ok(Self(text.to_owned())),
+            length => Err(format!(
+                "expected 1 to {LONGEST_PREFIX} bytes, so that a track's name still fits \
+                 into PostgreSQL's 63, got {length}"
+            )),
+        }
+    }
+}
+
+/// A length of time as people write it: `30sec`, `5min`, `1hr 30min`.
+struct Period(Duration);
+
+impl FromStr for Period {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|_| format!("expected a duration such as `30sec` or `5min`, got `{text}`"))
+    }
+}
+
+/// A path in a setting, read from where the setting stands: a `migrate.json` may say
+/// `./bin/psql` and mean its own folder.
+pub fn resolve_path(setting: &Sourced, caller: &Path) -> PathBuf {
+    match &setting.origin {
+        Origin::File { path, .. } => path.parent().unwrap_or(caller).join(&setting.text),
+        _ => caller.join(&setting.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(origin: Origin, key: Key, text: &str) -> Layer {
+        Layer::from([(
+            key,
+            Sourced {
+                text: text.to_owned(),
+                origin,
+            },
+        )])
+    }
+
+    #[test]
+    fn the_first_source_wins() {
+        let [flag, config, environment] = [
+            layer(Origin::Flag, Key::Transaction, "each"),
+            layer(Origin::PluginConfig, Key::Transaction, "track"),
+            layer(Origin::Environment("MIGRATE_SCHEMA"), Key::Schema, "ops"),
+        ];
+        let settings = Settings::resolve([flag, config, Layer::new(), environment]).unwrap();
+        assert_eq!(settings.transaction, TransactionMode::Each);
+        assert_eq!(settings.schema.as_deref(), Some("ops"));
+        assert_eq!(settings.table_prefix, "migrations_");
+        assert_eq!(settings.lock_wait, Duration::from_secs(30));
+        assert_eq!(settings.database, None);
+    }
+
+    #[test]
+    fn a_bad_value_names_its_origin() {
+        let bad = [
+            (Key::Transaction, "none"),
+            (Key::WorkingDirectory, "home"),
+            (Key::LockWait, "soon"),
+            (Key::TablePrefix, ""),
+            (Key::TablePrefix, "a_prefix_of_24_characters"),
+        ];
+        for (key, text) in bad {
+            let layers = [
+                Layer::new(),
+                Layer::new(),
+                Layer::new(),
+                layer(Origin::Flag, key, text),
+            ];
+            match Settings::resolve(layers) {
+                Err(Error::BadSetting {
+                    key: found, origin, ..
+                }) => {
+                    assert_eq!((found, origin), (key, Origin::Flag));
+                }
+                other => panic!("{key:?}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_variable_is_unset() {
+        let environment = [
+            ("DATABASE_URL", ""),
+            ("MIGRATE_SCHEMA", "ops"),
+            ("PGDATABASE", "x"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let layer = from_environment(&BTreeMap::from(environment));
+        assert_eq!(layer.keys().copied().collect::<Vec<_>>(), [Key::Schema]);
+    }
+}

@@ -1,0 +1,188 @@
+//! A snapshot of the caller: where it stands, its environment, its plugin configuration.
+//! The only user of the engine's getters. The plugin's own directory and environment are those
+//! of the call that started it, long ago, and must never be looked at.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+
+use nu_plugin::EngineInterface;
+use nu_protocol::{ShellError, Value};
+
+use crate::error::Error;
+use crate::settings::{Key, Layer, Origin, Sourced};
+
+/// What the core may know of the shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shell {
+    /// The caller's directory.
+    pub directory: PathBuf,
+    /// The caller's environment, as far as a program can take it.
+    pub environment: BTreeMap<String, String>,
+    /// `$env.config.plugins.migrate`.
+    pub config: Layer,
+}
+
+impl Shell {
+    /// Asks the engine.
+    ///
+    /// # Errors
+    /// The engine does not answer.
+    pub fn read(engine: &EngineInterface) -> Result<Result<Self, Error>, ShellError> {
+        let directory = PathBuf::from(engine.get_current_dir()?);
+        let environment = engine.get_env_vars()?;
+        let config = engine.get_plugin_config()?;
+        Ok(Self::from_values(directory, environment, config))
+    }
+
+    fn from_values(
+        directory: PathBuf,
+        environment: HashMap<String, Value>,
+        config: Option<Value>,
+    ) -> Result<Self, Error> {
+        let environment = environment
+            .into_iter()
+            .filter_map(|(name, value)| variable(name, &value).transpose())
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            directory,
+            environment,
+            config: config.map_or_else(|| Ok(Layer::new()), layer)?,
+        })
+    }
+}
+
+/// A variable as a program takes it; `None` for what only nushell can hold.
+fn variable(name: String, value: &Value) -> Result<Option<(String, String)>, Error> {
+    match text(value) {
+        Some(text) => Ok(Some((name, text))),
+        None if name == "PATH" => Ok(search_path(value).map(|path| (name, path))),
+        None if concerns_us(&name) => Err(Error::BadVariable {
+            variable: name,
+            found: value.get_type().to_string(),
+        }),
+        None => Ok(None),
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String { val, .. } | Value::Glob { val, .. } => Some(val.clone()),
+        Value::Int { val, .. } => Some(val.to_string()),
+        Value::Float { val, .. } => Some(val.to_string()),
+        Value::Bool { val, .. } => Some(val.to_string()),
+        _ => None,
+    }
+}
+
+fn search_path(value: &Value) -> Option<String> {
+    let folders: Vec<_> = value.as_list().ok()?.iter().filter_map(text).collect();
+    Some(folders.join(":"))
+}
+
+/// To leave out one of these could mean another database.
+fn concerns_us(name: &str) -> bool {
+    name.starts_with("PG") || Key::ALL.iter().any(|key| key.variable() == name)
+}
+
+fn layer(config: Value) -> Result<Layer, Error> {
+    let bad = |problem: String| Error::BadPluginConfig { problem };
+    let record = match config {
+        Value::Record { val, .. } => val.into_owned(),
+        Value::Nothing { .. } => return Ok(Layer::new()),
+        Value::Error { error, .. } => return Err(bad(error.to_string())),
+        other => {
+            return Err(bad(format!(
+                "expected a record, got a {}",
+                other.get_type()
+            )));
+        }
+    };
+    record
+        .into_iter()
+        .map(|(name, value)| {
+            let key = Key::named(&name).ok_or_else(|| bad(format!("unknown setting `{name}`")))?;
+            let text = setting(&value)
+                .ok_or_else(|| bad(format!("`{name}` cannot be a {}", value.get_type())))?;
+            Ok((
+                key,
+                Sourced {
+                    text,
+                    origin: Origin::PluginConfig,
+                },
+            ))
+        })
+        .collect()
+}
+
+/// A setting as text, in the form that all sources share.
+pub fn setting(value: &Value) -> Option<String> {
+    match value {
+        Value::String { val, .. } => Some(val.clone()),
+        Value::Duration { val, .. } => Some(format!("{val}ns")),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nu_protocol::record;
+
+    fn read(environment: &[(&str, Value)], config: Option<Value>) -> Result<Shell, Error> {
+        let environment = environment
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        Shell::from_values("/home/me".into(), environment, config)
+    }
+
+    #[test]
+    fn variables_become_text_where_they_can() {
+        let shell = read(
+            &[
+                ("PGPORT", Value::test_int(5433)),
+                (
+                    "PATH",
+                    Value::test_list(vec![Value::test_string("/a"), Value::test_string("/b")]),
+                ),
+                ("ENV_CONVERSIONS", Value::test_record(record! {})),
+            ],
+            None,
+        )
+        .unwrap();
+        let expected = [("PATH", "/a:/b"), ("PGPORT", "5433")];
+        let found: Vec<_> = shell
+            .environment
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_connection_variable_that_is_no_text_is_refused() {
+        for name in ["PGHOST", "DATABASE_URL", "MIGRATE_SCHEMA"] {
+            let result = read(&[(name, Value::test_record(record! {}))], None);
+            assert!(matches!(result, Err(Error::BadVariable { .. })), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_configuration_is_a_record_of_known_settings() {
+        let config = |record| read(&[], Some(Value::test_record(record)));
+        let shell = config(record! {
+            "schema" => Value::test_string("ops"),
+            "lock_wait" => Value::test_duration(5_000_000_000),
+        })
+        .unwrap();
+        assert_eq!(shell.config[&Key::LockWait].text, "5000000000ns");
+        for bad in [
+            record! { "shema" => Value::test_string("ops") },
+            record! { "schema" => Value::test_int(5) },
+        ] {
+            assert!(matches!(config(bad), Err(Error::BadPluginConfig { .. })));
+        }
+        assert!(read(&[], Some(Value::test_string("x"))).is_err());
+        assert!(read(&[], Some(Value::test_nothing())).is_ok());
+    }
+}

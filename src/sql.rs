@@ -1,0 +1,65 @@
+//! SQL and psql text from escaped types only, so that no name or value can become code.
+//! Must not know what the text is for.
+
+use std::fmt;
+
+/// A string as an SQL literal.
+#[derive(Debug, Clone, Copy)]
+pub struct Literal<'a>(pub &'a str);
+
+impl fmt::Display for Literal<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // An E'' string reads backslashes the same whatever standard_conforming_strings says.
+        let escaped = self.0.replace('\\', "\\\\").replace('\'', "''");
+        match escaped.contains('\\') {
+            true => write!(formatter, "E'{escaped}'"),
+            false => write!(formatter, "'{escaped}'"),
+        }
+    }
+}
+
+/// A name as a quoted SQL identifier.
+#[derive(Debug, Clone, Copy)]
+pub struct Identifier<'a>(pub &'a str);
+
+impl fmt::Display for Identifier<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "\"{}\"", self.0.replace('"', "\"\""))
+    }
+}
+
+/// A string as an argument of a psql meta-command.
+///
+/// psql reads C-like escapes and doubled quotes inside single quotes, and expands neither
+/// variables nor backquotes there (psql manual, "Meta-Commands").
+#[derive(Debug, Clone, Copy)]
+pub struct Argument<'a>(pub &'a str);
+
+impl fmt::Display for Argument<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = self
+            .0
+            .replace('\\', "\\\\")
+            .replace('\'', "''")
+            .replace('\n', "\\n")
+            .replace('\r', "\\r");
+        write!(formatter, "'{escaped}'")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_breaks_out_of_its_quotes() {
+        assert_eq!(Literal("plain ü").to_string(), "'plain ü'");
+        assert_eq!(Literal("it's").to_string(), "'it''s'");
+        assert_eq!(Literal(r"a\'b").to_string(), r"E'a\\''b'");
+        assert_eq!(Identifier(r#"a"b"#).to_string(), r#""a""b""#);
+        assert_eq!(
+            Argument("/it's/a\\b\n:x`y`").to_string(),
+            r"'/it''s/a\\b\n:x`y`'"
+        );
+    }
+}

@@ -1,0 +1,299 @@
+//! From outcomes to nushell's values, and the types that the signatures promise.
+//! The only file that knows the columns' names and order.
+
+use std::path::Path;
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+use nu_protocol::{Record, Span, Type, Value, record};
+
+use crate::migration::Name;
+use crate::outcome::{AddedRow, HistoryRow, RunRow, StatusRow, SummaryRow};
+use crate::standing::State;
+use crate::status::duration as row_duration;
+
+/// A row of a command's table.
+pub trait Row {
+    /// The columns and their types.
+    fn columns() -> Vec<(&'static str, Type)>;
+
+    /// The row itself.
+    fn record(self, span: Span) -> Record;
+}
+
+/// The type of a table of such rows.
+pub fn table_type<R: Row>() -> Type {
+    let columns: Vec<_> = R::columns()
+        .into_iter()
+        .map(|(name, kind)| (name.to_owned(), kind))
+        .collect();
+    Type::Table(columns.into())
+}
+
+/// A table.
+pub fn table<R: Row>(rows: Vec<R>, span: Span) -> Value {
+    let rows = rows
+        .into_iter()
+        .map(|row| Value::record(row.record(span), span))
+        .collect();
+    Value::list(rows, span)
+}
+
+impl Row for StatusRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("track", Type::String),
+            ("version", Type::String),
+            ("description", Type::String),
+            ("state", Type::String),
+            ("pending", Type::Bool),
+            ("applied_at", Type::Date),
+            ("duration", Type::Duration),
+            ("timestamp", Type::Date),
+            ("name", Type::String),
+            ("file", Type::String),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        let name = self.name.as_ref();
+        record! {
+            "track" => Value::string(self.track.as_str(), span),
+            "version" => version(name, span),
+            "description" => description(name, span),
+            "state" => Value::string(self.state.as_str(), span),
+            "pending" => Value::bool(self.state == State::Pending, span),
+            "applied_at" => date(self.applied_at, span),
+            "duration" => duration(self.duration, span),
+            "timestamp" => timestamp(name, span),
+            "name" => Value::string(self.file_name, span),
+            "file" => self.file.map_or_else(|| Value::nothing(span), |file| path(&file, span)),
+        }
+    }
+}
+
+impl Row for SummaryRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("track", Type::String),
+            ("total", Type::Int),
+            ("applied", Type::Int),
+            ("pending", Type::Int),
+            ("changed", Type::Int),
+            ("missing", Type::Int),
+            ("last_applied_at", Type::Date),
+            ("duration", Type::Duration),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        record! {
+            "track" => Value::string(self.track.as_str(), span),
+            "total" => int(self.total, span),
+            "applied" => int(self.applied, span),
+            "pending" => int(self.pending, span),
+            "changed" => int(self.changed, span),
+            "missing" => int(self.missing, span),
+            "last_applied_at" => date(self.last_applied_at, span),
+            "duration" => duration(Some(self.duration), span),
+        }
+    }
+}
+
+impl Row for RunRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("track", Type::String),
+            ("name", Type::String),
+            ("state", Type::String),
+            ("duration", Type::Duration),
+            ("applied_at", Type::Date),
+            ("execution_id", Type::String),
+            ("group", Type::Int),
+            ("notices", Type::List(Box::new(Type::String))),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        let applied = self.applied.as_ref();
+        let state = if applied.is_some() {
+            "applied"
+        } else {
+            "planned"
+        };
+        let notices = self
+            .notices
+            .into_iter()
+            .map(|line| Value::string(line, span))
+            .collect();
+        record! {
+            "track" => Value::string(self.name.track.as_str(), span),
+            "name" => Value::string(self.name.file_name(), span),
+            "state" => Value::string(state, span),
+            "duration" => duration(applied.map(|applied| applied.duration), span),
+            "applied_at" => date(applied.map(|applied| applied.applied_at), span),
+            "execution_id" => string(applied.map(|applied| applied.execution_id.clone()), span),
+            "group" => int(self.group, span),
+            "notices" => Value::list(notices, span),
+        }
+    }
+}
+
+impl Row for HistoryRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("track", Type::String),
+            ("version", Type::String),
+            ("name", Type::String),
+            ("timestamp", Type::Date),
+            ("description", Type::String),
+            ("state", Type::String),
+            ("applied_at", Type::Date),
+            ("duration", Type::Duration),
+            ("applied_by", Type::String),
+            ("execution_id", Type::String),
+            ("hash", Type::String),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        let name = self.name.as_ref();
+        record! {
+            "track" => Value::string(self.row.track.as_str(), span),
+            "version" => version(name, span),
+            "name" => Value::string(&self.row.name, span),
+            "timestamp" => timestamp(name, span),
+            "description" => description(name, span),
+            "state" => Value::string(self.row.state.as_str(), span),
+            "applied_at" => date(self.row.applied_at, span),
+            "duration" => duration(row_duration(&self.row), span),
+            "applied_by" => string(self.row.applied_by, span),
+            "execution_id" => string(self.row.execution_id, span),
+            "hash" => Value::string(self.row.hash, span),
+        }
+    }
+}
+
+impl Row for AddedRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![("file", Type::String), ("kind", Type::String)]
+    }
+
+    fn record(self, span: Span) -> Record {
+        record! {
+            "file" => path(&self.file, span),
+            "kind" => Value::string(self.kind, span),
+        }
+    }
+}
+
+fn version(name: Option<&Name>, span: Span) -> Value {
+    string(name.map(|name| name.version.to_string()), span)
+}
+
+fn description(name: Option<&Name>, span: Span) -> Value {
+    string(name.map(|name| name.description.clone()), span)
+}
+
+fn timestamp(name: Option<&Name>, span: Span) -> Value {
+    date(name.and_then(|name| name.version.timestamp()), span)
+}
+
+fn string(text: Option<String>, span: Span) -> Value {
+    text.map_or_else(|| Value::nothing(span), |text| Value::string(text, span))
+}
+
+fn date(moment: Option<DateTime<FixedOffset>>, span: Span) -> Value {
+    moment.map_or_else(|| Value::nothing(span), |moment| Value::date(moment, span))
+}
+
+/// nushell counts durations in nanoseconds; 292 years fit.
+fn duration(length: Option<Duration>, span: Span) -> Value {
+    length.map_or_else(
+        || Value::nothing(span),
+        |length| Value::duration(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX), span),
+    )
+}
+
+fn int(number: usize, span: Span) -> Value {
+    Value::int(i64::try_from(number).unwrap_or(i64::MAX), span)
+}
+
+fn path(path: &Path, span: Span) -> Value {
+    Value::string(path.to_string_lossy(), span)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Row as LedgerRow, RowState};
+    use crate::outcome::Applied;
+    use crate::standing::examples::{migration, row};
+
+    const FILE: &str = "20240101000000_core_a.sql";
+
+    /// Every column of a full row has the promised name, order and type.
+    fn keeps_its_promise<R: Row>(row: R) {
+        let span = Span::test_data();
+        let found: Vec<_> = row
+            .record(span)
+            .into_iter()
+            .map(|(name, value)| (name, value.get_type()))
+            .collect();
+        let promised: Vec<_> = R::columns()
+            .into_iter()
+            .map(|(name, kind)| (name.to_owned(), kind))
+            .collect();
+        assert_eq!(found, promised);
+    }
+
+    #[test]
+    fn rows_are_what_the_signatures_say() {
+        let moment: DateTime<FixedOffset> = "2024-01-01T00:00:00Z".parse().unwrap();
+        let migration = migration(FILE);
+        let name = migration.name;
+        keeps_its_promise(StatusRow {
+            track: name.track.clone(),
+            name: Some(name.clone()),
+            file_name: FILE.to_owned(),
+            state: State::Applied,
+            applied_at: Some(moment),
+            duration: Some(Duration::from_millis(1)),
+            file: Some(migration.path),
+        });
+        keeps_its_promise(SummaryRow {
+            track: name.track.clone(),
+            total: 1,
+            applied: 1,
+            pending: 0,
+            changed: 0,
+            missing: 0,
+            last_applied_at: Some(moment),
+            duration: Duration::from_millis(1),
+        });
+        keeps_its_promise(RunRow {
+            name: name.clone(),
+            applied: Some(Applied {
+                duration: Duration::from_millis(1),
+                applied_at: moment,
+                execution_id: "id".to_owned(),
+            }),
+            group: 1,
+            notices: vec!["hello".to_owned()],
+        });
+        keeps_its_promise(HistoryRow {
+            name: Some(name),
+            row: LedgerRow {
+                applied_at: Some(moment),
+                state: RowState::Applied,
+                execution_id: Some("id".to_owned()),
+                applied_by: Some("me".to_owned()),
+                ..row(FILE)
+            },
+        });
+        keeps_its_promise(AddedRow {
+            file: FILE.into(),
+            kind: "migration",
+        });
+    }
+}
