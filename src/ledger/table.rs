@@ -186,7 +186,7 @@ mod tests {
     fn names_are_qualified_and_quoted() {
         assert_eq!(
             place().table(&track("core")),
-            r#""my ""ops""."migrations_core""#
+            r#""my ""ops"""."migrations_core""#
         );
     }
 

@@ -174,20 +174,19 @@ fn append(field: &mut String, text: &str) {
 /// server, `psql:FILE:LINE: error: MESSAGE` from psql; the file is left out while connecting.
 fn start(line: &str) -> Option<Diagnostic> {
     static PLACE: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"^psql:(?:(.+?):(\d+):)? (.*)$").ok());
+        LazyLock::new(|| Regex::new(r"^psql:(?:(?<file>.+?):(?<line>\d+):)? (?<rest>.*)$").ok());
     static SERVER: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^(\S[^:]*):  ([0-9A-Z]{5}): (.*)$").ok());
     static CLIENT: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^(error|fatal|warning|detail|hint): (.*)$").ok());
 
-    let (_, [file, number, rest]) = match PLACE.as_ref()?.captures(line) {
-        Some(found) if found.get(1).is_some() => found.extract(),
-        Some(found) => ("", ["", "", found.get(3)?.as_str()]),
-        None => return None,
-    };
+    let place = PLACE.as_ref()?.captures(line)?;
+    let rest = place.name("rest")?.as_str();
     let mut diagnostic = Diagnostic {
-        file: Some(file.to_owned()).filter(|file| !file.is_empty()),
-        line: number.parse().ok(),
+        file: place.name("file").map(|file| file.as_str().to_owned()),
+        line: place
+            .name("line")
+            .and_then(|line| line.as_str().parse().ok()),
         ..Diagnostic::default()
     };
     if let Some(found) = SERVER.as_ref()?.captures(rest) {
