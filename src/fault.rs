@@ -12,6 +12,7 @@ use crate::migration::Migration;
 use crate::psql::message::{Diagnostic, first_error};
 use crate::psql::process::DRIVER;
 use crate::psql::{Ending, Output};
+use crate::script::TRANSACTION_ENDED;
 
 /// psql's exit status for a lost connection (psql manual, "Exit Status").
 const CONNECTION_LOST: i32 = 2;
@@ -82,6 +83,11 @@ fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             read,
             ..
         } => {
+            if diagnostic.message.contains(TRANSACTION_ENDED) {
+                return Fault::TransactionEnded {
+                    name: step.name.clone(),
+                };
+            }
             let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
             if from_driver && is_about_ledger(&diagnostic, prefix, step) {
                 return Fault::Ledger { diagnostic };

@@ -7,7 +7,10 @@ use crate::ledger::table::{Entry, Place};
 use crate::sql::{Argument, Literal};
 
 /// How often the server looks whether psql is still there, so that a killed psql frees its locks.
-const CONNECTION_CHECK: &str = "SET client_connection_check_interval = '500ms'";
+const CONNECTION_CHECK: &str = "500ms";
+
+/// What the server says, in whatever language, when a file has ended the transaction.
+pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend ";
 
 /// psql's own state as every step expects it, whatever the file before has set.
 const PSQL_STATE: &str = "\
@@ -41,7 +44,10 @@ pub fn hello(schema: Option<&str>) -> String {
     );
     format!(
         // Not every server knows the parameter (PostgreSQL 14), and not every system can use it.
-        "DO $$ BEGIN {CONNECTION_CHECK}; EXCEPTION WHEN OTHERS THEN NULL; END $$;\n\
+        "\\set ON_ERROR_STOP 0\n\
+         SELECT set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
+         WHERE current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
+         \\set ON_ERROR_STOP 1\n\
          SELECT json_build_object(\n  \
            'database', pg_catalog.current_database(),\n  \
            'version', pg_catalog.current_setting('server_version_num')::int,\n  \
@@ -76,11 +82,16 @@ pub struct Transaction {
 }
 
 impl Transaction {
+    /// A statement that says nothing in this transaction and fails in any other. What it fails
+    /// with must depend on the session, or the planner would work it out beforehand.
     fn guard(&self) -> String {
         format!(
-            "pg_catalog.pg_backend_pid() = {} AND pg_catalog.txid_current()::text = {}",
+            "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN\n  \
+             pg_catalog.pg_backend_pid() = {} AND pg_catalog.txid_current()::text = {}\n  \
+             THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END",
             self.backend,
-            Literal(&self.id)
+            Literal(&self.id),
+            Literal(TRANSACTION_ENDED)
         )
     }
 }
@@ -107,7 +118,9 @@ pub fn record(
     transaction: &Transaction,
     checks_connection: bool,
 ) -> String {
+    let guard = transaction.guard();
     let mut statements = vec![
+        guard.as_str(),
         "RESET SESSION AUTHORIZATION",
         "RESET ALL",
         "SET CONSTRAINTS ALL IMMEDIATE",
@@ -119,10 +132,11 @@ pub fn record(
         "DEALLOCATE ALL",
         "UNLISTEN *",
     ];
+    let check = format!("SET client_connection_check_interval = '{CONNECTION_CHECK}'");
     if checks_connection {
-        statements.push(CONNECTION_CHECK);
+        statements.push(&check);
     }
-    let record = place.record(entry, &transaction.guard());
+    let record = place.record(entry);
     // The server decodes a message as a whole before RESET ALL in it can undo the encoding that
     // a file has set.
     let encoding = if record.is_ascii() {
@@ -200,11 +214,24 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_names_the_backend_and_the_transaction() {
-        assert_eq!(
-            transaction().guard(),
-            "pg_catalog.pg_backend_pid() = 42 AND pg_catalog.txid_current()::text = '739'"
+    fn the_guard_comes_first_and_names_the_backend_and_the_transaction() {
+        let place = Place {
+            schema: "public".to_owned(),
+            prefix: "m_".to_owned(),
+        };
+        let name = crate::discovery::name::parse_recorded("20240101000000_core_ü.sql").unwrap();
+        let entry = Entry {
+            name: &name,
+            hash: "h",
+            started: "s",
+            execution_id: "e",
+        };
+        let text = record(&place, &entry, &transaction(), false);
+        assert!(
+            text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
+            "{text}"
         );
+        assert!(text.contains("pg_backend_pid() = 42 AND pg_catalog.txid_current()::text = '739'"));
     }
 
     #[test]

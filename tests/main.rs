@@ -1,1 +1,23 @@
-fn main() {}
+//! All integration tests: the built plugin under a real nu against a real PostgreSQL.
+//!
+//! One target, so that everything is linked once and one server serves the whole run. The
+//! server is, in this order: the one `MIGRATE_TEST_URL` names (a superuser's URL), a throw-away
+//! local cluster, a container. None of them is a failure, not a skip.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails must say so at once"
+)]
+
+mod support;
+
+mod add;
+mod errors;
+mod help;
+mod ledger;
+mod names;
+mod run;
+mod settings;
+mod status;

@@ -58,8 +58,8 @@ impl MigrateSignature for Signature {
         self.named(
             "track",
             SyntaxShape::OneOf(vec![
-                SyntaxShape::String,
                 SyntaxShape::List(Box::new(SyntaxShape::String)),
+                SyntaxShape::String,
             ]),
             "only this track, or these",
             Some('t'),

@@ -84,7 +84,7 @@ impl PluginCommand for Run {
                 result: None,
             },
             Example {
-                example: "migrate run ./db --database postgresql://localhost/erp --to 20240131000000",
+                example: "migrate run ./db --database $env.STAGING --to 20240131000000",
                 description: "Another database, up to a timestamp",
                 result: None,
             },

@@ -139,26 +139,34 @@ impl Failure {
     }
 
     fn fate_of_group(&self) -> String {
-        match &self.fate {
-            Fate::RolledBack if self.applied.is_empty() => {
+        match (&self.fate, self.fault.ended_by()) {
+            (Fate::Committed, Some(name)) => format!(
+                "{name} IS in the database up to its COMMIT, without a row in the ledger; \
+                 what came after that was committed statement by statement.{}",
+                self.before("These were committed with it and are recorded")
+            ),
+            (Fate::RolledBack, Some(name)) if self.fault.is_caught_by_guard() => format!(
+                "What {name} did before its ROLLBACK is gone; \
+                 what came after that was committed statement by statement.{}",
+                self.before("These were rolled back with it")
+            ),
+            (Fate::RolledBack, _) if self.applied.is_empty() => {
                 "Everything was rolled back; the database is as it was before the run.".to_owned()
             }
-            Fate::RolledBack => "Its transaction was rolled back.".to_owned(),
-            Fate::Committed => match &self.fault {
-                Fault::TransactionEnded { name } => format!(
-                    "What ran before its COMMIT IS in the database: {name} up to there{}. \
-                     What came after it in the file was committed statement by statement.",
-                    match self.group.is_empty() {
-                        true => String::new(),
-                        false => format!(", and before it:\n{}", names(&self.group)),
-                    }
-                ),
-                _ => "Its transaction IS committed.".to_owned(),
-            },
-            Fate::Unknown { reason } => format!(
+            (Fate::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
+            (Fate::Committed, None) => "Its transaction IS committed.".to_owned(),
+            (Fate::Unknown { reason }, _) => format!(
                 "It is UNKNOWN whether the transaction was committed, because the server could \
                  not be asked: {reason}"
             ),
+        }
+    }
+
+    /// The migrations of the transaction that had run before, under a heading.
+    fn before(&self, heading: &str) -> String {
+        match self.group.is_empty() {
+            true => String::new(),
+            false => format!("\n{heading}:\n{}", names(&self.group)),
         }
     }
 
@@ -168,7 +176,7 @@ impl Failure {
                 "when the server answers again, `migrate status DIR` tells what is applied"
                     .to_owned()
             }
-            (Fault::TransactionEnded { .. }, _) => {
+            (Fault::TransactionEnded { .. }, _) | (Fault::Sql { .. }, Fate::Committed) => {
                 "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every migration \
                  already runs in a transaction"
                     .to_owned()

@@ -74,6 +74,22 @@ pub enum Fate {
     },
 }
 
+impl Fault {
+    /// The migration that ended the transaction itself, if it turns out that way: caught by the
+    /// guard, or failed after it had done so.
+    pub fn ended_by(&self) -> Option<&Name> {
+        match self {
+            Self::Sql { name, .. } | Self::TransactionEnded { name } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Is it sure that the migration ended the transaction?
+    pub fn is_caught_by_guard(&self) -> bool {
+        matches!(self, Self::TransactionEnded { .. })
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

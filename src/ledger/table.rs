@@ -134,8 +134,8 @@ impl Place {
     }
 
     /// Records a migration as applied, timed by the server's clock since `started`, and answers
-    /// with what was recorded. Writes nothing and answers nothing unless `guard` holds.
-    pub fn record(&self, entry: &Entry<'_>, guard: &str) -> String {
+    /// with what was recorded.
+    pub fn record(&self, entry: &Entry<'_>) -> String {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by)\n\
@@ -143,7 +143,6 @@ impl Place {
              round(extract(epoch FROM now.at - {started}::timestamptz) * 1000),\n  \
              'applied', {execution_id}, session_user\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
-             WHERE {guard}\n\
              RETURNING json_build_object('applied_at', applied_at, 'execution_time_ms', execution_time_ms);\n",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),

@@ -1,0 +1,49 @@
+//! Help texts and their examples: complete, and every one of them run.
+
+use nu_plugin::Plugin;
+use nu_plugin_migrate::MigratePlugin;
+
+use crate::support::{Project, assert_golden};
+
+#[test]
+fn every_example_runs() {
+    for command in MigratePlugin.commands() {
+        let examples = command.examples();
+        assert!(!examples.is_empty(), "{} has no example", command.name());
+        for example in examples {
+            let mut project = Project::with(&[
+                ("core/20240101000000_core_a.sql", "SELECT 1;\n"),
+                ("impl/20240101000000_impl_a.sql", "SELECT 1;\n"),
+            ]);
+            let database = format!("dbname={}", project.database);
+            project.set("STAGING", &database).set("EDITOR", "true");
+            let output = project.nu(example.example);
+            assert_eq!(
+                output.code,
+                Some(0),
+                "{}: {}",
+                example.example,
+                output.stderr
+            );
+        }
+    }
+}
+
+#[test]
+fn help_of_every_command() {
+    let project = Project::new();
+    for command in MigratePlugin.commands() {
+        let name = command.name();
+        let help = project.nu(&format!("help {name}"));
+        assert_golden(&format!("help_{}", name.replace(' ', "_")), help.text());
+    }
+}
+
+#[test]
+fn the_bare_command_lists_the_others() {
+    let project = Project::new();
+    let output = project.nu("migrate");
+    for command in MigratePlugin.commands() {
+        assert!(output.text().contains(command.name()), "{}", output.stdout);
+    }
+}

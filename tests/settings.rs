@@ -1,0 +1,171 @@
+//! Settings: every source, in the order of their strength, and never the wrong database.
+
+use crate::support::Project;
+use crate::support::server::SERVER;
+
+const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
+
+/// Which of two databases a command reaches, told by a table in one of them.
+fn reached(project: &Project, script: &str) -> String {
+    project
+        .nu(&format!("{script} | get 0.state"))
+        .text()
+        .to_owned()
+}
+
+#[test]
+fn flag_then_config_then_file_then_environment() {
+    let mut project = Project::with(&[A]);
+    project.nu("migrate run ./db").text();
+    let there = project.database.clone();
+    let nowhere = "postgresql:///no_such_database";
+    project.unset("PGDATABASE");
+
+    project.set("DATABASE_URL", &format!("dbname={there}"));
+    assert_eq!(
+        reached(&project, "migrate status ./db"),
+        "applied",
+        "environment"
+    );
+
+    project.set("DATABASE_URL", nowhere).set("ERP", &there);
+    project.write("migrate.json", r#"{"database": "${ERP}"}"#);
+    assert_eq!(
+        reached(&project, "migrate status ./db"),
+        "applied",
+        "file above the tree"
+    );
+
+    project.write("migrate.json", r#"{"database": "no_such_database"}"#);
+    let config =
+        format!("$env.config.plugins.migrate = {{database: {there}}}; migrate status ./db");
+    assert_eq!(reached(&project, &config), "applied", "record");
+    let closure =
+        format!("$env.config.plugins.migrate = {{|| {{database: {there}}} }}; migrate status ./db");
+    assert_eq!(reached(&project, &closure), "applied", "closure");
+
+    let flag = format!(
+        "$env.config.plugins.migrate = {{database: no_such_database}}; migrate status ./db -d '{there}'"
+    );
+    assert_eq!(reached(&project, &flag), "applied", "flag");
+}
+
+#[test]
+fn a_file_in_the_tree_is_nearer_than_one_above_and_one_may_be_named() {
+    let mut project = Project::with(&[A]);
+    let database = project.database.clone();
+    project.unset("PGDATABASE");
+    project.write("migrate.json", r#"{"database": "no_such_database"}"#);
+    project.write(
+        "db/migrate.json",
+        format!(r#"{{"database": "${{NOT_SET:-{database}}}"}}"#),
+    );
+    assert_eq!(reached(&project, "migrate status ./db"), "pending");
+    project.write(
+        "other.json",
+        r#"{"transaction": "each", "database": "no_such_database"}"#,
+    );
+    let output =
+        project.nu("try { migrate status ./db -c other.json } catch {|e| $e.details.code }");
+    assert_eq!(output.text(), "migrate::database_not_found");
+}
+
+#[test]
+fn conninfo_and_url_reach_the_same_database_and_hide_the_password() {
+    let mut project = Project::with(&[A]);
+    let get = |name: &str| SERVER.environment[name].clone();
+    let (host, port, user, password) = (
+        get("PGHOST"),
+        get("PGPORT"),
+        get("PGUSER"),
+        get("PGPASSWORD"),
+    );
+    let database = project.database.clone();
+    for name in ["PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE"] {
+        project.unset(name);
+    }
+    let conninfo =
+        format!("host={host} port={port} user={user} password='{password}' dbname={database}");
+    let url = format!("postgresql://{user}:{password}@{host}:{port}/{database}");
+    for way in [conninfo, url] {
+        project.write(
+            "db/20240102000000_core_ps.sql",
+            "\\! cat /proc/$PPID/cmdline > arguments\n",
+        );
+        project
+            .nu(&format!("migrate run ./db --database \"{way}\""))
+            .text();
+        let arguments = std::fs::read_to_string(project.path("db/arguments")).unwrap();
+        assert!(
+            arguments.contains(&database) && !arguments.contains(&password),
+            "{arguments}"
+        );
+        let output = project.nu(&format!("migrate status ./db --database \"{way}x\""));
+        assert_eq!(output.code, Some(1));
+        SERVER.sql(&database, "DROP TABLE migrations_core, a");
+    }
+}
+
+#[test]
+fn a_service_file_works_and_must_name_the_database() {
+    let mut project = Project::with(&[A]);
+    let database = project.database.clone();
+    project.write(
+        "services",
+        format!(
+            "[full]\ndbname={database}\n[half]\nport={}\n",
+            SERVER.environment["PGPORT"]
+        ),
+    );
+    let services = project.path("services").display().to_string();
+    project
+        .unset("PGDATABASE")
+        .set("PGSERVICEFILE", &services)
+        .set("PGSERVICE", "full");
+    assert_eq!(reached(&project, "migrate status ./db"), "pending");
+    project.set("PGSERVICE", "half");
+    let code = project.nu("try { migrate status ./db } catch {|e| $e.details.code }");
+    assert_eq!(code.text(), "migrate::no_database");
+}
+
+#[test]
+fn the_environment_of_the_moment_counts_not_that_of_the_first_call() {
+    let project = Project::with(&[A]);
+    let script = "migrate run ./db; \
+        let there = (migrate status ./db | get 0.state); \
+        let gone = (with-env {PGDATABASE: postgres} { migrate status ./db | get 0.state }); \
+        hide-env PGDATABASE; \
+        let unset = (try { migrate status ./db } catch {|e| $e.details.code }); \
+        [$there $gone $unset] | str join ' '";
+    assert_eq!(
+        project.nu(script).text(),
+        "applied pending migrate::no_database"
+    );
+}
+
+#[test]
+fn the_directory_is_the_callers_of_the_moment() {
+    let project = Project::with(&[A]);
+    assert_eq!(
+        project
+            .nu("migrate status ./db; cd db; migrate status . | length")
+            .text(),
+        "1"
+    );
+}
+
+#[test]
+fn a_number_in_the_environment_is_fine() {
+    let project = Project::with(&[A]);
+    let script = "$env.PGPORT = ($env.PGPORT | into int); migrate status ./db | length";
+    assert_eq!(project.nu(script).text(), "1");
+}
+
+#[test]
+fn psqlrc_is_not_read() {
+    let mut project = Project::with(&[A]);
+    project.write(".psqlrc", "\\quit\n");
+    let psqlrc = project.path(".psqlrc").display().to_string();
+    project.set("PSQLRC", &psqlrc);
+    assert_eq!(reached(&project, "migrate status ./db"), "pending");
+}

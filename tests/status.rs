@@ -1,0 +1,205 @@
+//! `migrate status` and `migrate history`: tables that nushell can work with.
+
+use serde_json::json;
+
+use crate::support::Project;
+
+const CORE_A: (&str, &str) = (
+    "core/20240101000000_core_a.sql",
+    "CREATE TABLE core_a (id int);\n",
+);
+const CORE_B: (&str, &str) = ("core/20240102000000_core_b.sql", "SELECT pg_sleep(0.03);\n");
+const IMPL: (&str, &str) = ("impl/20240103000090_impl_no-date.sql", "SELECT 1;\n");
+
+fn applied() -> Project {
+    let project = Project::with(&[CORE_A, CORE_B, IMPL]);
+    project.nu("migrate run ./db").text();
+    project
+}
+
+#[test]
+fn a_database_without_ledgers_is_all_pending_and_stays_untouched() {
+    let project = Project::with(&[CORE_A, IMPL]);
+    let rows = project.nu("migrate status ./db | to json").json();
+    let file = |path: &str| project.path(&format!("db/{path}")).display().to_string();
+    assert_eq!(
+        rows,
+        json!([
+            {"track": "core", "version": "20240101000000", "description": "a", "state": "pending",
+             "pending": true, "applied_at": null, "duration": null,
+             "timestamp": "2024-01-01T00:00:00+00:00", "name": "20240101000000_core_a.sql",
+             "file": file(CORE_A.0)},
+            {"track": "impl", "version": "20240103000090", "description": "no-date",
+             "state": "pending", "pending": true, "applied_at": null, "duration": null,
+             "timestamp": null, "name": "20240103000090_impl_no-date.sql", "file": file(IMPL.0)},
+        ])
+    );
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn the_pipelines_of_the_contract() {
+    let project = applied();
+    project.write("db/core/20240105000000_core_new.sql", "SELECT 1;\n");
+    let says = |script: &str, expected: &str| {
+        assert_eq!(project.nu(script).text(), expected, "{script}");
+    };
+    says(
+        "migrate status ./db | where pending | get version | to text",
+        "20240105000000",
+    );
+    says(
+        "migrate status ./db | where applied_at > (date now) - 1day | length",
+        "3",
+    );
+    says(
+        "migrate status ./db | group-by track | columns | str join ' '",
+        "core impl",
+    );
+    says(
+        "migrate history ./db | sort-by duration | last | get name",
+        "20240102000000_core_b.sql",
+    );
+    says("migrate history ./db | where duration > 20ms | length", "1");
+    says(
+        "migrate status ./db | where state == applied | get duration | math sum | describe",
+        "duration",
+    );
+    says(
+        "migrate status ./db | get applied_at | first | describe",
+        "datetime",
+    );
+    says(
+        "migrate status ./db | get timestamp | first | describe",
+        "datetime",
+    );
+}
+
+#[test]
+fn changed_and_missing_files_show() {
+    let project = applied();
+    project.write(
+        "db/core/20240101000000_core_a.sql",
+        "CREATE TABLE other (id int);\n",
+    );
+    project.remove("db/core/20240102000000_core_b.sql");
+    let states =
+        "migrate status ./db | select version state file | update file { is-not-empty } | to json";
+    assert_eq!(
+        project.nu(states).json(),
+        json!([
+            {"version": "20240101000000", "state": "changed", "file": true},
+            {"version": "20240102000000", "state": "missing", "file": false},
+            {"version": "20240103000090", "state": "applied", "file": true},
+        ])
+    );
+}
+
+#[test]
+fn other_line_endings_are_no_change() {
+    let project = applied();
+    project.write(
+        "db/core/20240101000000_core_a.sql",
+        "\u{feff}CREATE TABLE core_a (id int);\r\n",
+    );
+    assert_eq!(
+        project
+            .nu("migrate status ./db | all {|row| $row.state == applied }")
+            .text(),
+        "true"
+    );
+}
+
+#[test]
+fn a_part_of_the_tree_sees_its_own_tracks() {
+    let project = applied();
+    let tracks = "get track | uniq | str join ' '";
+    assert_eq!(
+        project
+            .nu(&format!("migrate status ./db/core | {tracks}"))
+            .text(),
+        "core"
+    );
+    assert_eq!(
+        project
+            .nu(&format!("migrate status ./db --track impl | {tracks}"))
+            .text(),
+        "impl"
+    );
+    assert_eq!(
+        project
+            .nu("migrate status ./db/core --track impl | get state | first")
+            .text(),
+        "missing"
+    );
+    assert_eq!(project.nu("migrate run ./db/core | length").text(), "0");
+}
+
+#[test]
+fn the_summary_has_a_row_per_track() {
+    let project = applied();
+    project.write("db/core/20240105000000_core_new.sql", "SELECT 1;\n");
+    let summary = project
+        .nu("migrate status ./db --summary | upsert last_applied_at { describe } | upsert duration { describe } | to json")
+        .json();
+    let row = |track: &str, total: i32, applied: i32, pending: i32| {
+        json!({"track": track, "total": total, "applied": applied, "pending": pending, "changed": 0,
+               "missing": 0, "last_applied_at": "datetime", "duration": "duration"})
+    };
+    assert_eq!(summary, json!([row("core", 3, 2, 1), row("impl", 1, 1, 0)]));
+}
+
+#[test]
+fn offline_needs_no_database() {
+    let mut project = Project::with(&[CORE_A, IMPL]);
+    project.unset("PGDATABASE").set("PGPORT", "1");
+    assert_eq!(
+        project
+            .nu("migrate status ./db --offline | get state | uniq | to json")
+            .json(),
+        json!(["pending"])
+    );
+}
+
+#[test]
+fn history_tells_also_of_files_that_are_gone() {
+    let project = applied();
+    project.remove("db/impl/20240103000090_impl_no-date.sql");
+    let rows = project
+        .nu(
+            "migrate history ./db | upsert applied_at { describe } | upsert duration { describe } \
+             | upsert execution_id { str length } | upsert hash { str length } | last | to json",
+        )
+        .json();
+    assert_eq!(
+        rows,
+        json!({"track": "impl", "version": "20240103000090",
+               "name": "20240103000090_impl_no-date.sql", "timestamp": null,
+               "description": "no-date", "state": "applied", "applied_at": "datetime",
+               "duration": "duration", "applied_by": project.environment["PGUSER"],
+               "execution_id": 36, "hash": 64})
+    );
+    assert_eq!(
+        project
+            .nu("migrate history ./db --track core | length")
+            .text(),
+        "2"
+    );
+}
+
+#[test]
+fn ten_thousand_files_are_no_problem() {
+    let project = Project::new();
+    for number in 0..10_000 {
+        project.write(
+            &format!("db/{:02}/{:014}_core_m.sql", number % 20, number),
+            "SELECT 1;\n",
+        );
+    }
+    assert_eq!(
+        project
+            .nu("migrate status ./db | where pending | length")
+            .text(),
+        "10000"
+    );
+}

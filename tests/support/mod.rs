@@ -1,0 +1,9 @@
+//! What the tests stand on: a server, a project folder with a database, a nu to type into.
+
+pub(crate) mod golden;
+pub(crate) mod nu;
+pub(crate) mod project;
+pub(crate) mod server;
+
+pub(crate) use golden::assert_golden;
+pub(crate) use project::Project;

@@ -1,0 +1,157 @@
+//! A folder of migrations and a database of its own, for one test.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tempfile::TempDir;
+
+use super::nu::{NU, Output, PLUGIN};
+use super::server::{PSQL, SERVER};
+
+/// A test's surroundings. The database is dropped with it, unless the test fails.
+pub(crate) struct Project {
+    folder: TempDir,
+    /// The database's name.
+    pub(crate) database: String,
+    /// What nu finds in its environment.
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+impl Project {
+    /// An empty folder and an empty database.
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        // Folder and name have the same length everywhere: nu wraps messages by length.
+        let database = format!("migrate_{:07}_{count:03}", std::process::id());
+        let folder = tempfile::Builder::new()
+            .prefix("migrate-")
+            .rand_bytes(6)
+            .tempdir_in("/tmp");
+        SERVER.sql("postgres", &format!("CREATE DATABASE {database}"));
+        let mut project = Self {
+            folder: folder.unwrap(),
+            database: database.clone(),
+            environment: BTreeMap::new(),
+        };
+        project.environment.extend(SERVER.environment.clone());
+        let home = project.folder.path().display().to_string();
+        let bin = PSQL.parent().unwrap().display().to_string();
+        project
+            .set("PGDATABASE", &database)
+            .set("HOME", &home)
+            .set("XDG_CONFIG_HOME", &home)
+            .set("PATH", &format!("{bin}:/usr/bin:/bin"))
+            .set("NO_COLOR", "1")
+            .set("LANG", "C.UTF-8");
+        project
+    }
+
+    /// A project with these migrations in `db`.
+    pub(crate) fn with(files: &[(&str, &str)]) -> Self {
+        let project = Self::new();
+        for (file, content) in files {
+            project.write(&format!("db/{file}"), content);
+        }
+        project
+    }
+
+    /// Sets a variable of nu's environment.
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> &mut Self {
+        self.environment.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Removes a variable of nu's environment.
+    pub(crate) fn unset(&mut self, name: &str) -> &mut Self {
+        self.environment.remove(name);
+        self
+    }
+
+    /// A path in the folder.
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
+        self.folder.path().join(path)
+    }
+
+    /// Writes a file, and the folders above it.
+    pub(crate) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    /// Removes a file.
+    pub(crate) fn remove(&self, path: &str) {
+        fs::remove_file(self.path(path)).unwrap();
+    }
+
+    /// The nu command that runs a script, for tests that need the process.
+    pub(crate) fn command(&self, script: &str) -> Command {
+        let mut command = Command::new(&*NU);
+        command
+            .args(["--no-config-file", "--no-std-lib", "--plugins"])
+            .arg(format!("[{PLUGIN}]"))
+            .args(["--commands", script])
+            .env_clear()
+            .envs(&self.environment)
+            .current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a script in nu, in the project's folder.
+    pub(crate) fn nu(&self, script: &str) -> Output {
+        let output = self.command(script).output().unwrap();
+        Output {
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code(),
+        }
+    }
+
+    /// Runs SQL in the database as the superuser.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        SERVER.sql(&self.database, sql)
+    }
+
+    /// The tables of the schema `public`, in order.
+    pub(crate) fn tables(&self) -> String {
+        self.sql(
+            "SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables \
+             WHERE schemaname = 'public'",
+        )
+    }
+
+    /// A text without what differs from run to run.
+    pub(crate) fn mask(&self, text: &str) -> String {
+        let mut text = text.replace(&self.folder.path().display().to_string(), "/tmp/project");
+        for (found, shown) in [
+            (&self.database, "the_database"),
+            (&self.environment["PGPORT"], "5432"),
+            (&self.environment["PATH"], "/bin"),
+        ] {
+            text = text.replace(found.as_str(), shown);
+        }
+        text
+    }
+
+    /// The folder itself.
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("kept for a look: database {}", self.database);
+            return;
+        }
+        SERVER.sql(
+            "postgres",
+            &format!("DROP DATABASE IF EXISTS {}", self.database),
+        );
+    }
+}

@@ -1,0 +1,254 @@
+//! One PostgreSQL server for the whole test run, gone when the run is over, however it ends.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::LazyLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testcontainers::core::{IntoContainerPort, WaitFor, wait::LogWaitStrategy};
+use testcontainers::runners::SyncRunner;
+use testcontainers::{Container, GenericImage, ImageExt};
+
+/// A server and how its superuser reaches it.
+pub(crate) struct Server {
+    /// libpq's variables, without a database.
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Kept for as long as the test process lives.
+    _container: Option<Container<GenericImage>>,
+}
+
+/// The server of this run.
+pub(crate) static SERVER: LazyLock<Server> = LazyLock::new(|| {
+    if let Ok(url) = std::env::var("MIGRATE_TEST_URL") {
+        return from_url(&url);
+    }
+    match local() {
+        Ok(server) => server,
+        Err(no_local) => container().unwrap_or_else(|no_container| {
+            panic!(
+                "the tests need PostgreSQL. No MIGRATE_TEST_URL is set; no local cluster: \
+                 {no_local}; no container: {no_container}"
+            )
+        }),
+    }
+});
+
+/// The psql program to use: the real one, not Debian's slower wrapper, where there is one.
+pub(crate) static PSQL: LazyLock<PathBuf> =
+    LazyLock::new(|| program("psql").expect("the tests need psql"));
+
+impl Server {
+    /// Runs SQL as the superuser and gives what it prints.
+    pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
+        let output = Command::new(&*PSQL)
+            .args([
+                "-X",
+                "-q",
+                "-A",
+                "-t",
+                "-w",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-c",
+                sql,
+            ])
+            .env_clear()
+            .envs(&self.environment)
+            .env("PGDATABASE", database)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sql}: {said}");
+        String::from_utf8(output.stdout)
+            .unwrap()
+            .trim_end()
+            .to_owned()
+    }
+}
+
+/// Takes `postgresql://user:password@host:port` apart; the tests give their own databases.
+fn from_url(url: &str) -> Server {
+    let rest = url
+        .split_once("://")
+        .expect("MIGRATE_TEST_URL must be a URL")
+        .1;
+    let (credentials, rest) = rest.split_once('@').expect("MIGRATE_TEST_URL needs a user");
+    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
+    let address = rest.split(['/', '?']).next().unwrap();
+    let (host, port) = address.split_once(':').unwrap_or((address, "5432"));
+    server(host, port, user, password, None)
+}
+
+fn server(
+    host: &str,
+    port: &str,
+    user: &str,
+    password: &str,
+    container: Option<Container<GenericImage>>,
+) -> Server {
+    let pairs = [
+        ("PGHOST", host),
+        ("PGPORT", port),
+        ("PGUSER", user),
+        ("PGPASSWORD", password),
+    ];
+    let environment = pairs
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into_iter()
+        .collect();
+    Server {
+        environment,
+        _container: container,
+    }
+}
+
+/// Starts a cluster in a temporary folder. The server refuses to run as root, so root's tests
+/// start it as `postgres` or `nobody`.
+///
+/// A shell stands between: it stops the server and removes the folder when its standard input
+/// closes, which the system does for us even when the test process is killed.
+fn local() -> Result<Server, String> {
+    let initdb = program("initdb").ok_or("no initdb")?;
+    let folder = tempfile::Builder::new()
+        .prefix("migrate-server-")
+        .tempdir()
+        .unwrap()
+        .keep();
+    let user = unprivileged_user();
+    if let Some((uid, gid)) = user {
+        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
+    }
+    let as_user = |command: &mut Command| {
+        command
+            .env_clear()
+            .current_dir(&folder)
+            .stdout(Stdio::null());
+        if let Some((uid, gid)) = user {
+            command.gid(gid).uid(uid);
+        }
+    };
+    fs::write(folder.join("password"), "test-superuser").unwrap();
+    let mut init = Command::new(&initdb);
+    init.args([
+        "-D",
+        "data",
+        "-U",
+        "tester",
+        "--pwfile=password",
+        "--no-sync",
+        "-E",
+        "UTF8",
+    ])
+    .args(["--locale=C", "-A", "scram-sha-256"]);
+    as_user(&mut init);
+    let output = init.output().map_err(|error| error.to_string())?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    let port = free_port().to_string();
+    let mut shell = Command::new("/bin/sh");
+    shell
+        .arg("-c")
+        .arg(
+            "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c listen_addresses=127.0.0.1 -c fsync=off \
+             -c full_page_writes=off -c max_connections=200 >log 2>&1 & server=$!\n\
+             read -r _; kill -QUIT $server; wait $server; rm -rf \"$PWD\"",
+        )
+        .arg(initdb.with_file_name("postgres"))
+        .arg(&port)
+        .stdin(Stdio::piped());
+    as_user(&mut shell);
+    let mut shell = shell.spawn().map_err(|error| error.to_string())?;
+    // Never closed by us: the end of this process closes it.
+    std::mem::forget(shell.stdin.take());
+    let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
+    await_connection(&server, &folder.join("log"))?;
+    Ok(server)
+}
+
+fn container() -> Result<Server, String> {
+    let ready = "database system is ready to accept connections";
+    let container = GenericImage::new("postgres", "17")
+        .with_exposed_port(5432.tcp())
+        // The image starts the server twice, first to set it up.
+        .with_wait_for(WaitFor::log(LogWaitStrategy::stderr(ready).with_times(2)))
+        .with_env_var("POSTGRES_PASSWORD", "test-superuser")
+        .start()
+        .map_err(|error| error.to_string())?;
+    let host = container
+        .get_host()
+        .map_err(|error| error.to_string())?
+        .to_string();
+    let port = container
+        .get_host_port_ipv4(5432)
+        .map_err(|error| error.to_string())?;
+    Ok(server(
+        &host,
+        &port.to_string(),
+        "postgres",
+        "test-superuser",
+        Some(container),
+    ))
+}
+
+/// A program of PostgreSQL: Debian keeps them out of PATH, newest first here.
+pub(crate) fn program(name: &str) -> Option<PathBuf> {
+    let mut versions: Vec<_> = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin").join(name))
+        .filter(|path| path.exists())
+        .collect();
+    versions.sort();
+    versions.pop().or_else(|| which::which(name).ok())
+}
+
+fn unprivileged_user() -> Option<(u32, u32)> {
+    if !nix::unistd::geteuid().is_root() {
+        return None;
+    }
+    let accounts = fs::read_to_string("/etc/passwd").unwrap();
+    ["postgres", "nobody"].iter().find_map(|wanted| {
+        let account = accounts
+            .lines()
+            .find(|line| line.starts_with(&format!("{wanted}:")))?;
+        let mut fields = account
+            .split(':')
+            .skip(2)
+            .map(|field| field.parse().unwrap_or(0));
+        Some((fields.next()?, fields.next()?))
+    })
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
+}
+
+fn await_connection(server: &Server, log: &Path) -> Result<(), String> {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let answer = Command::new(&*PSQL)
+            .args(["-X", "-w", "-c", "SELECT 1", "postgres"])
+            .env_clear()
+            .envs(&server.environment)
+            .output()
+            .unwrap();
+        if answer.status.success() {
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            return Err(fs::read_to_string(log).unwrap_or_default());
+        }
+        thread::sleep(Duration::from_millis(30));
+    }
+}
