@@ -5,8 +5,8 @@ use std::fmt;
 
 use crate::psql::message::Pointer;
 
-/// How many lines are shown before the one in question.
-const LINES_BEFORE: usize = 2;
+/// How many lines are shown before and after the one in question.
+const LINES_AROUND: usize = 2;
 /// nushell wraps a message at the terminal's width; a longer line would break the frame.
 const WIDTH: usize = 66;
 
@@ -34,11 +34,11 @@ impl Frame {
         let line = pointer
             .and_then(|pointer| nearest_above(&lines, end, pointer))
             .unwrap_or(end);
-        let first = line.saturating_sub(LINES_BEFORE).max(1);
+        let first = line.saturating_sub(LINES_AROUND).max(1);
         let lines = lines
             .iter()
             .skip(first - 1)
-            .take(line + 1 - first)
+            .take(line + 1 - first + LINES_AROUND)
             .map(|line| crop(line))
             .collect();
         Self {
@@ -77,7 +77,7 @@ fn crop(line: &str) -> String {
 impl fmt::Display for Frame {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}, line {}:", self.file, self.line)?;
-        let digits = self.line.to_string().len();
+        let digits = (self.first + self.lines.len()).to_string().len();
         for (number, line) in (self.first..).zip(&self.lines) {
             let mark = if number == self.line { '>' } else { ' ' };
             write!(formatter, "\n{mark} {number:digits$} | {line}")?;
@@ -104,7 +104,7 @@ mod tests {
         let frame = Frame::new("a.sql".to_owned(), FILE, 6, Some(&pointer(2, "  nope")));
         assert_eq!(
             frame.to_string(),
-            "a.sql, line 4:\n  2 | \n  3 | SELECT a,\n> 4 |   nope"
+            "a.sql, line 4:\n  2 | \n  3 | SELECT a,\n> 4 |   nope\n  5 | FROM t\n  6 | WHERE true;"
         );
     }
 

@@ -86,7 +86,7 @@ fn psql_not_found() {
     let mut project = Project::with(&[A]);
     project.set("PATH", "/nowhere");
     fails(&project, "migrate status ./db", "psql_not_on_path");
-    project.set("MIGRATE_PSQL", "/nowhere/psql");
+    project.set("MIGRATE_PSQL", "/opt/no/psql");
     fails(&project, "migrate status ./db", "psql_not_at_setting");
 }
 

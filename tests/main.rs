@@ -18,6 +18,7 @@ mod errors;
 mod help;
 mod ledger;
 mod names;
+mod readme;
 mod run;
 mod settings;
 mod status;

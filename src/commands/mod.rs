@@ -7,6 +7,10 @@ mod history;
 mod root;
 mod run;
 mod status;
+#[cfg(test)]
+mod tests;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{LabeledError, PipelineData, PipelineMetadata, Signature, SyntaxShape, Type};
@@ -82,9 +86,13 @@ fn answer<R: Row>(
 ) -> Result<PipelineData, LabeledError> {
     let shell = Shell::read(engine)?;
     let interrupt = Interrupt::CtrlC(engine.signals().clone());
-    let rows = shell
-        .and_then(|shell| Context::new(shell, arguments::target(call)?, interrupt))
-        .and_then(|context| work(&context))
+    let work = || {
+        let context = Context::new(shell?, arguments::target(call)?, interrupt)?;
+        work(&context)
+    };
+    // A panic would end the plugin and with it every other command that runs in it.
+    let rows = catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or(Err(Error::Bug))
         .map_err(|error| report::labeled(&error, call))?;
     let metadata =
         PipelineMetadata::default().with_table_width_priority_columns(call.head, priority);

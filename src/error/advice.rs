@@ -16,6 +16,7 @@ impl Error {
             | Self::TrackUnclear { .. }
             | Self::NoVersionLeft { .. }
             | Self::NotWritten { .. } => "No file was made.".to_owned(),
+            Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => "The database was not changed.".to_owned(),
         }
     }
@@ -94,6 +95,11 @@ impl Error {
             Self::Refused { obstacles } => obstacles_help(obstacles),
             Self::Failed(failure) => failure.help(),
             Self::Interrupted => "run the command again".to_owned(),
+            Self::Bug => {
+                "please report it with the lines above; `migrate status DIR` tells what is \
+                 applied"
+                    .to_owned()
+            }
             Self::BadDescription { .. } => {
                 "use a few words, such as `migrate add ./db \"create users\"`".to_owned()
             }

@@ -39,6 +39,7 @@ impl Error {
             Self::Refused { obstacles } => obstacles_code(obstacles),
             Self::Failed(failure) => failure.fault.code(),
             Self::Interrupted => "migrate::interrupted",
+            Self::Bug => "migrate::bug",
             Self::BadDescription { .. } => "migrate::bad_description",
             Self::TrackUnclear { .. } => "migrate::track_unclear",
             Self::NoVersionLeft { .. } => "migrate::no_version_left",

@@ -138,6 +138,9 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
 
+    #[error("this plugin has a bug and cannot go on")]
+    Bug,
+
     #[error("`{description}` cannot be a description: {problem}")]
     BadDescription {
         description: String,

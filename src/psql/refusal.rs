@@ -45,7 +45,7 @@ const SIGNS: [(&str, Refusal); 19] = [
 
 /// The error for a psql that ended before it answered.
 pub fn refused(stderr: &[String]) -> Error {
-    let said = stderr.join("\n");
+    let said = stderr.join("\n").replace('\t', "  ");
     if said.contains(NO_DATABASE) {
         return Error::NoDatabase;
     }

@@ -33,7 +33,7 @@ pub fn load(
     for path in candidates {
         match fs::read_to_string(&path) {
             Ok(text) => return parse(&text, &path, environment),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && named.is_none() => {}
+            Err(error) if is_absent(&error) && named.is_none() => {}
             Err(error) => {
                 return Err(Error::UnreadableFile {
                     path,
@@ -43,6 +43,14 @@ pub fn load(
         }
     }
     Ok(Layer::new())
+}
+
+/// `NotADirectory` too: the tree itself is judged elsewhere.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// Reads a settings file's text.
@@ -59,7 +67,7 @@ pub fn parse(
             path: path.to_owned(),
             line: error.line(),
             column: error.column(),
-            problem: without_position(&error.to_string()),
+            problem: in_our_words(&error.to_string()),
         })?;
     values
         .into_iter()
@@ -81,12 +89,13 @@ pub fn parse(
         .collect()
 }
 
-/// serde_json ends its messages with the position, which we give in our own form.
-fn without_position(message: &str) -> String {
+/// serde_json ends its messages with the position, which we give in our own form, and knows
+/// keys as variants.
+fn in_our_words(message: &str) -> String {
     message
         .rsplit_once(" at line ")
         .map_or(message, |(problem, _)| problem)
-        .to_owned()
+        .replacen("unknown variant", "unknown setting", 1)
 }
 
 /// Line and column of a key, counted from 1. The file is one flat object, so the first

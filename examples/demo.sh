@@ -1,0 +1,56 @@
+#!/bin/sh
+# Shows the main job on a throw-away PostgreSQL: add, status, run, status, history, on three
+# tracks of an ERP. Installs what is missing first, and leaves nothing running.
+set -eu
+root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/tests/install.sh"
+need_rust
+need_nu
+need_postgres
+
+say "building the plugin"
+(cd "$root" && cargo build --locked --quiet)
+plugin="$root/target/debug/nu_plugin_migrate"
+
+work=$(mktemp -d /tmp/migrate-demo.XXXXXX)
+# The server refuses to run as root.
+if [ "$(id -u)" -eq 0 ]; then
+    id postgres >/dev/null 2>&1 && owner=postgres || owner=nobody
+    mkdir "$work/server"
+    chmod 755 "$work"
+    chown "$owner" "$work/server"
+    as_owner() { su "$owner" -s /bin/sh -c "$1"; }
+else
+    mkdir "$work/server"
+    as_owner() { sh -c "$1"; }
+fi
+server() { as_owner "cd '$work/server' && '$pgbin/pg_ctl' -D data $*"; }
+clean_up() {
+    server "stop -m immediate -s" || true
+    rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 130' INT TERM
+
+say "starting a throw-away PostgreSQL in $work"
+as_owner "cd '$work/server' && '$pgbin/initdb' -D data -U erp -A trust -E UTF8 --locale=C --no-sync >log"
+server "start -w -s -l log -o \"-k '$work/server' -c listen_addresses=''\""
+cp -R "$root/examples/erp" "$work/erp"
+cd "$work"
+
+export PGHOST="$work/server" PGUSER=erp PGDATABASE=erp PATH="$pgbin:$PATH"
+unset DATABASE_URL PGPORT PGSERVICE PGPASSWORD || true
+createdb erp
+
+show() {
+    printf '\n> %s\n' "$1"
+    "$nu" --no-config-file --no-std-lib --plugins "[$plugin]" --commands "$1"
+}
+show 'let new = migrate add ./erp/acme "add delivery notes" | first
+"CREATE TABLE delivery_note (id int);" | save --append $new.file
+$new.file | path basename'
+show 'migrate status ./erp | where pending | select track version description state'
+show 'migrate run ./erp | select track name duration'
+show 'migrate run ./erp | length'
+show 'migrate status ./erp --summary | select track total applied pending last_applied_at'
+show 'migrate history ./erp | select track version applied_at duration applied_by | sort-by duration'

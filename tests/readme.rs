@@ -1,0 +1,74 @@
+//! The README is true: its commands run, its tables are complete.
+
+use nu_plugin_migrate::settings::Key;
+
+use crate::support::{Project, server::SERVER};
+
+const README: &str = include_str!("../README.md");
+
+/// The blocks of one language.
+fn blocks(language: &str) -> Vec<&'static str> {
+    README
+        .split("\n```")
+        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
+        .collect()
+}
+
+#[test]
+fn every_nu_block_runs_one_after_the_other() {
+    let mut project = Project::new();
+    // The README's database name, in a server that other tests share.
+    let service = format!("[readme]\ndbname={}\n", project.database);
+    project.write("services", service);
+    project.unset("PGDATABASE");
+    let session = blocks("nu")
+        .join("\n")
+        .replace("\"erp\"", &format!("\"{}\"", project.database));
+    assert!(session.matches("migrate ").count() > 10, "{session}");
+    let output = project.nu(&session);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    assert_eq!(
+        SERVER.sql(
+            &project.database,
+            "SELECT count(*) FROM migrations_core, migrations_impl"
+        ),
+        "1"
+    );
+}
+
+#[test]
+fn the_settings_table_has_every_setting() {
+    for key in Key::ALL {
+        let row = README
+            .lines()
+            .find(|line| line.contains(&format!("| `{key}` | `{}` |", key.variable())));
+        assert!(row.is_some(), "{key} is not in the table");
+    }
+}
+
+#[test]
+fn the_error_table_has_every_code() {
+    let source = include_str!("../src/error/code.rs");
+    let codes: Vec<_> = source
+        .split('"')
+        .filter(|part| part.starts_with("migrate::"))
+        .collect();
+    assert!(codes.len() > 20);
+    for code in codes {
+        assert!(
+            README.contains(&format!("`{code}`")),
+            "{code} is not in the README"
+        );
+    }
+}
+
+#[test]
+fn the_example_tree_applies() {
+    let project = Project::new();
+    let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/erp");
+    assert_eq!(
+        project.nu(&format!("migrate run '{tree}' | length")).text(),
+        "6"
+    );
+    assert_eq!(project.sql("SELECT count(*) FROM product"), "3");
+}
