@@ -94,8 +94,7 @@ fn psql_not_found() {
 fn psql_is_something_else() {
     let mut project = Project::with(&[A]);
     project.set("MIGRATE_PSQL", "/bin/true");
-    let output = project.nu("migrate status ./db");
-    assert_eq!(output.code, Some(1), "{output:?}");
+    fails(&project, "migrate status ./db", "psql_is_something_else");
 }
 
 #[test]

@@ -65,7 +65,10 @@ impl Error {
                 "set `psql` (or $env.MIGRATE_PSQL) to a program that runs".to_owned()
             }
             Self::ConnectionRefused { refusal, .. } => refusal_help(*refusal).to_owned(),
-            Self::PsqlEnded { .. } => "try again; if it happens again, try the same connection \
+            Self::PsqlTooOld => {
+                "psql 13 or later is needed; set `psql` (or $env.MIGRATE_PSQL) to one".to_owned()
+            }
+            Self::PsqlEnded { .. } => "check that `psql` is PostgreSQL's own program; if it is, try again; if it happens again, try the same connection \
                  with psql itself"
                 .to_owned(),
             Self::PsqlConfused { .. } => {

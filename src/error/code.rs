@@ -22,9 +22,10 @@ impl Error {
             Self::BadFlag { .. } => "migrate::bad_flag",
             Self::NoDatabase => "migrate::no_database",
             Self::PsqlNotFound { .. } => "migrate::psql_not_found",
-            Self::PsqlNotStarted { .. } | Self::PsqlEnded { .. } | Self::PsqlConfused { .. } => {
-                "migrate::psql_failed"
-            }
+            Self::PsqlTooOld
+            | Self::PsqlNotStarted { .. }
+            | Self::PsqlEnded { .. }
+            | Self::PsqlConfused { .. } => "migrate::psql_failed",
             Self::ConnectionRefused { refusal, .. } => match refusal {
                 Refusal::Unreachable => "migrate::server_unreachable",
                 Refusal::Authentication => "migrate::access_denied",

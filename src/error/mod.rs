@@ -99,6 +99,9 @@ pub enum Error {
     })]
     ConnectionRefused { refusal: Refusal, detail: String },
 
+    #[error("psql is too old")]
+    PsqlTooOld,
+
     #[error("psql ended unexpectedly{}", said(detail))]
     PsqlEnded { detail: String },
 

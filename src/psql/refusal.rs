@@ -49,6 +49,12 @@ pub fn refused(stderr: &[String]) -> Error {
     if said.contains(NO_DATABASE) {
         return Error::NoDatabase;
     }
+    if said.is_empty() {
+        return Error::PsqlEnded { detail: said };
+    }
+    if said.contains("invalid command \\warn") {
+        return Error::PsqlTooOld;
+    }
     let refusal = SIGNS
         .iter()
         .find(|(sign, _)| said.contains(sign))
@@ -99,6 +105,13 @@ mod tests {
                 other => panic!("{said}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn psql_itself_may_be_the_trouble() {
+        let old = "psql:/dev/fd/3:9: error: invalid command \\warn".to_owned();
+        assert!(matches!(refused(&[old]), Error::PsqlTooOld));
+        assert!(matches!(refused(&[]), Error::PsqlEnded { .. }));
     }
 
     #[test]
