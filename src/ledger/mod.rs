@@ -62,7 +62,7 @@ impl Row {
     }
 }
 
-/// Reads the answer to [`table::rows_query`].
+/// Reads the answer to [`table::Place::rows_query`].
 ///
 /// # Errors
 /// The answer is not what a ledger can hold.
