@@ -3,32 +3,29 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use uuid::Uuid;
 
 use crate::connection::Connection;
 use crate::database::{Address, Ledgers};
 use crate::discovery::name::parse_recorded;
-use crate::discovery::{Tree, discover};
-use crate::error::{Error, Failure, Fate, Fault};
+use crate::discovery::{Tree, WorkingFolder, discover};
+use crate::error::{Error, Failure, Fate};
 use crate::interrupt::Interrupt;
 use crate::migration::{Migration, Track};
-use crate::outcome::{AddedRow, HistoryRow, RunRow, StatusRow};
+use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow};
 use crate::plan::{self, Plan, Request};
+use crate::preparation::prepare;
+use crate::progress::Progress;
 use crate::psql::locate::locate;
+use crate::repair::{self, Order};
 use crate::runner::{self, Circumstances, Stop};
-use crate::scope::scope;
+use crate::scope::{everything, scope};
 use crate::settings::{self, Layer, Settings, TransactionMode};
 use crate::settle::settle;
 use crate::shell::Shell;
 use crate::standing::compare;
-use crate::{new_migration, status as report};
-
-/// How long the look back after a stop may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The same when the user has pressed Ctrl-C and wants the prompt.
-const PATIENCE_AFTER_CTRL_C: Duration = Duration::from_millis(600);
+use crate::{new_migration, retry, status as report};
 
 /// What every command is told.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +84,25 @@ impl Context {
     }
 
     fn tree(&self) -> Result<Tree, Error> {
-        discover(&self.root, &self.interrupt)
+        discover(&self.root, &self.folders(), &self.interrupt)
+    }
+
+    fn folders(&self) -> WorkingFolder {
+        WorkingFolder {
+            choice: self.settings.working_directory,
+            tree: self.root.clone(),
+            caller: self.shell.directory.clone(),
+        }
+    }
+
+    fn circumstances(&self) -> Circumstances {
+        Circumstances {
+            execution_id: Uuid::new_v4().to_string(),
+            folders: self.folders(),
+            file_encoding: Connection::file_encoding(&self.shell.environment),
+            lock_timeout: self.settings.lock_timeout,
+            statement_timeout: self.settings.statement_timeout,
+        }
     }
 
     fn address(&self) -> Result<Address, Error> {
@@ -167,73 +182,117 @@ pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
 /// See the README's list of codes.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
     let (tree, ledgers) = look(context)?;
-    let plan = make_plan(context, request, &tree, &ledgers)?;
-    Ok(plan.rows())
+    Ok(make_plan(context, request, &tree, &ledgers)?.rows())
 }
 
 /// Applies what is pending.
 ///
 /// # Errors
 /// See the README's list of codes; [`Error::Failed`] tells what the database holds.
-pub fn run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
+pub fn run(
+    context: &Context,
+    request: &Request,
+    progress: &Progress,
+) -> Result<Vec<RunRow>, Error> {
     let address = context.address()?;
-    let circumstances = Circumstances {
-        execution_id: Uuid::new_v4().to_string(),
-        tree: context.root.clone(),
-        caller: context.shell.directory.clone(),
-        working_directory: context.settings.working_directory,
-        file_encoding: Connection::file_encoding(&context.shell.environment),
-    };
+    let circumstances = context.circumstances();
     let mut applied = Vec::new();
+    let mut retries = 0;
     loop {
-        let dialing = address.dial(&context.interrupt);
-        let tree = context.tree()?;
-        let mut database = dialing?.answer()?;
-        database.server.require_writable()?;
-        database.lock(context.settings.lock_wait)?;
-        let ledgers = database.ledgers(&tree.migrations)?;
-        let request = request.after(applied.len());
-        let plan = make_plan(context, &request, &tree, &ledgers)?;
-        let result = runner::run(
-            &mut database,
-            &ledgers.tables,
-            &plan,
+        let before = applied.len();
+        let Err(stop) = attempt(
+            context,
+            &address,
+            &request.after(before),
             &circumstances,
             &mut applied,
-        );
-        drop(database);
-        let Err(stop) = result else {
+        )?
+        else {
             return Ok(applied);
         };
-        resume_or_fail(&address, stop, &mut applied)?;
+        if applied.len() > before {
+            retries = 0;
+        }
+        let failure = match resume(&address, stop, &circumstances.execution_id, &mut applied) {
+            None => continue,
+            Some(failure) => failure,
+        };
+        if !may_pass(&failure) || retries == context.settings.retries {
+            return Err(Failure {
+                attempts: retries + 1,
+                ..failure
+            }
+            .into());
+        }
+        retries += 1;
+        let pause = retry::pause(retries, retry::chance());
+        progress.retrying(
+            &failure.fault.summary(),
+            retries,
+            context.settings.retries,
+            pause,
+        );
+        retry::sleep(pause, &context.interrupt);
     }
+}
+
+/// One session: locks, plans under the lock, runs the plan.
+fn attempt(
+    context: &Context,
+    address: &Address,
+    request: &Request,
+    circumstances: &Circumstances,
+    applied: &mut Vec<RunRow>,
+) -> Result<Result<(), Stop>, Error> {
+    let dialing = address.dial(&context.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    database.server.require_writable()?;
+    database.lock(context.settings.lock_wait)?;
+    let ledgers = database.ledgers(&tree.migrations)?;
+    let plan = make_plan(context, request, &tree, &ledgers)?;
+    Ok(runner::run(
+        &mut database,
+        &ledgers.tables,
+        &plan,
+        circumstances,
+        applied,
+    ))
+}
+
+/// Only a whole transaction can be tried again, and only after a lock or a deadlock.
+fn may_pass(failure: &Failure) -> bool {
+    failure.fault.is_passing() && failure.fate == Fate::RolledBack
 }
 
 /// Asks the server what a stop has left. A commit that had succeeded without our hearing of it
 /// is no failure: the run goes on with a new session.
-fn resume_or_fail(address: &Address, stop: Stop, applied: &mut Vec<RunRow>) -> Result<(), Error> {
-    let interrupted = matches!(stop.fault, Fault::Interrupted);
-    let patience = if interrupted {
-        PATIENCE_AFTER_CTRL_C
-    } else {
-        PATIENCE
-    };
-    let fate = settle(address, stop.transaction.as_ref(), patience);
-    let mut group = stop.group;
-    if stop.at_commit && fate == Fate::Committed {
+fn resume(
+    address: &Address,
+    stop: Stop,
+    execution_id: &str,
+    applied: &mut Vec<RunRow>,
+) -> Option<Failure> {
+    let fate = settle(address, &stop, execution_id);
+    let Stop {
+        fault,
+        scene,
+        mut group,
+    } = stop;
+    if fate == Fate::Committed && scene.was_ending() {
         applied.append(&mut group);
-        if !interrupted {
-            return Ok(());
+        if !fault.is_interruption() {
+            return None;
         }
     }
-    let names = |rows: Vec<RunRow>| rows.into_iter().map(|row| row.name).collect();
-    Err(Failure {
-        fault: stop.fault,
+    let names = |rows: &[RunRow]| rows.iter().map(|row| row.name.clone()).collect();
+    Some(Failure {
+        fault,
         fate,
-        group: names(group),
-        applied: names(std::mem::take(applied)),
-    }
-    .into())
+        group: names(&group),
+        applied: names(applied),
+        attempts: 1,
+    })
 }
 
 fn make_plan(
@@ -243,8 +302,44 @@ fn make_plan(
     ledgers: &Ledgers,
 ) -> Result<Plan, Error> {
     let tracks = context.scope(tree, ledgers)?;
-    plan::make(&compare(&tracks, &tree.migrations, &ledgers.rows), request)
-        .map_err(|obstacles| Error::Refused { obstacles })
+    let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let pending =
+        plan::select(&standings, request).map_err(|obstacles| Error::Refused { obstacles })?;
+    let control = context.settings.transaction_control;
+    let steps = prepare(&pending, &context.folders(), control)?;
+    plan::group(steps, request)
+}
+
+/// Edits ledger rows by hand, under the lock and in one transaction.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<RepairRow>, Error> {
+    let address = context.address()?;
+    let dialing = address.dial(&context.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    if !dry_run {
+        database.server.require_writable()?;
+        database.lock(context.settings.lock_wait)?;
+    }
+    let ledgers = database.ledgers(&tree.migrations)?;
+    let tracks = everything(&tree, &ledgers);
+    let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let execution_id = Uuid::new_v4().to_string();
+    let mut statements = String::new();
+    let mut rows = Vec::new();
+    for order in orders {
+        let (statement, row) = repair::repair(order, &standings, &database.place, &execution_id)?;
+        let existing = ledgers.tables.iter().find(|table| table.track == row.track);
+        statements += &database.place.ensure(&row.track, existing);
+        statements += &statement;
+        rows.push(row);
+    }
+    if !dry_run {
+        database.change(&statements)?;
+    }
+    Ok(rows)
 }
 
 /// Makes the next migration file.

@@ -1,7 +1,7 @@
 //! The questions that commands ask a database, answered as data.
 //! Sends `script` texts through a `psql` session; must not decide anything.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,9 +11,9 @@ use crate::connection::Connection;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::ledger::table::{Place, Table};
-use crate::ledger::{Row, legacy, parse_rows};
+use crate::ledger::{Row, RowState, legacy, parse_rows};
 use crate::lock::{self, Holder};
-use crate::migration::Migration;
+use crate::migration::{Migration, Name};
 use crate::psql::{Ending, Output, Session, refusal};
 use crate::script::{self, Transaction};
 use crate::server::Server;
@@ -129,17 +129,16 @@ impl Database {
         let key = lock::key(&self.place);
         let started = Instant::now();
         for attempt in 0.. {
-            if self.ask(&script::try_lock(key))? == "t" {
+            let (got, backend): (bool, i64) = self.ask_json(&script::try_lock(key))?;
+            if backend != self.server.backend {
+                return Err(Error::PooledConnection);
+            }
+            if got {
                 return Ok(());
             }
             let waited = started.elapsed();
             if waited >= patience {
-                let holders: Vec<Holder> = serde_json::from_str(
-                    &self.ask(&script::lock_holder(key))?,
-                )
-                .map_err(|error| Error::PsqlConfused {
-                    problem: error.to_string(),
-                })?;
+                let holders: Vec<Holder> = self.ask_json(&script::lock_holder(key))?;
                 return Err(Error::Locked {
                     holder: holders.into_iter().next(),
                     waited,
@@ -157,6 +156,36 @@ impl Database {
     /// psql fails.
     pub fn fate(&mut self, transaction: &Transaction) -> Result<String, Error> {
         self.ask(&script::fate(transaction))
+    }
+
+    /// Writes to a row that still says `running` that it failed, and tells what it says now.
+    ///
+    /// # Errors
+    /// psql fails, for example because there is no such ledger.
+    pub fn record_failed(
+        &mut self,
+        name: &Name,
+        execution_id: &str,
+        problem: &str,
+    ) -> Result<Option<RowState>, Error> {
+        let record = self.place.record_failed(name, execution_id, problem);
+        self.ask(&record)?;
+        let state = self.place.state_query(name, execution_id);
+        self.ask_json(&state)
+    }
+
+    /// Runs statements in one transaction; all or nothing.
+    ///
+    /// # Errors
+    /// One of them fails.
+    pub fn change(&mut self, statements: &str) -> Result<(), Error> {
+        self.ask(&script::in_transaction(statements)).map(drop)
+    }
+
+    fn ask_json<T: DeserializeOwned>(&mut self, text: &str) -> Result<T, Error> {
+        serde_json::from_str(&self.ask(text)?).map_err(|error| Error::PsqlConfused {
+            problem: error.to_string(),
+        })
     }
 
     fn ask(&mut self, text: &str) -> Result<String, Error> {
@@ -185,9 +214,4 @@ pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, Error> {
     serde_json::from_str(&output.stdout.join("\n")).map_err(|error| Error::PsqlConfused {
         problem: error.to_string(),
     })
-}
-
-/// The folder that relative paths in a migration start from.
-pub fn parent(path: &Path) -> &Path {
-    path.parent().unwrap_or(path)
 }

@@ -26,6 +26,8 @@ pub enum Stage<'a> {
     File {
         /// The migration.
         step: &'a Migration,
+        /// The file that psql reads, which may be a copy of the migration's.
+        copy: &'a Path,
         /// The tree, to name files as the user does.
         root: &'a Path,
         /// What the file had printed before it was recorded.
@@ -78,6 +80,7 @@ fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
         Stage::Commit => Fault::Commit { diagnostic },
         Stage::File {
             step,
+            copy,
             root,
             prefix,
             read,
@@ -93,10 +96,14 @@ fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
                 return Fault::Ledger { diagnostic };
             }
             let frame = match (&diagnostic.file, diagnostic.line) {
-                (Some(file), Some(line)) if !from_driver => read(Path::new(file)).map(|content| {
-                    let name = relative(root, Path::new(file));
-                    Frame::new(name, &content, line, diagnostic.pointer.as_ref())
-                }),
+                (Some(file), Some(line)) if !from_driver => {
+                    let file = Path::new(file);
+                    let file = if file == copy { &step.path } else { file };
+                    read(file).map(|content| {
+                        let name = relative(root, file);
+                        Frame::new(name, &content, line, diagnostic.pointer.as_ref())
+                    })
+                }
                 _ => None,
             };
             Fault::Sql {
@@ -153,6 +160,7 @@ mod tests {
             ending,
             Stage::File {
                 step: &step,
+                copy: Path::new("/tmp/copy.sql"),
                 root: Path::new("/db"),
                 printed: &printed,
                 prefix: "migrations_",

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
 use crate::discovery::checksum::Checksum;
+use crate::discovery::directives::Directives;
 
 /// The longest track name, in characters.
 pub const LONGEST_TRACK: usize = 40;
@@ -145,7 +146,9 @@ pub struct Migration {
     pub name: Name,
     /// The file, as an absolute path.
     pub path: PathBuf,
-    /// What the file's content was when it was read.
+    /// What the file asks for at its top.
+    pub directives: Directives,
+    /// What the file's content was when it was read, with all it includes.
     pub checksum: Checksum,
 }
 

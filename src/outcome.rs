@@ -83,6 +83,17 @@ pub struct HistoryRow {
     pub row: Row,
 }
 
+/// A row of `migrate repair`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairRow {
+    /// The track.
+    pub track: Track,
+    /// The migration.
+    pub name: String,
+    /// What was done to its ledger row.
+    pub action: &'static str,
+}
+
 /// A row of `migrate add`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedRow {

@@ -50,6 +50,8 @@ fn flag(call: &EvaluatedCall, name: &str) -> Option<(Span, &'static str)> {
 fn flag_of(key: Key) -> &'static str {
     match key {
         Key::LockWait => "lock-wait",
+        Key::LockTimeout => "lock-timeout",
+        Key::StatementTimeout => "statement-timeout",
         other => other.name(),
     }
 }

@@ -26,8 +26,7 @@ pub fn scope(wanted: &[Track], tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSe
             false => Ok(in_tree),
         };
     }
-    let in_ledgers = ledgers.tables.iter().map(|table| table.track.clone());
-    let known: BTreeSet<_> = in_tree.into_iter().chain(in_ledgers).collect();
+    let known = everything(tree, ledgers);
     match wanted.iter().find(|track| !known.contains(track)) {
         None => Ok(wanted.iter().cloned().collect()),
         Some(unknown) => Err(Error::UnknownTrack {
@@ -35,6 +34,17 @@ pub fn scope(wanted: &[Track], tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSe
             known: known.iter().map(ToString::to_string).collect(),
         }),
     }
+}
+
+/// The tracks of the tree and of the ledgers together.
+pub fn everything(tree: &Tree, ledgers: &Ledgers) -> BTreeSet<Track> {
+    let in_tree = tree
+        .migrations
+        .iter()
+        .map(|migration| migration.name.track.clone());
+    in_tree
+        .chain(ledgers.tables.iter().map(|table| table.track.clone()))
+        .collect()
 }
 
 #[cfg(test)]

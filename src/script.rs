@@ -2,6 +2,7 @@
 //! Pure, from escaped types; must not know how the text gets to psql or what it answers.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::ledger::table::{Entry, Place};
 use crate::sql::{Argument, Literal};
@@ -36,6 +37,36 @@ const PSQL_STATE: &str = "\
 \\pset recordsep '\\n'
 ";
 
+/// What holds for the session beside the server's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Can the server look whether psql is still there?
+    pub checks_connection: bool,
+    /// How long a statement may wait for a lock; zero is for ever.
+    pub lock_timeout: Duration,
+    /// How long a statement may take; zero is for ever.
+    pub statement_timeout: Duration,
+}
+
+impl Limits {
+    fn statements(&self) -> Vec<String> {
+        let mut statements = vec![
+            set_timeout("lock_timeout", self.lock_timeout),
+            set_timeout("statement_timeout", self.statement_timeout),
+        ];
+        if self.checks_connection {
+            statements.push(format!(
+                "SET client_connection_check_interval = '{CONNECTION_CHECK}'"
+            ));
+        }
+        statements
+    }
+}
+
+fn set_timeout(name: &str, timeout: Duration) -> String {
+    format!("SET {name} = '{}ms'", timeout.as_millis())
+}
+
 /// First words to a server: asks for the facts of [`crate::server::Server`].
 pub fn hello(schema: Option<&str>) -> String {
     let schema = schema.map_or_else(
@@ -55,6 +86,7 @@ pub fn hello(schema: Option<&str>) -> String {
            'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema}),\n  \
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
+           'backend', pg_catalog.pg_backend_pid(),\n  \
            'checks_connection',\n    \
              pg_catalog.current_setting('client_connection_check_interval', true) IS DISTINCT FROM NULL\n    \
              AND pg_catalog.current_setting('client_connection_check_interval', true) <> '0');\n"
@@ -62,11 +94,12 @@ pub fn hello(schema: Option<&str>) -> String {
 }
 
 /// Begins a group's transaction and asks for the facts of [`Transaction`].
-pub fn begin(ensure_ledgers: &str) -> String {
+pub fn begin(limits: &Limits, ensure_ledgers: &str) -> String {
     format!(
-        "BEGIN;\n{ensure_ledgers}\
+        "{};\nBEGIN;\n{ensure_ledgers}\
          SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
-         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp());\n"
+         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp());\n",
+        limits.statements().join("\\; ")
     )
 }
 
@@ -96,16 +129,43 @@ impl Transaction {
     }
 }
 
-/// Runs a file. Absolute paths make psql's errors carry the file and the line.
-pub fn include(file: &Path, folder: &Path, encoding: Option<&str>) -> String {
-    let encoding = encoding.map_or_else(String::new, |encoding| {
-        format!("SET client_encoding = {};\n", Literal(encoding))
-    });
-    format!(
-        "\\cd {}\n{encoding}\\i {}\n{PSQL_STATE}",
-        Argument(&folder.to_string_lossy()),
-        Argument(&file.to_string_lossy())
-    )
+/// A file that psql is to run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Include<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Where psql is to stand.
+    pub folder: &'a Path,
+    /// The file's encoding, where it is not UTF-8.
+    pub encoding: Option<&'a str>,
+    /// The file's own limit on waiting for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// The file's own limit on a statement.
+    pub statement_timeout: Option<Duration>,
+}
+
+impl Include<'_> {
+    /// Runs the file. Absolute paths make psql's errors carry the file and the line.
+    pub fn text(&self) -> String {
+        let own = [
+            self.encoding
+                .map(|encoding| format!("SET client_encoding = {}", Literal(encoding))),
+            self.lock_timeout
+                .map(|timeout| set_timeout("lock_timeout", timeout)),
+            self.statement_timeout
+                .map(|timeout| set_timeout("statement_timeout", timeout)),
+        ];
+        let own: String = own
+            .into_iter()
+            .flatten()
+            .map(|set| format!("{set};\n"))
+            .collect();
+        format!(
+            "\\cd {}\n{own}\\i {}\n{PSQL_STATE}",
+            Argument(&self.folder.to_string_lossy()),
+            Argument(&self.file.to_string_lossy())
+        )
+    }
 }
 
 /// Leaves the session as a new one would be, then records the file in the same transaction.
@@ -116,35 +176,84 @@ pub fn record(
     place: &Place,
     entry: &Entry<'_>,
     transaction: &Transaction,
-    checks_connection: bool,
+    limits: &Limits,
 ) -> String {
-    let guard = transaction.guard();
-    let mut statements = vec![
-        guard.as_str(),
+    let mut statements = vec![transaction.guard()];
+    // From the second file on, what is deferrable may be checked a little later than in a
+    // session of its own, never not at all.
+    statements.extend(
+        [
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            "SET CONSTRAINTS ALL DEFERRED",
+        ]
+        .map(str::to_owned),
+    );
+    statements.extend(clean_session(limits));
+    in_one_message(&statements, &place.record(entry))
+}
+
+/// What a file may have left in the session. RESET comes first: constraints are checked by the
+/// session's own user.
+fn clean_session(limits: &Limits) -> Vec<String> {
+    let mut statements = [
         "RESET SESSION AUTHORIZATION",
         "RESET ALL",
-        "SET CONSTRAINTS ALL IMMEDIATE",
-        // From here on checked at the end of each file: what is deferrable by declaration may
-        // be checked a little later than in a session of its own, never not at all.
-        "SET CONSTRAINTS ALL DEFERRED",
         "CLOSE ALL",
         "DISCARD TEMP",
         "DEALLOCATE ALL",
         "UNLISTEN *",
-    ];
-    let check = format!("SET client_connection_check_interval = '{CONNECTION_CHECK}'");
-    if checks_connection {
-        statements.push(&check);
-    }
-    let record = place.record(entry);
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    statements.extend(limits.statements());
+    statements
+}
+
+fn in_one_message(statements: &[String], last: &str) -> String {
     // The server decodes a message as a whole before RESET ALL in it can undo the encoding that
     // a file has set.
-    let encoding = if record.is_ascii() {
+    let encoding = if last.is_ascii() {
         ""
     } else {
         "\\encoding UTF8\n"
     };
-    format!("{encoding}{}\\;\n{record}", statements.join("\\; "))
+    format!("{encoding}{}\\;\n{last}", statements.join("\\; "))
+}
+
+/// Before a file that runs alone: its row, committed, and the indexes that are invalid already.
+/// Answers with the server's clock and those indexes.
+pub fn begin_alone(
+    place: &Place,
+    entry: &Entry<'_>,
+    limits: &Limits,
+    ensure_ledger: &str,
+) -> String {
+    format!(
+        "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
+         'invalid_indexes', {INVALID_INDEXES});\n",
+        limits.statements().join("\\; "),
+        place.record_running(entry),
+    )
+}
+
+/// After it: did it leave a transaction open, and which indexes are invalid now?
+pub fn check_alone() -> String {
+    // Outside of a transaction, every statement is one of its own and begins with it.
+    format!(
+        "SELECT json_build_object('transaction_open',\n  \
+         pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(),\n  \
+         'invalid_indexes', {INVALID_INDEXES});\n"
+    )
+}
+
+/// The names of all invalid indexes, as a JSON array.
+const INVALID_INDEXES: &str =
+    "(SELECT coalesce(json_agg(indexrelid::regclass::text ORDER BY 1), '[]')
+  FROM pg_catalog.pg_index WHERE NOT indisvalid)";
+
+/// At its good end: the row says applied. Answers with what was recorded.
+pub fn finish_alone(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String {
+    in_one_message(&clean_session(limits), &place.record_finished(entry))
 }
 
 /// Commits, and asks what became of it: without this receipt nothing counts as applied.
@@ -160,10 +269,18 @@ pub fn fate(transaction: &Transaction) -> String {
     )
 }
 
+/// Runs statements, all or nothing.
+pub fn in_transaction(statements: &str) -> String {
+    format!("BEGIN;\n{statements}COMMIT;\n")
+}
+
 /// Tries to take the lock that admits one run at a time; never blocks inside the server, where a
-/// waiter would deadlock with `CREATE INDEX CONCURRENTLY`.
+/// waiter would deadlock with `CREATE INDEX CONCURRENTLY`. Answers also with the server process.
 pub fn try_lock(key: i64) -> String {
-    format!("SELECT pg_catalog.pg_try_advisory_lock({key});\n")
+    format!(
+        "SELECT json_build_array(pg_catalog.pg_try_advisory_lock({key}), \
+         pg_catalog.pg_backend_pid());\n"
+    )
 }
 
 /// Asks who holds that lock: an array of one object, or of none.
@@ -194,13 +311,32 @@ mod tests {
         }
     }
 
+    fn include() -> Include<'static> {
+        Include {
+            file: Path::new(""),
+            folder: Path::new(""),
+            encoding: None,
+            lock_timeout: None,
+            statement_timeout: None,
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits {
+            checks_connection: true,
+            lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::ZERO,
+        }
+    }
+
     #[test]
     fn a_path_cannot_become_a_command() {
-        let text = include(
-            Path::new("/it's 100%/ü\\a.sql"),
-            Path::new("/it's 100%"),
-            None,
-        );
+        let text = Include {
+            file: Path::new("/it's 100%/ü\\a.sql"),
+            folder: Path::new("/it's 100%"),
+            ..include()
+        }
+        .text();
         assert!(
             text.starts_with("\\cd '/it''s 100%'\n\\i '/it''s 100%/ü\\\\a.sql'\n"),
             "{text}"
@@ -208,9 +344,28 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_with_another_encoding_gets_it_for_the_file_alone() {
-        let text = include(Path::new("/a.sql"), Path::new("/"), Some("LATIN1"));
-        assert!(text.starts_with("\\cd '/'\nSET client_encoding = 'LATIN1';\n\\i '/a.sql'\n"));
+    fn what_a_file_alone_asks_for_comes_before_it() {
+        let text = Include {
+            encoding: Some("LATIN1"),
+            lock_timeout: Some(Duration::from_millis(500)),
+            ..include()
+        }
+        .text();
+        let expected =
+            "\\cd ''\nSET client_encoding = 'LATIN1';\nSET lock_timeout = '500ms';\n\\i ''\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn limits_are_set_in_one_message() {
+        let text = begin(&limits(), "");
+        assert!(
+            text.starts_with(
+                "SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
+                 SET client_connection_check_interval = '500ms';\nBEGIN;\n"
+            ),
+            "{text}"
+        );
     }
 
     #[test]
@@ -226,7 +381,7 @@ mod tests {
             started: "s",
             execution_id: "e",
         };
-        let text = record(&place, &entry, &transaction(), false);
+        let text = record(&place, &entry, &transaction(), &limits());
         assert!(
             text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
             "{text}"

@@ -21,6 +21,8 @@ pub struct Server {
     pub schema_exists: bool,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
+    /// The server process of the session.
+    pub backend: i64,
     /// Does the server notice that psql is gone (PostgreSQL 14, not on every system)?
     pub checks_connection: bool,
 }
@@ -70,6 +72,7 @@ mod tests {
             schema: Some("public".to_owned()),
             schema_exists: true,
             read_only: false,
+            backend: 42,
             checks_connection: true,
         }
     }

@@ -1,4 +1,4 @@
-//! After a stop: asks the server what became of the transaction, over a new connection.
+//! After a stop: asks the server what became of the group, over a new connection.
 //! The old one cannot know; a run must not guess.
 
 use std::thread;
@@ -7,34 +7,56 @@ use std::time::Duration;
 use crate::database::Address;
 use crate::error::{Error, Fate};
 use crate::interrupt::Interrupt;
+use crate::ledger::RowState;
+use crate::migration::Name;
+use crate::runner::{Scene, Stop};
 use crate::script::Transaction;
 
-/// How long the server may take to notice that psql is gone.
+/// How long the look back may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same when the user has pressed Ctrl-C and wants the prompt.
+const PATIENCE_AFTER_CTRL_C: Duration = Duration::from_millis(600);
+/// Between two looks at a server that has not noticed yet that psql is gone.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// The fate of a transaction, found out within `patience`.
-pub fn settle(address: &Address, transaction: Option<&Transaction>, patience: Duration) -> Fate {
-    let Some(transaction) = transaction else {
-        return Fate::RolledBack;
+/// The fate of the group in which a run stopped. A file that ran alone is marked as failed.
+pub fn settle(address: &Address, stop: &Stop, execution_id: &str) -> Fate {
+    let patience = match stop.fault.is_interruption() {
+        true => PATIENCE_AFTER_CTRL_C,
+        false => PATIENCE,
     };
-    match ask(address, transaction, patience) {
-        Ok(answer) => read(&answer),
-        Err(Error::Interrupted) => Fate::Unknown {
+    let interrupt = Interrupt::after(patience);
+    let result = match &stop.scene {
+        Scene::Nothing => Ok(Fate::RolledBack),
+        Scene::Transaction { transaction, .. } => {
+            transaction_fate(address, transaction, &interrupt)
+        }
+        Scene::Alone { name } => {
+            let problem = stop.fault.to_string();
+            mark_failed(address, name, execution_id, &problem, &interrupt)
+        }
+    };
+    result.unwrap_or_else(|error| match (&stop.scene, error) {
+        (Scene::Alone { .. }, _) => Fate::Partial { recorded: false },
+        (_, Error::Interrupted) => Fate::Unknown {
             reason: "it does not answer".to_owned(),
         },
-        Err(error) => Fate::Unknown {
+        (_, error) => Fate::Unknown {
             reason: error.to_string(),
         },
-    }
+    })
 }
 
-fn ask(address: &Address, transaction: &Transaction, patience: Duration) -> Result<String, Error> {
-    let interrupt = Interrupt::after(patience);
-    let mut database = address.dial(&interrupt)?.answer()?;
+fn transaction_fate(
+    address: &Address,
+    transaction: &Transaction,
+    interrupt: &Interrupt,
+) -> Result<Fate, Error> {
+    let mut database = address.dial(interrupt)?.answer()?;
     loop {
         let answer = database.fate(transaction)?;
         if answer != "in progress" || interrupt.requested() {
-            return Ok(answer);
+            return Ok(read(&answer));
         }
         thread::sleep(PAUSE);
     }
@@ -51,6 +73,21 @@ fn read(answer: &str) -> Fate {
             reason: "it has forgotten the transaction".to_owned(),
         },
     }
+}
+
+fn mark_failed(
+    address: &Address,
+    name: &Name,
+    execution_id: &str,
+    problem: &str,
+    interrupt: &Interrupt,
+) -> Result<Fate, Error> {
+    let mut database = address.dial(interrupt)?.answer()?;
+    Ok(match database.record_failed(name, execution_id, problem)? {
+        Some(RowState::Applied) => Fate::Committed,
+        Some(_) => Fate::Partial { recorded: true },
+        None => Fate::RolledBack,
+    })
 }
 
 #[cfg(test)]

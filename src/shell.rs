@@ -101,8 +101,12 @@ fn layer(config: Value) -> Result<Layer, Error> {
         .into_iter()
         .map(|(name, value)| {
             let key = Key::named(&name).ok_or_else(|| bad(format!("unknown setting `{name}`")))?;
-            let text = setting(&value)
-                .ok_or_else(|| bad(format!("`{name}` cannot be a {}", value.get_type())))?;
+            let text = match value {
+                Value::Int { val, .. } if key == Key::Retries => Some(val.to_string()),
+                _ => setting(&value),
+            };
+            let text =
+                text.ok_or_else(|| bad(format!("`{name}` cannot be a {}", value.get_type())))?;
             Ok((
                 key,
                 Sourced {

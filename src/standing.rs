@@ -147,13 +147,15 @@ pub(crate) mod examples {
 
     use super::*;
     use crate::discovery::checksum::Checksum;
+    use crate::discovery::directives::Directives;
     use crate::discovery::name::parse_recorded;
 
     pub(crate) fn migration(file: &str) -> Migration {
         Migration {
             name: parse_recorded(file).unwrap(),
             path: format!("/db/{file}").into(),
-            checksum: Checksum::of(file.as_bytes()),
+            directives: Directives::default(),
+            checksum: Checksum::of(file.as_bytes(), []),
         }
     }
 

@@ -8,7 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use nu_protocol::{Record, Span, Type, Value, record};
 
 use crate::migration::Name;
-use crate::outcome::{AddedRow, HistoryRow, RunRow, StatusRow, SummaryRow};
+use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
 use crate::standing::State;
 use crate::status::duration as row_duration;
 
@@ -174,6 +174,24 @@ impl Row for HistoryRow {
     }
 }
 
+impl Row for RepairRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("track", Type::String),
+            ("name", Type::String),
+            ("action", Type::String),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        record! {
+            "track" => Value::string(self.track.as_str(), span),
+            "name" => Value::string(self.name, span),
+            "action" => Value::string(self.action, span),
+        }
+    }
+}
+
 impl Row for AddedRow {
     fn columns() -> Vec<(&'static str, Type)> {
         vec![("file", Type::String), ("kind", Type::String)]
@@ -227,6 +245,7 @@ fn path(path: &Path, span: Span) -> Value {
 mod tests {
     use super::*;
     use crate::ledger::{Row as LedgerRow, RowState};
+    use crate::migration::Track;
     use crate::outcome::Applied;
     use crate::standing::examples::{migration, row};
 
@@ -290,6 +309,11 @@ mod tests {
                 applied_by: Some("me".to_owned()),
                 ..row(FILE)
             },
+        });
+        keeps_its_promise(RepairRow {
+            track: Track::parse("core").unwrap(),
+            name: FILE.to_owned(),
+            action: "forget",
         });
         keeps_its_promise(AddedRow {
             file: FILE.into(),

@@ -64,12 +64,12 @@ fn unreadable_file() {
 }
 
 #[test]
-fn unknown_directive() {
+fn bad_directive() {
     let project = Project::with(&[(
         "20240101000000_core_a.sql",
         "-- Adds.\n-- migrate: no-transction\nSELECT 1;\n",
     )]);
-    fails(&project, "migrate run ./db", "unknown_directive");
+    fails(&project, "migrate run ./db", "bad_directive");
 }
 
 #[test]

@@ -311,12 +311,12 @@ fn a_flood_on_both_outputs_does_not_block() {
 #[test]
 fn a_file_that_ends_the_transaction_is_caught() {
     let after = "CREATE TABLE after (id int);\n";
-    for (end, fate) in [("COMMIT;", "IS in the database"), ("ROLLBACK;", "is gone")] {
+    for (end, fate) in [("COMMIT", "IS in the database"), ("ROLLBACK", "is gone")] {
         let project = Project::with(&[
             CORE_A,
             (
                 "core/20240102000000_core_end.sql",
-                &format!("CREATE TABLE before (id int);\n{end}\n{after}"),
+                &format!("CREATE TABLE before (id int);\nSELECT '{end}' \\gexec\n{after}"),
             ),
             CORE_B,
         ]);
@@ -327,7 +327,7 @@ fn a_file_that_ends_the_transaction_is_caught() {
         let message = output["msg"].as_str().unwrap();
         assert!(message.contains("20240102000000_core_end.sql"), "{message}");
         assert!(message.contains(fate), "{message}");
-        let tables = if end == "COMMIT;" {
+        let tables = if end == "COMMIT" {
             "after before core_a migrations_core"
         } else {
             "after"
@@ -340,7 +340,7 @@ fn a_file_that_ends_the_transaction_is_caught() {
 fn an_error_after_a_commit_in_the_file_does_not_claim_a_rollback() {
     let project = Project::with(&[(
         "20240101000000_core_a.sql",
-        "CREATE TABLE kept (id int);\nCOMMIT;\nSELECT nope;\n",
+        "CREATE TABLE kept (id int);\nSELECT 'COMMIT' \\gexec\nSELECT nope;\n",
     )]);
     let output = project.nu("migrate run ./db");
     assert_eq!(output.code, Some(1));
@@ -359,7 +359,7 @@ fn an_error_that_a_file_hides_is_still_an_error() {
         CORE_A,
         (
             "core/20240102000000_core_quiet.sql",
-            "\\set ON_ERROR_STOP off\nSELECT nope;\nSELECT 1;\n",
+            "\\set v ON_ERROR_STOP\n\\set :v off\nSELECT nope;\nSELECT 1;\n",
         ),
     ]);
     let output = project.nu("migrate run ./db");

@@ -8,14 +8,18 @@ use crate::app::Target;
 use crate::error::Error;
 use crate::migration::{Track, Version};
 use crate::plan::Request;
+use crate::repair::{Action, Order};
 use crate::settings::{Key, Layer, Origin, Sourced, TransactionMode};
 use crate::shell::setting;
 
 /// The flags that give a setting.
-const SETTINGS: [(&str, Key); 3] = [
+const SETTINGS: [(&str, Key); 6] = [
     ("database", Key::Database),
     ("transaction", Key::Transaction),
     ("lock-wait", Key::LockWait),
+    ("lock-timeout", Key::LockTimeout),
+    ("statement-timeout", Key::StatementTimeout),
+    ("retries", Key::Retries),
 ];
 
 /// What every command is told.
@@ -63,6 +67,7 @@ pub(super) fn request(
             .transpose()?,
         transaction,
         allow_out_of_order: switch(call, "allow-out-of-order"),
+        atomic: switch(call, "atomic"),
     })
 }
 
@@ -70,7 +75,11 @@ fn flags(call: &EvaluatedCall) -> Layer {
     SETTINGS
         .iter()
         .filter_map(|&(flag, key)| {
-            let text = setting(&call.get_flag_value(flag)?)?;
+            let value = call.get_flag_value(flag)?;
+            let text = match value {
+                Value::Int { val, .. } => val.to_string(),
+                other => setting(&other)?,
+            };
             Some((
                 key,
                 Sourced {
@@ -83,12 +92,7 @@ fn flags(call: &EvaluatedCall) -> Layer {
 }
 
 fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
-    let names = match call.get_flag_value("track") {
-        None => vec![],
-        Some(Value::List { vals, .. }) => vals.into_owned(),
-        Some(name) => vec![name],
-    };
-    names
+    one_or_more(call, "track")
         .iter()
         .map(|name| {
             let text = setting(name).unwrap_or_default();
@@ -102,13 +106,55 @@ fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
         .collect()
 }
 
-/// A version as 14 digits, which nushell may read as a number, or as a datetime.
-fn version(value: &Value) -> Result<Version, Error> {
-    let text = match value {
-        Value::Date { val, .. } => return Ok(Version::at(val.to_utc())),
+/// What `migrate repair` is to do.
+///
+/// # Errors
+/// Nothing at all.
+pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
+    let orders: Vec<_> = [
+        Action::Rehash,
+        Action::Forget,
+        Action::MarkApplied,
+        Action::Retry,
+    ]
+    .into_iter()
+    .flat_map(|action| {
+        let names = one_or_more(call, action.as_str());
+        names.into_iter().map(move |name| Order {
+            action,
+            name: text(&name),
+        })
+    })
+    .collect();
+    match orders.is_empty() {
+        true => Err(Error::NothingToRepair),
+        false => Ok(orders),
+    }
+}
+
+/// The values of a flag that takes one or a list.
+fn one_or_more(call: &EvaluatedCall, flag: &str) -> Vec<Value> {
+    match call.get_flag_value(flag) {
+        None => vec![],
+        Some(Value::List { vals, .. }) => vals.into_owned(),
+        Some(one) => vec![one],
+    }
+}
+
+/// A name, which may be digits and then come as a number.
+fn text(value: &Value) -> String {
+    match value {
         Value::Int { val, .. } => val.to_string(),
         other => setting(other).unwrap_or_default(),
-    };
+    }
+}
+
+/// A version as 14 digits, which nushell may read as a number, or as a datetime.
+fn version(value: &Value) -> Result<Version, Error> {
+    if let Value::Date { val, .. } = value {
+        return Ok(Version::at(val.to_utc()));
+    }
+    let text = text(value);
     Version::parse(&text).ok_or_else(|| Error::BadFlag {
         flag: "to",
         problem: format!("expected 14 digits (YYYYMMDDHHMMSS) or a datetime, got `{text}`"),

@@ -4,6 +4,7 @@
 mod add;
 mod arguments;
 mod history;
+mod repair;
 mod root;
 mod run;
 mod status;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Box<dyn PluginCommand<Plugin = MigratePlugin>>> {
         Box::new(run::Run),
         Box::new(history::History),
         Box::new(add::Add),
+        Box::new(repair::Repair),
     ]
 }
 

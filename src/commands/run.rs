@@ -6,6 +6,7 @@ use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signatu
 use super::arguments::{request, switch};
 use super::{MigrateSignature, answer, gives};
 use crate::outcome::RunRow;
+use crate::progress::Progress;
 use crate::value::table_type;
 use crate::{MigratePlugin, app};
 
@@ -62,6 +63,26 @@ impl PluginCommand for Run {
                 "how long to wait for another run to end (default 30sec)",
                 None,
             )
+            .switch("atomic", "refuse a plan that needs more than one transaction", None)
+            .named(
+                "lock-timeout",
+                SyntaxShape::Duration,
+                "how long a statement may wait for a lock (default 5sec)",
+                None,
+            )
+            .named(
+                "statement-timeout",
+                SyntaxShape::Duration,
+                "how long a statement may take (default: no limit)",
+                None,
+            )
+            .named(
+                "retries",
+                SyntaxShape::Int,
+                "how often to try a transaction again after a lock timeout or a deadlock (default 3)",
+                None,
+            )
+            .switch("quiet", "say nothing while running", Some('q'))
             .param(transaction);
         gives(signature, table_type::<RunRow>())
     }
@@ -103,7 +124,13 @@ impl PluginCommand for Run {
             let request = request(call, context.transaction_mode())?;
             match switch(call, "dry-run") {
                 true => app::dry_run(context, &request),
-                false => app::run(context, &request),
+                false => app::run(
+                    context,
+                    &request,
+                    &Progress {
+                        quiet: switch(call, "quiet"),
+                    },
+                ),
             }
         })
     }

@@ -6,15 +6,22 @@ use std::borrow::Cow;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
+use crate::lexer::BYTE_ORDER_MARK;
+
 /// What a file's content was: SHA-256 in lower-case hex, over the content with line endings
-/// normalised and a byte order mark removed, so that a checkout on Windows is no change.
+/// normalised and a byte order mark removed, so that a checkout on Windows is no change; then
+/// over every file it includes, so that a changed include is a changed migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checksum(String);
 
 impl Checksum {
-    /// The checksum of a file's content.
-    pub fn of(content: &[u8]) -> Self {
-        Self(hex(&Sha256::digest(normalise(content))))
+    /// The checksum of a file's content and of what it includes, in that order.
+    pub fn of<'a>(content: &[u8], included: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut digest = Sha256::new_with_prefix(normalise(content));
+        for content in included {
+            digest.update(normalise(content));
+        }
+        Self(hex(&digest.finalize()))
     }
 
     /// The 64 hex digits, as the ledger stores them.
@@ -40,7 +47,7 @@ pub fn matches_legacy(recorded: &str, content: &[u8]) -> bool {
 }
 
 fn normalise(content: &[u8]) -> Cow<'_, [u8]> {
-    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+    let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
     if !content.contains(&b'\r') {
         return Cow::Borrowed(content);
     }
@@ -73,23 +80,30 @@ fn hex(digest: &[u8]) -> String {
 mod tests {
     use super::*;
 
+    fn of(content: &[u8]) -> Checksum {
+        Checksum::of(content, [])
+    }
+
     #[test]
     fn line_endings_and_byte_order_mark_do_not_count() {
-        let plain = Checksum::of(b"SELECT 1;\nSELECT 2;\n");
-        assert_eq!(Checksum::of(b"SELECT 1;\r\nSELECT 2;\r\n"), plain);
-        assert_eq!(Checksum::of(b"\xEF\xBB\xBFSELECT 1;\nSELECT 2;\n"), plain);
-        assert_ne!(Checksum::of(b"SELECT 1;\nSELECT 3;\n"), plain);
-        assert_ne!(
-            Checksum::of(b"SELECT 1;\rSELECT 2;\n"),
-            plain,
-            "a lone CR is content"
-        );
+        let plain = of(b"SELECT 1;\nSELECT 2;\n");
+        assert_eq!(of(b"SELECT 1;\r\nSELECT 2;\r\n"), plain);
+        assert_eq!(of(b"\xEF\xBB\xBFSELECT 1;\nSELECT 2;\n"), plain);
+        assert_ne!(of(b"SELECT 1;\nSELECT 3;\n"), plain);
+        assert_ne!(of(b"SELECT 1;\rSELECT 2;\n"), plain, "a lone CR is content");
+    }
+
+    #[test]
+    fn includes_count() {
+        let with = |included: &[u8]| Checksum::of(b"\\i a.sql\n", [included]);
+        assert_ne!(with(b"SELECT 1;"), with(b"SELECT 2;"));
+        assert_ne!(with(b"SELECT 1;"), of(b"\\i a.sql\n"));
     }
 
     #[test]
     fn the_checksum_is_sha256() {
         assert_eq!(
-            Checksum::of(b"").as_str(),
+            of(b"").as_str(),
             "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
     }
@@ -98,7 +112,7 @@ mod tests {
     fn a_legacy_hash_is_md5_of_the_raw_bytes() {
         let recorded = "2bdf1665f56c0ce5b966d9c60a7f7eac"; // printf 'SELECT 1;\n' | md5sum
         assert!(is_legacy(recorded));
-        assert!(!is_legacy(Checksum::of(b"").as_str()));
+        assert!(!is_legacy(of(b"").as_str()));
         assert!(matches_legacy(recorded, b"SELECT 1;\n"));
         assert!(
             matches_legacy(recorded, b"SELECT 1;\r\n"),

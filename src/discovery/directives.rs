@@ -1,31 +1,64 @@
 //! Directives: `-- migrate: ...` comment lines before the first statement of a file.
 //! Pure; must not open files.
-//!
-//! No directive has a meaning yet. They are refused rather than ignored, because a file that
-//! asks for something must not run as if it had not asked.
 
 use std::path::Path;
+use std::time::Duration;
 
 use crate::error::Error;
+use crate::lexer::BYTE_ORDER_MARK;
+use crate::settings::{Period, TransactionControl};
 
-/// Refuses a file that has a directive.
-///
-/// # Errors
-/// Names the file, the line and the directive.
-pub fn check(path: &Path, content: &[u8]) -> Result<(), Error> {
-    match directives(content).first() {
-        None => Ok(()),
-        Some((line, text)) => Err(Error::UnknownDirective {
-            path: path.to_owned(),
-            line: *line,
-            directive: text.clone(),
-        }),
-    }
+/// What a file asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// `no-transaction`: run outside a transaction.
+    pub no_transaction: bool,
+    /// `lock-timeout 5sec`: how long a statement may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// `statement-timeout 10min`: how long a statement may take.
+    pub statement_timeout: Option<Duration>,
+    /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
+    pub transaction_control: Option<TransactionControl>,
 }
 
-/// The directives of a file with their line numbers, counted from 1.
-fn directives(content: &[u8]) -> Vec<(usize, String)> {
-    let content = content.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(content);
+/// The directives there are, for messages.
+pub const KNOWN: &str = "no-transaction, lock-timeout 5sec, statement-timeout 10min, \
+     transaction-control refuse|separate|unwrap";
+
+/// Reads a file's directives.
+///
+/// # Errors
+/// One is unknown, or its value is: a typo must not be a silent comment.
+pub fn read(path: &Path, content: &[u8]) -> Result<Directives, Error> {
+    let mut directives = Directives::default();
+    for (line, text) in lines(content) {
+        take(&mut directives, &text).map_err(|problem| Error::BadDirective {
+            path: path.to_owned(),
+            line,
+            directive: text,
+            problem,
+        })?;
+    }
+    Ok(directives)
+}
+
+fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
+    let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let value = value.trim();
+    match name {
+        "no-transaction" if value.is_empty() => directives.no_transaction = true,
+        "no-transaction" => return Err("it takes no value".to_owned()),
+        "lock-timeout" => directives.lock_timeout = Some(value.parse::<Period>()?.0),
+        "statement-timeout" => directives.statement_timeout = Some(value.parse::<Period>()?.0),
+        "transaction-control" => directives.transaction_control = Some(value.parse()?),
+        _ => return Err("there is no such directive".to_owned()),
+    }
+    Ok(())
+}
+
+/// The directives' texts with their line numbers, counted from 1.
+fn lines(content: &[u8]) -> Vec<(usize, String)> {
+    let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
     content
         .split(|&byte| byte == b'\n')
         .map(<[u8]>::trim_ascii)
@@ -45,11 +78,48 @@ fn directive(line: &[u8]) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn read_all(text: &str) -> Result<Directives, Error> {
+        read(Path::new("a.sql"), text.as_bytes())
+    }
+
     #[test]
-    fn found_only_in_comment_lines_at_the_top() {
-        let text =
-            b"\n-- Adds an index.\r\n--migrate: no-transaction\r\nSELECT 1;\n-- migrate: late\n";
-        assert_eq!(directives(text), [(3, "no-transaction".to_owned())]);
-        assert!(directives(b"-- migrated: from oracle\n-- we migrate: slowly\n").is_empty());
+    fn all_of_them() {
+        let found = read_all(
+            "\u{feff}-- migrate: no-transaction\r\n--migrate: lock-timeout 500ms\n\n-- Words.\n\
+             -- migrate: statement-timeout 10min\n-- migrate: transaction-control unwrap\nSELECT 1;\n",
+        )
+        .unwrap();
+        let expected = Directives {
+            no_transaction: true,
+            lock_timeout: Some(Duration::from_millis(500)),
+            statement_timeout: Some(Duration::from_mins(10)),
+            transaction_control: Some(TransactionControl::Unwrap),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn only_comment_lines_at_the_top_count() {
+        let text = "-- migrated: from oracle\n-- we migrate: slowly\nSELECT 1;\n-- migrate: late\n";
+        assert_eq!(read_all(text).unwrap(), Directives::default());
+    }
+
+    #[test]
+    fn a_typo_is_an_error_with_its_line() {
+        for bad in [
+            "no-transction",
+            "no-transaction please",
+            "lock-timeout soon",
+            "lock-timeout",
+            "transaction-control maybe",
+            "",
+        ] {
+            match read_all(&format!("-- x\n-- migrate: {bad}\n")) {
+                Err(Error::BadDirective {
+                    line: 2, directive, ..
+                }) => assert_eq!(directive, bad),
+                other => panic!("{bad}: {other:?}"),
+            }
+        }
     }
 }

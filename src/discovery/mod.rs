@@ -3,6 +3,7 @@
 
 pub mod checksum;
 pub mod directives;
+pub mod includes;
 pub mod name;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +15,7 @@ use walkdir::{DirEntry, WalkDir};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::migration::{Migration, Name};
+use crate::settings::WorkingDirectory;
 use checksum::Checksum;
 use name::{Kind, Rule};
 
@@ -42,7 +44,11 @@ pub struct Tree {
 /// The directory is missing or unreadable; a file in it is unreadable; or files break a naming
 /// rule, in which case the error names all of them; or the user interrupts. An empty tree is no
 /// error.
-pub fn discover(root: &Path, interrupt: &Interrupt) -> Result<Tree, Error> {
+pub fn discover(
+    root: &Path,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Result<Tree, Error> {
     if !root.is_dir() {
         return Err(match root.exists() {
             true => Error::NotADirectory {
@@ -56,7 +62,7 @@ pub fn discover(root: &Path, interrupt: &Interrupt) -> Result<Tree, Error> {
     let names = sort_out(root, walk(root, interrupt)?)?;
     let mut migrations = names
         .into_iter()
-        .map(|(name, path)| read(name, path, interrupt))
+        .map(|(name, path)| read(name, path, folders, interrupt))
         .collect::<Result<Vec<_>, _>>()?;
     migrations.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Tree {
@@ -176,15 +182,48 @@ fn check(interrupt: &Interrupt) -> Result<(), Error> {
     }
 }
 
-fn read(name: Name, path: PathBuf, interrupt: &Interrupt) -> Result<Migration, Error> {
+fn read(
+    name: Name,
+    path: PathBuf,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Result<Migration, Error> {
     check(interrupt)?;
     let content = content(&path)?;
-    directives::check(&path, &content)?;
+    let directives = directives::read(&path, &content)?;
+    let included = includes::follow(&path, &content, folders.of(&path));
+    let checksum = Checksum::of(
+        &content,
+        included.iter().map(|file| file.content.as_slice()),
+    );
     Ok(Migration {
         name,
-        checksum: Checksum::of(&content),
+        directives,
+        checksum,
         path,
     })
+}
+
+/// Where psql stands while it runs a file, which decides what relative paths mean.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkingFolder {
+    /// The setting.
+    pub choice: WorkingDirectory,
+    /// The directory given to the command.
+    pub tree: PathBuf,
+    /// Where the user stands.
+    pub caller: PathBuf,
+}
+
+impl WorkingFolder {
+    /// The folder for a migration.
+    pub fn of<'a>(&'a self, migration: &'a Path) -> &'a Path {
+        match self.choice {
+            WorkingDirectory::Migration => migration.parent().unwrap_or(migration),
+            WorkingDirectory::Tree => &self.tree,
+            WorkingDirectory::Caller => &self.caller,
+        }
+    }
 }
 
 /// The bytes of a migration.
@@ -211,6 +250,19 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
+    fn find(root: &tempfile::TempDir) -> Result<Tree, Error> {
+        let folders = WorkingFolder {
+            choice: WorkingDirectory::Migration,
+            tree: root.path().to_owned(),
+            caller: root.path().to_owned(),
+        };
+        discover(
+            root.path(),
+            &folders,
+            &Interrupt::after(Duration::from_secs(60)),
+        )
+    }
+
     fn tree(files: &[&str]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for file in files {
@@ -235,7 +287,7 @@ mod tests {
             ".hidden/20240101_x.sql",
             "templates/20240101_x.sql",
         ]);
-        let found = discover(root.path(), &Interrupt::after(Duration::from_secs(60))).unwrap();
+        let found = find(&root).unwrap();
         let names: Vec<_> = found
             .migrations
             .iter()
@@ -261,9 +313,7 @@ mod tests {
             "20240103000000_core_x.nu",
             "2024_core_x.sql",
         ]);
-        let Err(Error::BadNames { misnamed, .. }) =
-            discover(root.path(), &Interrupt::after(Duration::from_secs(60)))
-        else {
+        let Err(Error::BadNames { misnamed, .. }) = find(&root) else {
             panic!("the names are bad");
         };
         let files: Vec<_> = misnamed.iter().map(|found| found.file.as_str()).collect();

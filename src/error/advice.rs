@@ -1,6 +1,7 @@
 //! What state the database is in after an error, and what to type next.
 
 use super::{Error, Failure, Fate, Fault, count, list};
+use crate::discovery::directives::KNOWN;
 use crate::migration::Name;
 use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
@@ -39,9 +40,23 @@ impl Error {
             Self::UnreadableFile { .. } => {
                 "make the file readable, or move it elsewhere".to_owned()
             }
-            Self::UnknownDirective { .. } => {
-                "no `-- migrate:` directive is known to this version; remove the line".to_owned()
+            Self::BadDirective { .. } => format!("the directives are {KNOWN}"),
+            Self::Forbidden { .. } => "remove these lines: every migration already runs in a \
+                 transaction, together with its ledger row.\nA file that must stay as it is, such \
+                 as BEGIN; ... COMMIT; from another tool, needs the line \
+                 `-- migrate: transaction-control unwrap` (leave its outer pair out) or `separate` \
+                 (run it as it is, on its own), or the setting `transaction_control`"
+                .to_owned(),
+            Self::NotAtomic { .. } => {
+                "run without --atomic, or in parts with --to and --steps".to_owned()
             }
+            Self::PooledConnection => {
+                "connect to PostgreSQL itself, or to a pool in session mode".to_owned()
+            }
+            Self::NothingToRepair => {
+                "name a migration: --rehash, --forget, --mark-applied or --retry NAME".to_owned()
+            }
+            Self::RepairRefused { .. } => "see `migrate status DIR`".to_owned(),
             Self::UnknownTrack { known, .. } => match known.is_empty() {
                 true => "there is no track at all".to_owned(),
                 false => format!("there is {}", known.join(", ")),
@@ -163,6 +178,11 @@ impl Failure {
                 "Everything was rolled back; the database is as it was before the run.".to_owned()
             }
             (Fate::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
+            (Fate::Partial { recorded }, _) => format!(
+                "It ran outside of a transaction: what it did before it stopped STAYS in the \
+                 database. Its ledger row says `{}`, and no run goes on until that is resolved.",
+                if *recorded { "failed" } else { "running" }
+            ),
             (Fate::Committed, None) => "Its transaction IS committed.".to_owned(),
             (Fate::Unknown { reason }, _) => format!(
                 "It is UNKNOWN whether the transaction was committed, because the server could \
@@ -189,6 +209,32 @@ impl Failure {
                 "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every migration \
                  already runs in a transaction"
                     .to_owned()
+            }
+            (Fault::Sql { diagnostic, .. }, Fate::RolledBack)
+                if diagnostic.sqlstate.as_deref() == Some("25001") =>
+            {
+                "this statement cannot run in a transaction: put it into a migration of its own \
+                 with the line `-- migrate: no-transaction` at its top"
+                    .to_owned()
+            }
+            (Fault::Sql { diagnostic, .. }, _)
+                if diagnostic.sqlstate.as_deref() == Some("53200") =>
+            {
+                "if the server says so, raise max_locks_per_transaction; or run in parts with \
+                 --steps, or with --transaction each"
+                    .to_owned()
+            }
+            (fault, Fate::RolledBack) if fault.is_passing() => format!(
+                "tried {}; try again when the database is less busy, or with a longer \
+                 --lock-timeout or more --retries",
+                count(self.attempts as usize, "time", "times")
+            ),
+            (_, Fate::Partial { .. }) => "look at what it has done; undo that by hand and type \
+                 `migrate repair DIR --retry NAME`, or complete it by hand and type \
+                 `migrate repair DIR --mark-applied NAME`"
+                .to_owned(),
+            (Fault::TransactionOpen { .. } | Fault::InvalidIndexes { .. }, _) => {
+                "correct the file and run `migrate run` again".to_owned()
             }
             (Fault::Sql { .. }, _) => "correct the file and run `migrate run` again".to_owned(),
             (Fault::Ledger { .. }, _) => {

@@ -13,7 +13,11 @@ impl Error {
             Self::NoMigrations { .. } => "migrate::no_migrations",
             Self::BadNames { .. } => "migrate::bad_names",
             Self::UnreadableFile { .. } => "migrate::unreadable_file",
-            Self::UnknownDirective { .. } => "migrate::unknown_directive",
+            Self::BadDirective { .. } => "migrate::bad_directive",
+            Self::Forbidden { .. } => "migrate::forbidden",
+            Self::NotAtomic { .. } => "migrate::not_atomic",
+            Self::PooledConnection => "migrate::pooled_connection",
+            Self::NothingToRepair | Self::RepairRefused { .. } => "migrate::repair_refused",
             Self::UnknownTrack { .. } => "migrate::unknown_track",
             Self::BadSetting { .. }
             | Self::BadSettingsFile { .. }
@@ -68,6 +72,8 @@ impl Fault {
         match self {
             Self::Sql { .. } => "migrate::sql_failed",
             Self::TransactionEnded { .. } => "migrate::transaction_ended",
+            Self::TransactionOpen { .. } => "migrate::transaction_open",
+            Self::InvalidIndexes { .. } => "migrate::invalid_index",
             Self::Ledger { .. } => "migrate::ledger_failed",
             Self::Commit { .. } => "migrate::commit_failed",
             Self::ConnectionLost { .. } => "migrate::connection_lost",

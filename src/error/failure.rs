@@ -20,6 +20,8 @@ pub struct Failure {
     pub group: Vec<Name>,
     /// The migrations that this run had committed before.
     pub applied: Vec<Name>,
+    /// How often it had been tried.
+    pub attempts: u32,
 }
 
 /// What broke.
@@ -38,6 +40,18 @@ pub enum Fault {
     TransactionEnded {
         /// The migration.
         name: Name,
+    },
+    /// A migration outside of a transaction began one and left it open.
+    TransactionOpen {
+        /// The migration.
+        name: Name,
+    },
+    /// A migration left indexes that no query can use.
+    InvalidIndexes {
+        /// The migration.
+        name: Name,
+        /// The indexes.
+        indexes: Vec<String>,
     },
     /// The ledger could not be written.
     Ledger {
@@ -67,6 +81,11 @@ pub enum Fate {
     RolledBack,
     /// It is in the database.
     Committed,
+    /// The file ran outside of a transaction, and what it did before it stopped stays.
+    Partial {
+        /// Does its row say `failed`? Else it still says `running`.
+        recorded: bool,
+    },
     /// The server could not be asked.
     Unknown {
         /// Why not.
@@ -82,6 +101,42 @@ impl Fault {
             Self::Sql { name, .. } | Self::TransactionEnded { name } => Some(name),
             _ => None,
         }
+    }
+
+    /// Did a lock or a deadlock stop it, so that the same may succeed a little later?
+    pub fn is_passing(&self) -> bool {
+        self.sqlstate()
+            .is_some_and(|code| ["55P03", "40P01"].contains(&code))
+    }
+
+    /// The server's code for it.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Sql { diagnostic, .. }
+            | Self::Ledger { diagnostic }
+            | Self::Commit { diagnostic } => diagnostic.sqlstate.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The gist, in one line.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Sql {
+                name, diagnostic, ..
+            } => format!("{name}: {}", diagnostic.message),
+            other => other
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
+    /// Did the user stop it?
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted)
     }
 
     /// Is it sure that the migration ended the transaction?
@@ -110,6 +165,17 @@ impl fmt::Display for Fault {
                     "migration {name} ended the transaction it ran in"
                 )
             }
+            Self::TransactionOpen { name } => {
+                write!(
+                    formatter,
+                    "migration {name} began a transaction and left it open"
+                )
+            }
+            Self::InvalidIndexes { name, indexes } => write!(
+                formatter,
+                "migration {name} left invalid indexes: {}",
+                indexes.join(", ")
+            ),
             Self::Ledger { diagnostic } => {
                 writeln!(formatter, "the ledger cannot be written")?;
                 write_diagnostic(formatter, diagnostic)

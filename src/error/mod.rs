@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 use crate::discovery::Misnamed;
+use crate::inspection::Violation;
 use crate::lock::Holder;
 use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
@@ -41,12 +42,22 @@ pub enum Error {
     #[error("cannot read {}: {reason}", path.display())]
     UnreadableFile { path: PathBuf, reason: String },
 
-    #[error("unknown directive `{directive}` in {}, line {line}", path.display())]
-    UnknownDirective {
+    #[error("the directive `{directive}` in {}, line {line}, is wrong: {problem}", path.display())]
+    BadDirective {
         path: PathBuf,
         line: usize,
         directive: String,
+        problem: String,
     },
+
+    #[error("{} cannot run in a transaction of ours as {}:\n{}", count(*files, "migration", "migrations"), if *files == 1 { "it is" } else { "they are" }, list(violations.iter().map(ToString::to_string)))]
+    Forbidden {
+        files: usize,
+        violations: Vec<Violation>,
+    },
+
+    #[error("this plan needs {groups} transactions, and --atomic allows one:\n{}", list(reasons.iter().cloned()))]
+    NotAtomic { groups: usize, reasons: Vec<String> },
 
     #[error("there is no track `{track}`, neither in the directory nor in the database")]
     UnknownTrack { track: String, known: Vec<String> },
@@ -122,6 +133,17 @@ pub enum Error {
         schema: Option<String>,
         database: String,
     },
+
+    #[error(
+        "this connection changes its server process between statements, as a pooler in transaction mode makes it"
+    )]
+    PooledConnection,
+
+    #[error("nothing is named to be repaired")]
+    NothingToRepair,
+
+    #[error("{name} cannot be repaired so: {problem}")]
+    RepairRefused { name: String, problem: String },
 
     #[error("the ledger cannot be read: {problem}")]
     LedgerUnreadable { problem: String },

@@ -3,8 +3,9 @@
 
 use serde::Deserialize;
 
+use super::Row;
 use crate::error::Error;
-use crate::migration::{Name, Track};
+use crate::migration::{Migration, Name, Track};
 use crate::sql::{Identifier, Literal};
 
 /// A ledger table that exists.
@@ -139,18 +140,106 @@ impl Place {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by)\n\
-             SELECT {name}, {hash}, now.at,\n  \
-             round(extract(epoch FROM now.at - {started}::timestamptz) * 1000),\n  \
-             'applied', {execution_id}, session_user\n\
-             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
-             RETURNING json_build_object('applied_at', applied_at, 'execution_time_ms', execution_time_ms);\n",
+             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user\n\
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n{RECEIPT}",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
-            started = Literal(entry.started),
+            elapsed = elapsed(entry),
             execution_id = Literal(entry.execution_id),
         )
     }
+
+    /// Records that a file outside of a transaction begins.
+    pub fn record_running(&self, entry: &Entry<'_>) -> String {
+        format!(
+            "INSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by)\n\
+             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user);\n",
+            table = self.table(&entry.name.track),
+            name = Literal(&entry.name.file_name()),
+            hash = Literal(entry.hash),
+            execution_id = Literal(entry.execution_id),
+        )
+    }
+
+    /// Records that it ended well.
+    pub fn record_finished(&self, entry: &Entry<'_>) -> String {
+        format!(
+            "UPDATE {table} SET state = 'applied', applied_at = now.at, execution_time_ms = {elapsed}\n\
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
+             WHERE migration_name = {name} AND execution_id = {execution_id}\n{RECEIPT}",
+            table = self.table(&entry.name.track),
+            name = Literal(&entry.name.file_name()),
+            elapsed = elapsed(entry),
+            execution_id = Literal(entry.execution_id),
+        )
+    }
+
+    /// Takes a new hash for a row.
+    pub fn rehash(&self, row: &Row, hash: &str) -> String {
+        format!(
+            "UPDATE {} SET migration_hash = {} WHERE migration_name = {};\n",
+            self.table(&row.track),
+            Literal(hash),
+            Literal(&row.name),
+        )
+    }
+
+    /// Removes a row.
+    pub fn forget(&self, row: &Row) -> String {
+        format!(
+            "DELETE FROM {} WHERE migration_name = {};\n",
+            self.table(&row.track),
+            Literal(&row.name),
+        )
+    }
+
+    /// Adds a row for a migration that is in the database already.
+    pub fn mark_applied(&self, migration: &Migration, execution_id: &str) -> String {
+        format!(
+            "INSERT INTO {} (migration_name, migration_hash, applied_at, execution_id, applied_by)\n\
+             VALUES ({}, {}, pg_catalog.clock_timestamp(), {}, session_user);\n",
+            self.table(&migration.name.track),
+            Literal(&migration.name.file_name()),
+            Literal(migration.checksum.as_str()),
+            Literal(execution_id),
+        )
+    }
+
+    /// Asks what a run's row says: a JSON string, or null where there is none.
+    pub fn state_query(&self, name: &Name, execution_id: &str) -> String {
+        format!(
+            "SELECT coalesce((SELECT to_json(state) FROM {}\n  \
+             WHERE migration_name = {} AND execution_id = {}), 'null');\n",
+            self.table(&name.track),
+            Literal(&name.file_name()),
+            Literal(execution_id),
+        )
+    }
+
+    /// Records that it did not.
+    pub fn record_failed(&self, name: &Name, execution_id: &str, error: &str) -> String {
+        format!(
+            "UPDATE {table} SET state = 'failed', error = {error}\n\
+             WHERE migration_name = {name} AND execution_id = {execution_id} AND state = 'running';\n",
+            table = self.table(&name.track),
+            error = Literal(error),
+            name = Literal(&name.file_name()),
+            execution_id = Literal(execution_id),
+        )
+    }
+}
+
+/// What a new or finished row answers.
+const RECEIPT: &str = "RETURNING json_build_object('applied_at', applied_at, \
+                       'execution_time_ms', execution_time_ms);\n";
+
+/// The time since a file began, as a whole number of milliseconds.
+fn elapsed(entry: &Entry<'_>) -> String {
+    format!(
+        "round(extract(epoch FROM now.at - {}::timestamptz) * 1000)",
+        Literal(entry.started)
+    )
 }
 
 /// What is recorded of a migration.

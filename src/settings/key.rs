@@ -20,20 +20,32 @@ pub enum Key {
     Transaction,
     /// `migration`, `tree` or `caller`.
     WorkingDirectory,
+    /// `refuse`, `separate` or `unwrap`.
+    TransactionControl,
     /// How long to wait for another run.
     LockWait,
+    /// How long a statement may wait for a lock.
+    LockTimeout,
+    /// How long a statement may take.
+    StatementTimeout,
+    /// How often a group is tried again.
+    Retries,
 }
 
 impl Key {
     /// Every setting there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Database,
         Self::Psql,
         Self::Schema,
         Self::TablePrefix,
         Self::Transaction,
         Self::WorkingDirectory,
+        Self::TransactionControl,
         Self::LockWait,
+        Self::LockTimeout,
+        Self::StatementTimeout,
+        Self::Retries,
     ];
 
     /// The key in `migrate.json` and `$env.config.plugins.migrate`.
@@ -45,7 +57,11 @@ impl Key {
             Self::TablePrefix => "table_prefix",
             Self::Transaction => "transaction",
             Self::WorkingDirectory => "working_directory",
+            Self::TransactionControl => "transaction_control",
             Self::LockWait => "lock_wait",
+            Self::LockTimeout => "lock_timeout",
+            Self::StatementTimeout => "statement_timeout",
+            Self::Retries => "retries",
         }
     }
 
@@ -58,7 +74,11 @@ impl Key {
             Self::TablePrefix => "MIGRATE_TABLE_PREFIX",
             Self::Transaction => "MIGRATE_TRANSACTION",
             Self::WorkingDirectory => "MIGRATE_WORKING_DIRECTORY",
+            Self::TransactionControl => "MIGRATE_TRANSACTION_CONTROL",
             Self::LockWait => "MIGRATE_LOCK_WAIT",
+            Self::LockTimeout => "MIGRATE_LOCK_TIMEOUT",
+            Self::StatementTimeout => "MIGRATE_STATEMENT_TIMEOUT",
+            Self::Retries => "MIGRATE_RETRIES",
         }
     }
 

@@ -77,6 +77,18 @@ pub enum WorkingDirectory {
     Caller,
 }
 
+/// What a migration's own BEGIN and COMMIT mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TransactionControl {
+    /// They are an error.
+    #[default]
+    Refuse,
+    /// The file runs as it is, outside of any transaction of ours, as a group of its own.
+    Separate,
+    /// The outer pair is left out, and the file runs inside our transaction.
+    Unwrap,
+}
+
 /// All settings, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -92,8 +104,16 @@ pub struct Settings {
     pub transaction: TransactionMode,
     /// Where relative paths start from.
     pub working_directory: WorkingDirectory,
+    /// What a migration's own BEGIN and COMMIT mean.
+    pub transaction_control: TransactionControl,
     /// How long to wait for another run to end.
     pub lock_wait: Duration,
+    /// How long a statement may wait for a lock; zero is for ever.
+    pub lock_timeout: Duration,
+    /// How long a statement may take; zero is for ever.
+    pub statement_timeout: Duration,
+    /// How often a group is tried again after a lock timeout or a deadlock.
+    pub retries: u32,
 }
 
 impl Settings {
@@ -115,9 +135,13 @@ impl Settings {
                 .map_or_else(|| "migrations_".to_owned(), |prefix| prefix.0),
             transaction: found.parsed(Key::Transaction)?.unwrap_or_default(),
             working_directory: found.parsed(Key::WorkingDirectory)?.unwrap_or_default(),
-            lock_wait: found
-                .parsed::<Period>(Key::LockWait)?
-                .map_or(Duration::from_secs(30), |period| period.0),
+            transaction_control: found.parsed(Key::TransactionControl)?.unwrap_or_default(),
+            lock_wait: found.period(Key::LockWait, Duration::from_secs(30))?,
+            lock_timeout: found.period(Key::LockTimeout, Duration::from_secs(5))?,
+            statement_timeout: found.period(Key::StatementTimeout, Duration::ZERO)?,
+            retries: found
+                .parsed::<Count>(Key::Retries)?
+                .map_or(3, |count| count.0),
         })
     }
 }
@@ -163,6 +187,14 @@ impl Found {
     }
 }
 
+impl Found {
+    fn period(&self, key: Key, default: Duration) -> Result<Duration, Error> {
+        Ok(self
+            .parsed::<Period>(key)?
+            .map_or(default, |period| period.0))
+    }
+}
+
 impl FromStr for TransactionMode {
     type Err = String;
 
@@ -201,6 +233,34 @@ impl FromStr for WorkingDirectory {
     }
 }
 
+impl FromStr for TransactionControl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "separate" => Ok(Self::Separate),
+            "unwrap" => Ok(Self::Unwrap),
+            _ => Err(format!(
+                "expected `refuse`, `separate` or `unwrap`, got `{text}`"
+            )),
+        }
+    }
+}
+
+/// A number of times.
+struct Count(u32);
+
+impl FromStr for Count {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| format!("expected a number, got `{text}`"))
+    }
+}
+
 /// The start of a ledger's name.
 struct Prefix(String);
 
@@ -219,7 +279,8 @@ impl FromStr for Prefix {
 }
 
 /// A length of time as people write it: `30sec`, `5min`, `1hr 30min`.
-struct Period(Duration);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Period(pub Duration);
 
 impl FromStr for Period {
     type Err = String;

@@ -1,0 +1,89 @@
+//! `migrate repair`: edits ledger rows by hand.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{orders, switch};
+use super::{MigrateSignature, answer, gives};
+use crate::outcome::RepairRow;
+use crate::value::table_type;
+use crate::{MigratePlugin, app};
+
+/// The command.
+pub(super) struct Repair;
+
+impl PluginCommand for Repair {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate repair"
+    }
+
+    fn description(&self) -> &str {
+        "Edit ledger rows by hand. Touches no other table."
+    }
+
+    fn extra_description(&self) -> &str {
+        "NAME is a file name, with or without .sql, or a version. Each flag takes one or a list. \
+         All of it happens in one transaction, or nothing, and the table shows what was done."
+    }
+
+    fn signature(&self) -> Signature {
+        let names = || {
+            SyntaxShape::OneOf(vec![
+                SyntaxShape::List(Box::new(SyntaxShape::String)),
+                SyntaxShape::String,
+            ])
+        };
+        let signature = Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .named(
+                "rehash",
+                names(),
+                "accept a file as it is now: it was changed on purpose",
+                None,
+            )
+            .named(
+                "forget",
+                names(),
+                "remove a row: the migration counts as never applied",
+                None,
+            )
+            .named(
+                "mark-applied",
+                names(),
+                "add a row: the migration is in the database already",
+                None,
+            )
+            .named(
+                "retry",
+                names(),
+                "let the next run try a failed or running file again",
+                None,
+            )
+            .switch("dry-run", "show what would be done", Some('n'));
+        gives(signature, table_type::<RepairRow>())
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![Example {
+            example: "migrate repair ./db --mark-applied 20240101000000_core_a.sql --dry-run",
+            description: "See what marking a file as applied would do",
+            result: None,
+        }]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        let dry_run = switch(call, "dry-run");
+        answer(engine, call, &["track", "name", "action"], |context| {
+            app::repair(context, &orders(call)?, dry_run)
+        })
+    }
+}

@@ -1,0 +1,92 @@
+//! Cuts a psql script into statements and meta-commands, as psql's own scanner does.
+//! Pure, linear, works on bytes of any ASCII-compatible encoding; must not judge what it finds.
+//!
+//! It knows strings in all their forms, dollar quotes, nested comments, quoted identifiers, psql
+//! variables, inline COPY data and `BEGIN ATOMIC` bodies (PostgreSQL's `psqlscan.l`).
+
+mod cursor;
+mod scan;
+
+use std::ops::Range;
+
+pub use scan::scan;
+
+/// What some editors put before UTF-8 text; psql skips it.
+pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+/// How many words of a statement are kept: enough for every statement that matters here.
+const KEPT_WORDS: usize = 16;
+
+/// A part of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Item {
+    /// Something for the server.
+    Statement(Statement),
+    /// Something for psql.
+    Command(Command),
+}
+
+/// A statement.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statement {
+    /// Its first words outside of quotes, in upper case.
+    pub words: Vec<String>,
+    /// The line of its first word, from 1.
+    pub line: usize,
+    /// Its bytes, from the first word to the end, with the semicolon if there is one.
+    pub range: Range<usize>,
+    /// The insides of its string literals and dollar quotes.
+    pub literals: Vec<Range<usize>>,
+    /// How many words it has in all.
+    word_count: usize,
+}
+
+/// A meta-command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Command {
+    /// Its name, without the backslash.
+    pub name: String,
+    /// Its arguments, unquoted. One that psql would expand has [`Argument::is_literal`] false.
+    pub arguments: Vec<Argument>,
+    /// Its line, from 1.
+    pub line: usize,
+    /// Its bytes, from the backslash to the end of the arguments.
+    pub range: Range<usize>,
+}
+
+/// An argument of a meta-command.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Argument {
+    /// The text, without its quotes.
+    pub text: Vec<u8>,
+    /// Does it mean what it says, with no variable and no backquote in it?
+    pub is_literal: bool,
+}
+
+impl Statement {
+    /// Does it begin with these words?
+    pub fn starts_with(&self, words: &[&str]) -> bool {
+        self.words.len() >= words.len() && self.words.iter().zip(words).all(|(a, b)| a == b)
+    }
+
+    /// Do these words follow each other somewhere among its first ones?
+    pub fn has(&self, words: &[&str]) -> bool {
+        self.words
+            .windows(words.len())
+            .any(|window| window == words)
+    }
+
+    /// Is it one word and nothing else?
+    pub fn is_only(&self, words: &[&str]) -> bool {
+        self.word_count == words.len() && self.literals.is_empty() && self.starts_with(words)
+    }
+}
+
+impl Argument {
+    /// The text, where it is literal and UTF-8.
+    pub fn literal(&self) -> Option<&str> {
+        self.is_literal
+            .then(|| std::str::from_utf8(&self.text).ok())
+            .flatten()
+    }
+}

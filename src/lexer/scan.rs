@@ -1,0 +1,450 @@
+//! The scanner itself.
+
+use super::cursor::Cursor;
+use super::{Argument, BYTE_ORDER_MARK, Command, Item, KEPT_WORDS, Statement};
+
+/// Meta-commands that send the statement before them, as a semicolon would.
+const SENDERS: [&str; 9] = [
+    "g",
+    "gx",
+    "gset",
+    "gexec",
+    "gdesc",
+    "crosstabview",
+    "watch",
+    "bind",
+    "parse",
+];
+
+/// Cuts a script into its statements and meta-commands, in their order.
+pub fn scan(content: &[u8]) -> Vec<Item> {
+    let mut scanner = Scanner {
+        cursor: Cursor::new(
+            content,
+            if content.starts_with(BYTE_ORDER_MARK) {
+                BYTE_ORDER_MARK.len()
+            } else {
+                0
+            },
+        ),
+        items: Vec::new(),
+        statement: Statement::default(),
+        parentheses: 0,
+        blocks: 0,
+    };
+    while let Some(byte) = scanner.cursor.peek() {
+        scanner.step(byte);
+    }
+    scanner.end_statement();
+    scanner.items
+}
+
+struct Scanner<'a> {
+    cursor: Cursor<'a>,
+    items: Vec<Item>,
+    statement: Statement,
+    parentheses: usize,
+    /// How many `BEGIN ATOMIC` and `CASE` are open in a routine's body.
+    blocks: usize,
+}
+
+impl Scanner<'_> {
+    fn step(&mut self, byte: u8) {
+        match byte {
+            b'-' if self.cursor.is_at(b"--") => {
+                self.cursor.take_while(|byte| byte != b'\n');
+            }
+            b'/' if self.cursor.is_at(b"/*") => self.cursor.skip_block_comment(),
+            b'\'' => self.string(false),
+            b'"' => {
+                self.begin();
+                self.cursor.next();
+                self.cursor.take_quoted(b'"', false);
+                self.word("\"");
+            }
+            b'$' => self.dollar(),
+            b':' => self.variable(),
+            b'\\' => self.command(),
+            b';' => self.semicolon(),
+            b'(' => self.parenthesis(self.parentheses + 1),
+            b')' => self.parenthesis(self.parentheses.saturating_sub(1)),
+            byte if is_word_start(byte) => self.identifier(),
+            byte => {
+                if !byte.is_ascii_whitespace() {
+                    self.begin();
+                }
+                self.cursor.next();
+            }
+        }
+    }
+
+    /// Notes where the statement begins, if it has not begun.
+    fn begin(&mut self) {
+        if self.statement.line == 0 {
+            self.statement.line = self.cursor.line();
+            self.statement.range = self.cursor.position()..self.cursor.position();
+        }
+    }
+
+    fn word(&mut self, word: &str) {
+        self.statement.word_count += 1;
+        if self.statement.words.len() < KEPT_WORDS {
+            self.statement.words.push(word.to_ascii_uppercase());
+        }
+    }
+
+    fn string(&mut self, backslash_escapes: bool) {
+        self.begin();
+        self.cursor.next();
+        let inside = self.cursor.take_quoted(b'\'', backslash_escapes);
+        self.statement.literals.push(inside);
+    }
+
+    /// `$tag$ ... $tag$`, or a parameter such as `$1`.
+    fn dollar(&mut self) {
+        self.begin();
+        let start = self.cursor.position();
+        self.cursor.next();
+        self.cursor
+            .take_while(|byte| is_word_part(byte) && byte != b'$');
+        let tag = self.cursor.slice(start..self.cursor.position());
+        let is_tag = tag.get(1).is_none_or(|first| !first.is_ascii_digit());
+        if is_tag && self.cursor.peek() == Some(b'$') {
+            self.cursor.next();
+            let delimiter = self.cursor.slice(start..self.cursor.position());
+            let inside = self.cursor.take_until(delimiter);
+            self.statement.literals.push(inside);
+        }
+    }
+
+    /// `::`, `:name`, `:'name'`, `:"name"`: a variable's quotes are no string.
+    fn variable(&mut self) {
+        self.begin();
+        self.cursor.next();
+        match self.cursor.peek() {
+            Some(b':') => self.cursor.skip(1),
+            Some(quote @ (b'\'' | b'"')) => {
+                self.cursor.next();
+                self.cursor.take_quoted(quote, false);
+            }
+            _ => {
+                self.cursor.take_while(is_word_part);
+            }
+        }
+    }
+
+    fn identifier(&mut self) {
+        self.begin();
+        let range = self.cursor.take_while(is_word_part);
+        let word = String::from_utf8_lossy(self.cursor.slice(range)).to_ascii_uppercase();
+        if self.cursor.peek() == Some(b'\'') && ["E", "B", "X", "N"].contains(&word.as_str()) {
+            return self.string(word == "E");
+        }
+        self.count_block(&word);
+        self.word(&word);
+    }
+
+    /// psql counts BEGIN, CASE and END in the definition of a routine, because the semicolons of
+    /// a `BEGIN ATOMIC` body do not end the statement.
+    fn count_block(&mut self, word: &str) {
+        let is_routine = self.statement.starts_with(&["CREATE"])
+            && self
+                .statement
+                .words
+                .iter()
+                .take(4)
+                .any(|word| word == "FUNCTION" || word == "PROCEDURE");
+        if !is_routine || self.parentheses > 0 {
+            return;
+        }
+        match word {
+            "BEGIN" => self.blocks += 1,
+            "CASE" if self.blocks > 0 => self.blocks += 1,
+            "END" => self.blocks = self.blocks.saturating_sub(1),
+            _ => {}
+        }
+    }
+
+    fn parenthesis(&mut self, depth: usize) {
+        self.begin();
+        self.cursor.next();
+        self.parentheses = depth;
+    }
+
+    fn semicolon(&mut self) {
+        self.cursor.next();
+        if self.parentheses == 0 && self.blocks == 0 {
+            let is_copy = is_copy_from_stdin(&self.statement);
+            self.end_statement();
+            if is_copy {
+                self.cursor.skip_copy_data();
+            }
+        }
+    }
+
+    fn end_statement(&mut self) {
+        let mut statement = std::mem::take(&mut self.statement);
+        self.parentheses = 0;
+        self.blocks = 0;
+        if statement.line > 0 {
+            statement.range.end = self.cursor.position();
+            self.items.push(Item::Statement(statement));
+        }
+    }
+
+    fn command(&mut self) {
+        let start = self.cursor.position();
+        let line = self.cursor.line();
+        self.cursor.next();
+        // `\;` and `\:` are a semicolon and a colon for the server.
+        if let Some(b';' | b':') = self.cursor.peek() {
+            let is_semicolon = self.cursor.next() == Some(b';');
+            return if is_semicolon {
+                self.end_statement()
+            } else {
+                self.begin()
+            };
+        }
+        let name = self
+            .cursor
+            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_!?+".contains(&byte));
+        let name = String::from_utf8_lossy(self.cursor.slice(name)).into_owned();
+        let arguments = match name.as_str() {
+            // The rest of the line, whatever it is, is for a program.
+            "!" => {
+                self.cursor.take_while(|byte| byte != b'\n');
+                vec![]
+            }
+            _ => self.arguments(),
+        };
+        let range = start..self.cursor.position();
+        if SENDERS.contains(&name.as_str()) {
+            self.end_statement();
+        }
+        let command = Command {
+            name,
+            arguments,
+            line,
+            range,
+        };
+        let has_data = is_inline_copy(&command);
+        self.items.push(Item::Command(command));
+        if has_data {
+            self.cursor.skip_copy_data();
+        }
+    }
+
+    /// Up to the end of the line, or to `\` where the next meta-command begins.
+    fn arguments(&mut self) -> Vec<Argument> {
+        let mut arguments = Vec::new();
+        loop {
+            self.cursor
+                .take_while(|byte| byte.is_ascii_whitespace() && byte != b'\n');
+            match self.cursor.peek() {
+                None | Some(b'\n') => return arguments,
+                Some(b'\\') => {
+                    if self.cursor.is_at(b"\\\\") {
+                        self.cursor.skip(2);
+                    }
+                    return arguments;
+                }
+                Some(_) => arguments.push(self.argument()),
+            }
+        }
+    }
+
+    fn argument(&mut self) -> Argument {
+        let mut argument = Argument {
+            text: Vec::new(),
+            is_literal: true,
+        };
+        while let Some(byte) = self.cursor.peek() {
+            match byte {
+                b'\\' => break,
+                byte if byte.is_ascii_whitespace() => break,
+                b'\'' | b'"' => {
+                    self.cursor.next();
+                    let inside = self.cursor.take_quoted(byte, byte == b'\'');
+                    argument
+                        .text
+                        .extend(unescape(self.cursor.slice(inside), byte));
+                }
+                b'`' => {
+                    self.cursor.next();
+                    self.cursor.take_quoted(b'`', false);
+                    argument.is_literal = false;
+                }
+                byte => {
+                    argument.is_literal &= byte != b':';
+                    argument.text.push(byte);
+                    self.cursor.next();
+                }
+            }
+        }
+        argument
+    }
+}
+
+/// Undoes the quoting inside an argument's quotes.
+fn unescape(inside: &[u8], quote: u8) -> Vec<u8> {
+    let mut text = Vec::with_capacity(inside.len());
+    let mut bytes = inside.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' if quote == b'\'' => text.extend(bytes.next().map(|escaped| match escaped {
+                b'n' => b'\n',
+                b't' => b'\t',
+                b'r' => b'\r',
+                other => other,
+            })),
+            byte if byte == quote => {
+                text.push(byte);
+                bytes.next();
+            }
+            byte => text.push(byte),
+        }
+    }
+    text
+}
+
+fn is_copy_from_stdin(statement: &Statement) -> bool {
+    statement.starts_with(&["COPY"]) && statement.has(&["FROM", "STDIN"])
+}
+
+fn is_inline_copy(command: &Command) -> bool {
+    let word = |index: usize, wanted: &[u8]| {
+        command
+            .arguments
+            .get(index)
+            .is_some_and(|argument| argument.text.eq_ignore_ascii_case(wanted))
+    };
+    let pairs = 0..command.arguments.len();
+    command.name == "copy"
+        && pairs
+            .into_iter()
+            .any(|at| word(at, b"from") && word(at + 1, b"stdin"))
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_word_part(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// First words of statements and names of commands, each with its line.
+    fn outline(script: &str) -> Vec<String> {
+        scan(script.as_bytes())
+            .into_iter()
+            .map(|item| match item {
+                Item::Statement(found) => {
+                    format!(
+                        "{} {}",
+                        found.line,
+                        found.words.first().cloned().unwrap_or_default()
+                    )
+                }
+                Item::Command(found) => format!("{} \\{}", found.line, found.name),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn statements_end_where_psql_ends_them() {
+        assert_eq!(
+            outline("SELECT 1;\n\n-- c\nCOMMIT ;BEGIN"),
+            ["1 SELECT", "4 COMMIT", "4 BEGIN"]
+        );
+        assert_eq!(outline(""), Vec::<String>::new());
+        assert_eq!(outline(" \n;;\n-- only a comment"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_is_quoted_or_a_comment_is_no_statement() {
+        for quoted in [
+            "SELECT 'a; COMMIT; ''b'';'",
+            r"SELECT E'\'; COMMIT; '",
+            "SELECT $$; COMMIT;$$, $a$ $$;COMMIT; $b$ $a$",
+            "SELECT 1 AS \"; COMMIT;\"",
+            "SELECT 1 /* ; COMMIT; /* nested; */ COMMIT; */",
+            "SELECT 1 -- ; COMMIT;\n",
+            "SELECT (1; COMMIT)",
+            "SELECT :'a;COMMIT', :\"b;COMMIT\", x::text",
+            "SELECT $1, a$b$c, d$$e",
+        ] {
+            assert_eq!(outline(&format!("{quoted};")), ["1 SELECT"], "{quoted}");
+        }
+    }
+
+    #[test]
+    fn a_routine_of_standard_sql_is_one_statement() {
+        let body = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC\n\
+                    SELECT CASE WHEN true THEN 1 END;\nSELECT 2;\nEND;\nCOMMIT;";
+        assert_eq!(outline(body), ["1 CREATE", "5 COMMIT"]);
+    }
+
+    #[test]
+    fn inline_data_is_skipped() {
+        let copy = "COPY t (a) FROM stdin WITH (FORMAT csv);\nCOMMIT;\nit's\n\\.\nSELECT 1;";
+        assert_eq!(outline(copy), ["1 COPY", "5 SELECT"]);
+        let copy = "\\copy t from stdin\nCOMMIT;\n\\.\nSELECT 1;";
+        assert_eq!(outline(copy), ["1 \\copy", "4 SELECT"]);
+        assert_eq!(
+            outline("\\copy t from 'rows.csv'\nSELECT 1;"),
+            ["1 \\copy", "2 SELECT"]
+        );
+    }
+
+    #[test]
+    fn meta_commands_and_their_arguments() {
+        let items =
+            scan(b"SELECT 1 AS a \\gset\n\\ir 'it''s here.sql'\n\\i :file \\echo `date` x\n");
+        let commands: Vec<_> = items
+            .into_iter()
+            .filter_map(|item| match item {
+                Item::Command(command) => Some(command),
+                Item::Statement(_) => None,
+            })
+            .collect();
+        let names: Vec<_> = commands
+            .iter()
+            .map(|command| command.name.as_str())
+            .collect();
+        assert_eq!(names, ["gset", "ir", "i", "echo"]);
+        assert_eq!(commands[1].arguments[0].literal(), Some("it's here.sql"));
+        assert_eq!(commands[2].arguments[0].literal(), None);
+        assert_eq!(commands[3].arguments[0].literal(), None);
+        assert_eq!(commands[3].arguments[1].literal(), Some("x"));
+    }
+
+    #[test]
+    fn joined_statements_are_told_apart() {
+        assert_eq!(
+            outline("SELECT 1\\; COMMIT\\; SELECT 2;"),
+            ["1 SELECT", "1 COMMIT", "1 SELECT"]
+        );
+    }
+
+    #[test]
+    fn an_open_end_is_no_trouble() {
+        for script in [
+            "SELECT 'a",
+            "SELECT $$a",
+            "/* a",
+            "SELECT (",
+            "\\",
+            "\\i '",
+            "COPY t FROM STDIN;\n1",
+            ":",
+            "\"",
+            "$",
+        ] {
+            scan(script.as_bytes());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Reads the files that are going to run and decides how each fits into a transaction.
+//! The reading around `inspection` and `plan::fit`; must not decide by itself.
+
+use crate::discovery::{self, WorkingFolder, includes};
+use crate::error::Error;
+use crate::inspection::{Script, inspect};
+use crate::migration::Migration;
+use crate::plan::{Step, fit};
+use crate::settings::TransactionControl;
+
+/// The steps of these migrations.
+///
+/// # Errors
+/// A file cannot be read, or files hold what no run can live with; all of them are named.
+pub fn prepare(
+    pending: &[&Migration],
+    folders: &WorkingFolder,
+    control: TransactionControl,
+) -> Result<Vec<Step>, Error> {
+    let mut steps = Vec::with_capacity(pending.len());
+    let mut files = 0;
+    let mut violations = Vec::new();
+    for migration in pending {
+        let path = migration.path.as_path();
+        let content = discovery::content(path)?;
+        let included = includes::follow(path, &content, folders.of(path));
+        let scripts: Vec<_> = included
+            .iter()
+            .filter(|file| file.is_script)
+            .map(|file| Script {
+                path: &file.path,
+                content: &file.content,
+            })
+            .collect();
+        let inspection = inspect(
+            Script {
+                path,
+                content: &content,
+            },
+            &scripts,
+        );
+        match fit(migration, inspection, control) {
+            Ok(step) => steps.push(step),
+            Err(found) => {
+                files += 1;
+                violations.extend(found);
+            }
+        }
+    }
+    match violations.is_empty() {
+        true => Ok(steps),
+        false => Err(Error::Forbidden { files, violations }),
+    }
+}

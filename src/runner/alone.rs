@@ -1,0 +1,108 @@
+//! A file that cannot share a transaction: its row says `running` before it begins, and
+//! `applied` when it is done.
+
+use memchr::memmem;
+use serde::Deserialize;
+
+use super::{Runner, Scene, confused};
+use crate::database::parse;
+use crate::discovery;
+use crate::error::{Error, Fault};
+use crate::fault::{self, Stage};
+use crate::ledger::table::Table;
+use crate::plan::Step;
+use crate::psql::Output;
+use crate::script;
+
+#[derive(Deserialize)]
+struct Before {
+    now: String,
+    invalid_indexes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct After {
+    transaction_open: bool,
+    invalid_indexes: Vec<String>,
+}
+
+impl Runner<'_> {
+    pub(super) fn alone(&mut self, tables: &[Table], step: &Step) -> Result<(), Fault> {
+        let name = &step.migration.name;
+        let sense = |error: Error| confused(&error, Some(name));
+        let ensure = self.ensure(tables, step);
+        let entry = self.entry(step, "");
+        let begin = script::begin_alone(&self.database.place, &entry, &self.limits, &ensure);
+        // From here on its row may be there, whether the answer comes or not.
+        self.scene = Scene::Alone { name: name.clone() };
+        let output = self
+            .database
+            .session
+            .ask(&begin)
+            .map_err(|ending| self.not_begun(fault::of(ending, Stage::Begin)))?;
+        let before: Before = parse(&output).map_err(sense)?;
+        let printed = self.run_alone(step, &before)?;
+
+        let entry = self.entry(step, &before.now);
+        let finish = script::finish_alone(&self.database.place, &entry, &self.limits);
+        let recorded = self
+            .database
+            .session
+            .ask(&finish)
+            .map_err(|ending| fault::of(ending, Stage::Commit))?;
+        self.note(step, &printed, &recorded)?;
+        Ok(())
+    }
+
+    /// An error of the server's means that there is no row; a lost connection leaves it open.
+    fn not_begun(&mut self, fault: Fault) -> Fault {
+        if matches!(fault, Fault::Ledger { .. }) {
+            self.scene = Scene::Nothing;
+        }
+        fault
+    }
+
+    /// Runs the file, and looks at what it has left behind.
+    fn run_alone(&mut self, step: &Step, before: &Before) -> Result<Output, Fault> {
+        let name = &step.migration.name;
+        let prepared = Self::prepare(step)?;
+        let include = self.include(step, &prepared);
+        let session = &mut self.database.session;
+        session.send(&include);
+        session.send(&script::check_alone());
+        let printed = session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        let checked = self
+            .database
+            .session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        let after: After = parse(&checked).map_err(|error| confused(&error, Some(name)))?;
+        if after.transaction_open {
+            return Err(Fault::TransactionOpen { name: name.clone() });
+        }
+        // One that was invalid before counts if the file is about it: CREATE INDEX CONCURRENTLY
+        // IF NOT EXISTS passes over what an earlier attempt has left.
+        let text = discovery::content(&step.migration.path).unwrap_or_default();
+        let is_new = |index: &String| !before.invalid_indexes.contains(index);
+        let is_named = |index: &String| memmem::find(&text, bare_name(index).as_bytes()).is_some();
+        let indexes: Vec<_> = after
+            .invalid_indexes
+            .into_iter()
+            .filter(|index| is_new(index) || is_named(index))
+            .collect();
+        match indexes.is_empty() {
+            true => Ok(printed),
+            false => Err(Fault::InvalidIndexes {
+                name: name.clone(),
+                indexes,
+            }),
+        }
+    }
+}
+
+/// An index's name without schema and quotes.
+fn bare_name(index: &str) -> &str {
+    index.rsplit('.').next().unwrap_or(index).trim_matches('"')
+}

@@ -1,0 +1,265 @@
+//! Drives a plan through a session, group by group, and says exactly where it stopped.
+//! Must not judge what a stop means for the database; `settle` asks the server.
+
+mod alone;
+mod transaction;
+
+use chrono::DateTime;
+use serde::Deserialize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::database::{Database, parse};
+use crate::discovery::{self, WorkingFolder};
+use crate::error::{Error, Fault};
+use crate::fault::{self, Stage};
+use crate::inspection::{Script, unwrapped};
+use crate::ledger::table::{Entry, Table};
+use crate::migration::Name;
+use crate::notices;
+use crate::outcome::{Applied, RunRow};
+use crate::plan::{Fit, Group, Plan, Step};
+use crate::psql::{Ending, Output};
+use crate::script::{Include, Limits, Transaction};
+
+/// What all steps of a run share.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// The run's id.
+    pub execution_id: String,
+    /// Where psql stands while it runs a file.
+    pub folders: WorkingFolder,
+    /// The encoding of the files, where it is not UTF-8.
+    pub file_encoding: Option<String>,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a statement may take.
+    pub statement_timeout: Duration,
+}
+
+/// A run that did not get through its plan.
+#[derive(Debug)]
+pub struct Stop {
+    /// What broke.
+    pub fault: Fault,
+    /// In what it broke.
+    pub scene: Scene,
+    /// The migrations of that group that had run.
+    pub group: Vec<RunRow>,
+}
+
+/// In what a run stopped.
+#[derive(Debug)]
+pub enum Scene {
+    /// Before anything had begun.
+    Nothing,
+    /// In a transaction.
+    Transaction {
+        /// Which.
+        transaction: Transaction,
+        /// Was it being committed?
+        at_commit: bool,
+    },
+    /// In a file that runs alone, whose row says `running`.
+    Alone {
+        /// The file.
+        name: Name,
+    },
+}
+
+impl Scene {
+    /// Was only the word of success still missing?
+    pub fn was_ending(&self) -> bool {
+        !matches!(
+            self,
+            Self::Nothing
+                | Self::Transaction {
+                    at_commit: false,
+                    ..
+                }
+        )
+    }
+}
+
+/// Runs a plan's groups; `applied` grows with every one that was confirmed.
+///
+/// # Errors
+/// Where it stopped.
+pub fn run(
+    database: &mut Database,
+    tables: &[Table],
+    plan: &Plan,
+    circumstances: &Circumstances,
+    applied: &mut Vec<RunRow>,
+) -> Result<(), Stop> {
+    let mut tables = tables.to_vec();
+    let first = applied.last().map_or(1, |row| row.group + 1);
+    for (number, group) in (first..).zip(&plan.groups) {
+        let mut runner = Runner {
+            limits: Limits {
+                checks_connection: database.server.checks_connection,
+                lock_timeout: circumstances.lock_timeout,
+                statement_timeout: circumstances.statement_timeout,
+            },
+            database,
+            circumstances,
+            number,
+            scene: Scene::Nothing,
+            done: vec![],
+        };
+        let result = match group {
+            Group::Transaction(steps) => runner.transaction(&tables, steps),
+            Group::Alone(step) => runner.alone(&tables, step),
+        };
+        let Runner {
+            scene, mut done, ..
+        } = runner;
+        result.map_err(|fault| Stop {
+            fault,
+            scene,
+            group: std::mem::take(&mut done),
+        })?;
+        applied.append(&mut done);
+        tables.extend(group.steps().iter().map(|step| Table {
+            track: step.migration.name.track.clone(),
+            is_current: true,
+        }));
+    }
+    Ok(())
+}
+
+/// Runs one group.
+struct Runner<'a> {
+    database: &'a mut Database,
+    circumstances: &'a Circumstances,
+    limits: Limits,
+    number: usize,
+    scene: Scene,
+    done: Vec<RunRow>,
+}
+
+/// What the ledger answers to a row that is applied.
+#[derive(Deserialize)]
+struct Receipt {
+    applied_at: String,
+    execution_time_ms: u64,
+}
+
+/// A file as psql is to read it: the migration itself, or a copy without its outer pair.
+struct Prepared {
+    file: PathBuf,
+    /// Removed with this value.
+    _copy: Option<TempDir>,
+}
+
+impl Runner<'_> {
+    fn ensure(&self, tables: &[Table], step: &Step) -> String {
+        let track = &step.migration.name.track;
+        let existing = tables.iter().rfind(|table| table.track == *track);
+        self.database.place.ensure(track, existing)
+    }
+
+    fn entry<'a>(&'a self, step: &'a Step, started: &'a str) -> Entry<'a> {
+        Entry {
+            name: &step.migration.name,
+            hash: step.migration.checksum.as_str(),
+            started,
+            execution_id: &self.circumstances.execution_id,
+        }
+    }
+
+    fn include(&self, step: &Step, prepared: &Prepared) -> String {
+        let migration = &step.migration;
+        Include {
+            file: &prepared.file,
+            folder: self.circumstances.folders.of(&migration.path),
+            encoding: self.circumstances.file_encoding.as_deref(),
+            lock_timeout: migration.directives.lock_timeout,
+            statement_timeout: migration.directives.statement_timeout,
+        }
+        .text()
+    }
+
+    fn prepare(step: &Step) -> Result<Prepared, Fault> {
+        let path = &step.migration.path;
+        let Fit::Unwrapped(pair) = &step.fit else {
+            return Ok(Prepared {
+                file: path.clone(),
+                _copy: None,
+            });
+        };
+        let copy = || -> Result<Prepared, Error> {
+            let not_written = |error: std::io::Error| Error::NotWritten {
+                path: std::env::temp_dir(),
+                reason: error.to_string(),
+            };
+            let content = discovery::content(path)?;
+            let folder = tempfile::Builder::new()
+                .prefix("migrate-")
+                .tempdir()
+                .map_err(not_written)?;
+            let file = folder.path().join(step.migration.name.file_name());
+            let script = Script {
+                path,
+                content: &content,
+            };
+            std::fs::write(&file, unwrapped(script, pair)).map_err(not_written)?;
+            Ok(Prepared {
+                file,
+                _copy: Some(folder),
+            })
+        };
+        copy().map_err(|error| confused(&error, Some(&step.migration.name)))
+    }
+
+    /// Notes a migration as done; gives the server's clock at its end.
+    fn note(&mut self, step: &Step, printed: &Output, recorded: &Output) -> Result<String, Fault> {
+        let name = &step.migration.name;
+        let confused = |error: Error| confused(&error, Some(name));
+        let receipt: Receipt = parse(recorded).map_err(confused)?;
+        let applied_at = DateTime::parse_from_rfc3339(&receipt.applied_at).map_err(|error| {
+            confused(Error::PsqlConfused {
+                problem: error.to_string(),
+            })
+        })?;
+        self.done.push(RunRow {
+            name: name.clone(),
+            applied: Some(Applied {
+                duration: Duration::from_millis(receipt.execution_time_ms),
+                applied_at,
+                execution_id: self.circumstances.execution_id.clone(),
+            }),
+            group: self.number,
+            notices: notices::of(printed),
+        });
+        Ok(receipt.applied_at)
+    }
+
+    fn fault_in(
+        &self,
+        ending: Ending,
+        step: &Step,
+        prepared: &Prepared,
+        printed: &Output,
+    ) -> Fault {
+        let stage = Stage::File {
+            step: &step.migration,
+            copy: &prepared.file,
+            root: &self.circumstances.folders.tree,
+            printed,
+            prefix: &self.database.place.prefix,
+            // The frame is a courtesy: without the file there is none.
+            read: &|path| discovery::content(path).ok(),
+        };
+        fault::of(ending, stage)
+    }
+}
+
+fn confused(error: &Error, during: Option<&Name>) -> Fault {
+    Fault::ConnectionLost {
+        during: during.cloned(),
+        detail: error.to_string(),
+    }
+}

@@ -1,0 +1,85 @@
+//! A group that shares one transaction with its ledger rows.
+
+use super::{Runner, Scene, confused};
+use crate::database::parse;
+use crate::error::Fault;
+use crate::fault::{self, Stage};
+use crate::ledger::table::Table;
+use crate::plan::Step;
+use crate::psql::Output;
+use crate::script::{self, Transaction};
+
+impl Runner<'_> {
+    pub(super) fn transaction(&mut self, tables: &[Table], steps: &[Step]) -> Result<(), Fault> {
+        let transaction = self.begin(tables, steps)?;
+        self.scene = Scene::Transaction {
+            transaction: transaction.clone(),
+            at_commit: false,
+        };
+        let mut started = transaction.now.clone();
+        for step in steps {
+            started = self.step(step, &transaction, &started)?;
+        }
+        self.scene = Scene::Transaction {
+            transaction: transaction.clone(),
+            at_commit: true,
+        };
+        self.commit(&transaction)
+    }
+
+    fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
+        let mut firsts: Vec<_> = steps.iter().collect();
+        firsts.dedup_by_key(|step| &step.migration.name.track);
+        let ledgers: String = firsts
+            .into_iter()
+            .map(|step| self.ensure(tables, step))
+            .collect();
+        let output = self
+            .database
+            .session
+            .ask(&script::begin(&self.limits, &ledgers))
+            .map_err(|ending| fault::of(ending, Stage::Begin))?;
+        parse(&output).map_err(|error| confused(&error, None))
+    }
+
+    /// Runs one file and records it; gives the server's clock at its end.
+    fn step(
+        &mut self,
+        step: &Step,
+        transaction: &Transaction,
+        started: &str,
+    ) -> Result<String, Fault> {
+        let prepared = Self::prepare(step)?;
+        let include = self.include(step, &prepared);
+        let entry = self.entry(step, started);
+        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let session = &mut self.database.session;
+        // Both at once: the file is recorded the moment it is done.
+        session.send(&include);
+        session.send(&record);
+        let printed = session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        let recorded = self
+            .database
+            .session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        self.note(step, &printed, &recorded)
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {
+        let output = self
+            .database
+            .session
+            .ask(&script::commit(transaction))
+            .map_err(|ending| fault::of(ending, Stage::Commit))?;
+        match output.stdout.join("\n").as_str() {
+            "committed" => Ok(()),
+            other => Err(Fault::ConnectionLost {
+                during: None,
+                detail: format!("the server calls the transaction `{other}` after COMMIT"),
+            }),
+        }
+    }
+}
