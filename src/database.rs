@@ -126,6 +126,7 @@ impl Database {
     /// # Errors
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
+        self.session.watch()?;
         let key = lock::key(&self.place);
         let started = Instant::now();
         for attempt in 0.. {

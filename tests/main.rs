@@ -16,6 +16,7 @@ mod support;
 mod add;
 mod errors;
 mod help;
+mod interrupts;
 mod ledger;
 mod locks;
 mod names;

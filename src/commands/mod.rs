@@ -87,7 +87,7 @@ fn answer<R: Row>(
     work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
 ) -> Result<PipelineData, LabeledError> {
     let shell = Shell::read(engine)?;
-    let interrupt = Interrupt::CtrlC(engine.signals().clone());
+    let interrupt = Interrupt::from_shell(engine.signals());
     let work = || {
         let context = Context::new(shell?, arguments::target(call)?, interrupt)?;
         work(&context)

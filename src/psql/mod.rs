@@ -7,5 +7,6 @@ pub mod process;
 pub mod refusal;
 pub mod session;
 pub mod stream;
+mod watchdog;
 
 pub use session::{Ending, Output, Session};

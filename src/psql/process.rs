@@ -12,6 +12,7 @@ use command_fds::{CommandFdExt, FdMapping};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
+use super::watchdog::Watchdog;
 use crate::connection::Connection;
 
 /// The script psql reads: a descriptor of its own, because a file's `\copy ... from pstdin`
@@ -40,6 +41,7 @@ const GRACE: Duration = Duration::from_millis(500);
 /// A running psql and the end of the pipe it reads its script from.
 pub struct Process {
     child: Child,
+    watchdog: Option<Watchdog>,
 }
 
 impl Process {
@@ -71,7 +73,13 @@ impl Process {
             }])
             .map_err(io::Error::other)?;
         let child = command.spawn()?;
-        Ok((Self { child }, driver))
+        Ok((
+            Self {
+                child,
+                watchdog: None,
+            },
+            driver,
+        ))
     }
 
     /// psql's two outputs; to be taken once.
@@ -82,6 +90,15 @@ impl Process {
         Option<std::process::ChildStderr>,
     ) {
         (self.child.stdout.take(), self.child.stderr.take())
+    }
+
+    /// Makes sure that psql does not outlive the plugin.
+    ///
+    /// # Errors
+    /// The watchdog cannot be started.
+    pub fn watch(&mut self) -> io::Result<()> {
+        self.watchdog = Some(Watchdog::over(self.child.id())?);
+        Ok(())
     }
 
     /// Asks psql to cancel the running statement and end.

@@ -88,6 +88,17 @@ impl Session {
         })
     }
 
+    /// Makes sure that psql does not outlive the plugin, for a session that takes locks.
+    ///
+    /// # Errors
+    /// The watchdog cannot be started.
+    pub fn watch(&mut self) -> Result<(), Error> {
+        self.process.watch().map_err(|error| Error::PsqlNotStarted {
+            psql: "/bin/sh".into(),
+            reason: error.to_string(),
+        })
+    }
+
     /// Sends text and ends a section after what it prints. The text must end with a line end.
     pub fn send(&mut self, text: &str) {
         let mark = &self.mark;
