@@ -2,7 +2,7 @@
 //! The only file that knows the whole sequence; must not hold rules of its own.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use crate::discovery::name::parse_recorded;
 use crate::discovery::{Tree, WorkingFolder, discover};
 use crate::error::{Error, Failure, Fate};
 use crate::interrupt::Interrupt;
-use crate::migration::{Migration, Track};
+use crate::migration::{Migration, Name, Track};
 use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow};
 use crate::plan::{self, Plan, Request};
 use crate::preparation::prepare;
@@ -55,12 +55,7 @@ impl Context {
     /// # Errors
     /// A setting is wrong.
     pub fn new(shell: Shell, target: Target, interrupt: Interrupt) -> Result<Self, Error> {
-        // Collecting the components drops every `.`, for paths that read well.
-        let root: PathBuf = shell
-            .directory
-            .join(&target.directory)
-            .components()
-            .collect();
+        let root = plain(&shell.directory.join(&target.directory));
         let named = target.config.map(|path| shell.directory.join(path));
         let layers = [
             target.flags,
@@ -99,7 +94,6 @@ impl Context {
         Circumstances {
             execution_id: Uuid::new_v4().to_string(),
             folders: self.folders(),
-            file_encoding: Connection::file_encoding(&self.shell.environment),
             lock_timeout: self.settings.lock_timeout,
             statement_timeout: self.settings.statement_timeout,
         }
@@ -116,9 +110,37 @@ impl Context {
         })
     }
 
+    /// The tracks whose ledgers matter: those asked for, else those of the tree.
+    fn wants<'a>(&'a self, tree: &'a Tree) -> impl Fn(&Track) -> bool + 'a {
+        let in_tree: BTreeSet<_> = tree
+            .migrations
+            .iter()
+            .map(|migration| &migration.name.track)
+            .collect();
+        move |track| match self.tracks.is_empty() {
+            true => in_tree.contains(track),
+            false => self.tracks.contains(track),
+        }
+    }
+
     fn scope(&self, tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSet<Track>, Error> {
         scope(&self.tracks, tree, ledgers)
     }
+}
+
+/// A path without `.` and `..`, as nushell itself reads it, so that a parent in it is a parent.
+fn plain(path: &Path) -> PathBuf {
+    path.components()
+        .fold(PathBuf::new(), |mut plain, component| {
+            match component {
+                Component::ParentDir => {
+                    plain.pop();
+                }
+                Component::CurDir => {}
+                other => plain.push(other),
+            }
+            plain
+        })
 }
 
 /// Where every migration stands. `offline` looks at the files alone.
@@ -145,7 +167,7 @@ fn look(context: &Context) -> Result<(Tree, Ledgers), Error> {
         .and_then(|address| address.dial(&context.interrupt));
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
-    let ledgers = database.ledgers(&tree.migrations)?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     Ok((tree, ledgers))
 }
 
@@ -159,16 +181,15 @@ pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
             path: context.root.clone(),
         });
     }
+    let wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
     let recorded = context
         .address()?
         .dial(&context.interrupt)?
         .answer()?
-        .recorded()?;
-    let wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
+        .recorded(wanted)?;
     Ok(recorded
         .rows
         .into_iter()
-        .filter(|row| wanted(&row.track))
         .map(|row| HistoryRow {
             name: parse_recorded(&row.name),
             row,
@@ -206,7 +227,8 @@ pub fn run(
             &request.after(before),
             &circumstances,
             &mut applied,
-        )?
+        )
+        .map_err(|error| after(error, &applied))?
         else {
             return Ok(applied);
         };
@@ -236,6 +258,21 @@ pub fn run(
     }
 }
 
+/// An error before a session of a run, after other sessions have committed.
+fn after(error: Error, applied: &[RunRow]) -> Error {
+    match applied.is_empty() {
+        true => error,
+        false => Error::AfterCommits {
+            error: Box::new(error),
+            applied: names(applied),
+        },
+    }
+}
+
+fn names(rows: &[RunRow]) -> Vec<Name> {
+    rows.iter().map(|row| row.name.clone()).collect()
+}
+
 /// One session: locks, plans under the lock, runs the plan.
 fn attempt(
     context: &Context,
@@ -249,7 +286,7 @@ fn attempt(
     let mut database = dialing?.answer()?;
     database.server.require_writable()?;
     database.lock(context.settings.lock_wait)?;
-    let ledgers = database.ledgers(&tree.migrations)?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     let plan = make_plan(context, request, &tree, &ledgers)?;
     Ok(runner::run(
         &mut database,
@@ -285,7 +322,6 @@ fn resume(
             return None;
         }
     }
-    let names = |rows: &[RunRow]| rows.iter().map(|row| row.name.clone()).collect();
     Some(Failure {
         fault,
         fate,
@@ -323,7 +359,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
         database.server.require_writable()?;
         database.lock(context.settings.lock_wait)?;
     }
-    let ledgers = database.ledgers(&tree.migrations)?;
+    let ledgers = database.ledgers(&tree.migrations, |_| true)?;
     let tracks = everything(&tree, &ledgers);
     let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
     let execution_id = Uuid::new_v4().to_string();

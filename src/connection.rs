@@ -36,7 +36,11 @@ impl Connection {
             environment.insert("LANG".to_owned(), locale);
         }
         environment.insert("LC_MESSAGES".to_owned(), "C".to_owned());
-        environment.insert("PGCLIENTENCODING".to_owned(), "UTF8".to_owned());
+        environment.insert("PG_COLOR".to_owned(), "never".to_owned());
+        // Files are UTF-8 unless the caller says otherwise.
+        environment
+            .entry("PGCLIENTENCODING".to_owned())
+            .or_insert_with(|| "UTF8".to_owned());
         environment
             .entry("PGAPPNAME".to_owned())
             .or_insert_with(|| env!("CARGO_PKG_NAME").to_owned());
@@ -75,14 +79,6 @@ impl Connection {
     /// The whole environment of psql.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
-    }
-
-    /// The encoding the caller wants its files read in, where it is not UTF-8.
-    pub fn file_encoding(caller: &BTreeMap<String, String>) -> Option<String> {
-        caller
-            .get("PGCLIENTENCODING")
-            .filter(|encoding| !encoding.is_empty() && *encoding != "UTF8")
-            .cloned()
     }
 }
 

@@ -24,17 +24,35 @@ pub fn split_password(database: &str) -> Result<Split, String> {
             return split_url(scheme, rest);
         }
     }
-    match database.contains('=') {
-        true => split_pairs(database),
-        false => Ok(Split {
-            conninfo: database.to_owned(),
-            password: None,
-        }),
+    if database.contains('=') && !database.contains("://") {
+        return split_pairs(database);
     }
+    // libpq would take it for a database's name and print it, password and all.
+    if database.contains("://") || database.contains('@') {
+        return Err(
+            "it looks like a URL; one that PostgreSQL knows begins with postgresql://".to_owned(),
+        );
+    }
+    Ok(Split {
+        conninfo: database.to_owned(),
+        password: None,
+    })
 }
 
 fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
     let mut password = None;
+    let address = rest.split('?').next().unwrap_or_default();
+    let credentials = address
+        .rfind('@')
+        .and_then(|end| address.get(..end))
+        .unwrap_or_default();
+    if credentials.contains(['/', '@']) {
+        return Err(
+            "the URL's user or password has a `/` or `@`, which must be written as \
+                    `%2F` or `%40`"
+                .to_owned(),
+        );
+    }
     let (before, after) = rest.split_at(rest.find(['@', '/']).unwrap_or(0));
     let (credentials, rest) = match after.starts_with('@') {
         true => (before, after),
@@ -50,9 +68,10 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut kept = Vec::new();
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        match parameter.strip_prefix("password=") {
-            Some(secret) => password = Some(decode(secret)?),
-            None => kept.push(parameter),
+        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match decode(key)?.as_str() {
+            "password" => password = Some(decode(value)?),
+            _ => kept.push(parameter),
         }
     }
     let question_mark = if kept.is_empty() { "" } else { "?" };
@@ -150,11 +169,30 @@ mod tests {
                 "postgresql:///erp",
                 secret("x"),
             ),
-            ("postgresql://h/a:b@c", "postgresql://h/a:b@c", None),
+            ("postgresql://h/a?x=b@c", "postgresql://h/a?x=b@c", None),
         ];
         for (url, conninfo, password) in cases {
             assert_eq!(split(url), (conninfo.to_owned(), password), "{url}");
         }
+    }
+
+    #[test]
+    fn what_libpq_would_print_whole_is_refused_unquoted() {
+        for leaky in [
+            "postgresql+psycopg2://me:s3cret@h/db",
+            "POSTGRESQL://me:s3cret@h/db",
+            "postgres:s3cret@h/db",
+            "postgresql://me:s3/cret@h/db",
+            "postgresql://me:s3@cret@h/db",
+            "postgresql+asyncpg://me:s3cret@h/db?ssl=on",
+        ] {
+            let problem = split_password(leaky).err().unwrap();
+            assert!(!problem.contains("s3"), "{leaky}: {problem}");
+        }
+        assert_eq!(
+            split("postgresql:///d?pass%77ord=x"),
+            ("postgresql:///d".to_owned(), secret("x"))
+        );
     }
 
     #[test]

@@ -13,7 +13,8 @@ use crate::interrupt::Interrupt;
 use crate::ledger::table::{Place, Table};
 use crate::ledger::{Row, RowState, legacy, parse_rows};
 use crate::lock::{self, Holder};
-use crate::migration::{Migration, Name};
+use crate::migration::{Migration, Name, Track};
+use crate::psql::message::decisive_error;
 use crate::psql::{Ending, Output, Session, refusal};
 use crate::script::{self, Transaction};
 use crate::server::Server;
@@ -37,6 +38,7 @@ pub struct Address {
 pub struct Dialing {
     session: Session,
     prefix: String,
+    is_schema_set: bool,
 }
 
 /// A connected database.
@@ -47,6 +49,8 @@ pub struct Database {
     pub server: Server,
     /// Where the ledgers are.
     pub place: Place,
+    /// Did the user say where, or does the search path?
+    is_schema_set: bool,
 }
 
 /// What the ledgers hold.
@@ -69,6 +73,7 @@ impl Address {
         Ok(Dialing {
             session,
             prefix: self.prefix.clone(),
+            is_schema_set: self.schema.is_some(),
         })
     }
 }
@@ -80,7 +85,9 @@ impl Dialing {
     /// There is none, the server is too old, or the ledgers' schema does not exist.
     pub fn answer(mut self) -> Result<Database, Error> {
         let output = self.session.receive().map_err(|ending| match ending {
-            Ending::Exited { output, .. } => refusal::refused(&output.stderr),
+            Ending::Exited { status, output } => {
+                refusal::refused(&output.stderr, status.and_then(|status| status.code()))
+            }
             Ending::Interrupted => Error::Interrupted,
         })?;
         let server: Server = parse(&output)?;
@@ -92,29 +99,44 @@ impl Dialing {
             session: self.session,
             server,
             place,
+            is_schema_set: self.is_schema_set,
         })
     }
 }
 
 impl Database {
-    /// Reads all ledgers, with the predecessor's hashes made comparable to these files.
+    /// Reads the ledgers of some tracks, with the predecessor's hashes made comparable to these files.
     ///
     /// # Errors
     /// psql fails, or a ledger is not readable.
-    pub fn ledgers(&mut self, migrations: &[Migration]) -> Result<Ledgers, Error> {
-        let mut ledgers = self.recorded()?;
+    pub fn ledgers(
+        &mut self,
+        migrations: &[Migration],
+        wanted: impl Fn(&Track) -> bool,
+    ) -> Result<Ledgers, Error> {
+        let mut ledgers = self.recorded(wanted)?;
         legacy::translate(&mut ledgers.rows, migrations)?;
         Ok(ledgers)
     }
 
-    /// Reads all ledgers as they are, track by track and oldest first.
+    /// Reads the ledgers of some tracks as they are, track by track and oldest first. All tables
+    /// are named, those that nobody asked for without their rows.
     ///
     /// # Errors
     /// psql fails, or a ledger is not readable.
-    pub fn recorded(&mut self) -> Result<Ledgers, Error> {
+    pub fn recorded(&mut self, wanted: impl Fn(&Track) -> bool) -> Result<Ledgers, Error> {
         let tables = self.ask(&self.place.tables_query())?;
-        let tables = self.place.parse_tables(&tables)?;
-        let rows = self.ask(&self.place.rows_query(&tables))?;
+        let tables = self.place.parse_tables(&tables, self.is_schema_set)?;
+        let readable: Vec<_> = tables
+            .iter()
+            .filter(|table| wanted(&table.track))
+            .cloned()
+            .collect();
+        let rows = self
+            .session
+            .ask(&self.place.rows_query(&readable))
+            .map_err(unreadable)?;
+        let rows = rows.stdout.join("\n");
         let mut rows = parse_rows(&rows)?;
         rows.sort_by(|one, other| one.track.cmp(&other.track));
         Ok(Ledgers { tables, rows })
@@ -194,6 +216,20 @@ impl Database {
             .ask(text)
             .map_err(unexpected)
             .map(|output| output.stdout.join("\n"))
+    }
+}
+
+/// The error for a ledger that the server would not read.
+fn unreadable(ending: Ending) -> Error {
+    let error = match &ending {
+        Ending::Exited { output, .. } => decisive_error(output.stderr.iter().map(String::as_str)),
+        Ending::Interrupted => None,
+    };
+    match error {
+        Some(error) => Error::LedgerUnreadable {
+            problem: error.message,
+        },
+        None => unexpected(ending),
     }
 }
 

@@ -8,17 +8,17 @@ use std::process::ExitStatus;
 use crate::discovery::relative;
 use crate::error::Fault;
 use crate::frame::Frame;
-use crate::migration::Migration;
-use crate::psql::message::{Diagnostic, first_error};
+use crate::migration::{Migration, Name};
+use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::process::DRIVER;
 use crate::psql::{Ending, Output};
-use crate::script::TRANSACTION_ENDED;
+use crate::script::{ROWS_GONE, TRANSACTION_ENDED};
 
 /// psql's exit status for a lost connection (psql manual, "Exit Status").
 const CONNECTION_LOST: i32 = 2;
 
 /// What psql was doing when it ended.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Stage<'a> {
     /// Beginning a transaction, creating ledgers.
     Begin,
@@ -38,7 +38,10 @@ pub enum Stage<'a> {
         read: &'a dyn Fn(&Path) -> Option<Vec<u8>>,
     },
     /// Committing.
-    Commit,
+    Commit {
+        /// The migration that ran last.
+        last: Option<Name>,
+    },
 }
 
 /// Tells what broke.
@@ -52,9 +55,9 @@ pub fn of(ending: Ending, stage: Stage<'_>) -> Fault {
         _ => &[],
     };
     let lines = || printed.iter().chain(&output.stderr).map(String::as_str);
-    let found = first_error(lines());
+    let found = decisive_error(lines());
     match found {
-        Some(diagnostic) if !is_farewell(&diagnostic) => blame(Box::new(diagnostic), stage),
+        Some(diagnostic) if !is_lost(status) => blame(Box::new(diagnostic), stage),
         _ => Fault::ConnectionLost {
             during: match stage {
                 Stage::File { step, .. } => Some(step.name.clone()),
@@ -65,19 +68,21 @@ pub fn of(ending: Ending, stage: Stage<'_>) -> Fault {
     }
 }
 
-/// Does this error end the connection, rather than a statement? Class 57P is the operator's
-/// intervention, 08 the connection itself; psql's own words for it have no SQLSTATE.
-fn is_farewell(diagnostic: &Diagnostic) -> bool {
-    match &diagnostic.sqlstate {
-        Some(code) => code.starts_with("57P") || code.starts_with("08"),
-        None => diagnostic.file.is_none(),
-    }
+/// Did psql end for another reason than an error in its script?
+fn is_lost(status: Option<ExitStatus>) -> bool {
+    status.is_none_or(|status| status.code().is_none_or(|code| code == CONNECTION_LOST))
 }
 
 fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
     match stage {
-        Stage::Begin => Fault::Ledger { diagnostic },
-        Stage::Commit => Fault::Commit { diagnostic },
+        Stage::Begin => Fault::Ledger {
+            name: None,
+            diagnostic,
+        },
+        Stage::Commit { last: Some(name) } if diagnostic.message.contains(ROWS_GONE) => {
+            Fault::RowsGone { name }
+        }
+        Stage::Commit { .. } => Fault::Commit { diagnostic },
         Stage::File {
             step,
             copy,
@@ -93,7 +98,10 @@ fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             }
             let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
             if from_driver && is_about_ledger(&diagnostic, prefix, step) {
-                return Fault::Ledger { diagnostic };
+                return Fault::Ledger {
+                    name: Some(step.name.clone()),
+                    diagnostic,
+                };
             }
             let frame = match (&diagnostic.file, diagnostic.line) {
                 (Some(file), Some(line)) if !from_driver => {

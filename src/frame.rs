@@ -59,11 +59,13 @@ fn nearest_above(lines: &[&str], end: usize, pointer: &Pointer) -> Option<usize>
     if wanted.is_empty() {
         return None;
     }
+    let is_cropped = pointer.text.starts_with("...") || pointer.text.ends_with("...");
     let above = lines.get(..end)?;
-    above
-        .iter()
-        .rposition(|line| line.contains(wanted))
-        .map(|index| index + 1)
+    let is_it = |line: &&str| match is_cropped {
+        true => line.contains(wanted),
+        false => line.trim() == wanted,
+    };
+    above.iter().rposition(is_it).map(|index| index + 1)
 }
 
 fn crop(line: &str) -> String {
@@ -105,6 +107,15 @@ mod tests {
         assert_eq!(
             frame.to_string(),
             "a.sql, line 4:\n  2 | \n  3 | SELECT a,\n> 4 |   nope\n  5 | FROM t\n  6 | WHERE true;"
+        );
+    }
+
+    #[test]
+    fn a_line_that_only_contains_the_text_is_another() {
+        let file = b"SELECT\n  idd\nFROM t\nWHERE idd2 = 1;\n";
+        assert_eq!(
+            Frame::new("a.sql".to_owned(), file, 4, Some(&pointer(2, "  idd"))).line,
+            2
         );
     }
 

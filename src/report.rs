@@ -25,6 +25,13 @@ fn culprit(error: &Error, call: &EvaluatedCall) -> Option<(Span, &'static str)> 
             .positional
             .first()
             .map(|value| (value.span(), "in this directory")),
+        Error::BadArgument {
+            name: "directory", ..
+        } => call
+            .positional
+            .first()
+            .map(|value| (value.span(), "this directory")),
+        Error::AfterCommits { error, .. } => culprit(error, call),
         Error::BadDescription { .. } => call
             .positional
             .get(1)

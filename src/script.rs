@@ -51,6 +51,7 @@ pub struct Limits {
 impl Limits {
     fn statements(&self) -> Vec<String> {
         let mut statements = vec![
+            "SET client_encoding = 'UTF8'".to_owned(),
             set_timeout("lock_timeout", self.lock_timeout),
             set_timeout("statement_timeout", self.statement_timeout),
         ];
@@ -67,6 +68,9 @@ fn set_timeout(name: &str, timeout: Duration) -> String {
     format!("SET {name} = '{}ms'", timeout.as_millis())
 }
 
+/// What the server says when ledger rows are gone at the end of their transaction.
+pub const ROWS_GONE: &str = "migrate: ledger rows are gone, backend ";
+
 /// First words to a server: asks for the facts of [`crate::server::Server`].
 pub fn hello(schema: Option<&str>) -> String {
     let schema = schema.map_or_else(
@@ -75,7 +79,10 @@ pub fn hello(schema: Option<&str>) -> String {
     );
     format!(
         // Not every server knows the parameter (PostgreSQL 14), and not every system can use it.
-        "\\set ON_ERROR_STOP 0\n\
+        // The caller may have chosen an encoding for its files; what we say is UTF-8.
+        "SELECT current_setting('client_encoding') AS migrate_encoding \\gset\n\
+         \\encoding UTF8\n\
+         \\set ON_ERROR_STOP 0\n\
          SELECT set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
          WHERE current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
          \\set ON_ERROR_STOP 1\n\
@@ -86,6 +93,7 @@ pub fn hello(schema: Option<&str>) -> String {
            'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema}),\n  \
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
+           'encoding', :'migrate_encoding',\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
            'checks_connection',\n    \
              pg_catalog.current_setting('client_connection_check_interval', true) IS DISTINCT FROM NULL\n    \
@@ -256,9 +264,15 @@ pub fn finish_alone(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String
     in_one_message(&clean_session(limits), &place.record_finished(entry))
 }
 
-/// Commits, and asks what became of it: without this receipt nothing counts as applied.
-pub fn commit(transaction: &Transaction) -> String {
-    format!("COMMIT;\n{}", fate(transaction))
+/// Commits, if all ledger rows of the group are still there, and asks what became of it: without
+/// this receipt nothing counts as applied.
+pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {
+    format!(
+        "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN ({rows}) = {expected}\n  \
+         THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END;\nCOMMIT;\n{}",
+        Literal(ROWS_GONE),
+        fate(transaction)
+    )
 }
 
 /// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing.
@@ -361,7 +375,7 @@ mod tests {
         let text = begin(&limits(), "");
         assert!(
             text.starts_with(
-                "SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
+                "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
                  SET client_connection_check_interval = '500ms';\nBEGIN;\n"
             ),
             "{text}"
@@ -392,8 +406,10 @@ mod tests {
     #[test]
     fn a_commit_asks_for_its_receipt() {
         assert_eq!(
-            commit(&transaction()),
-            "COMMIT;\nSELECT pg_catalog.txid_status('739'::bigint);\n"
+            commit(&transaction(), "SELECT 2", 2)
+                .split_once("COMMIT")
+                .map(|(_, end)| end),
+            Some(";\nSELECT pg_catalog.txid_status('739'::bigint);\n")
         );
     }
 }

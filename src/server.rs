@@ -21,6 +21,8 @@ pub struct Server {
     pub schema_exists: bool,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
+    /// The encoding that the caller chose, for its files.
+    pub encoding: String,
     /// The server process of the session.
     pub backend: i64,
     /// Does the server notice that psql is gone (PostgreSQL 14, not on every system)?
@@ -72,6 +74,7 @@ mod tests {
             schema: Some("public".to_owned()),
             schema_exists: true,
             read_only: false,
+            encoding: "UTF8".to_owned(),
             backend: 42,
             checks_connection: true,
         }

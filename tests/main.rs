@@ -15,6 +15,7 @@ mod support;
 
 mod add;
 mod errors;
+mod faults;
 mod help;
 mod interrupts;
 mod ledger;

@@ -69,7 +69,7 @@ impl PluginCommand for Add {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         answer(engine, call, &["file"], |context| {
-            app::add(context, &positional(call, 1))
+            app::add(context, &positional(call, 1, "description")?)
         })
     }
 }

@@ -25,27 +25,67 @@ const SETTINGS: [(&str, Key); 6] = [
 /// What every command is told.
 ///
 /// # Errors
-/// A flag's value is of no use.
+/// A value is of no use. Never skipped: without it the command might change something else.
 pub(super) fn target(call: &EvaluatedCall) -> Result<Target, Error> {
     Ok(Target {
-        directory: positional(call, 0),
+        directory: positional(call, 0, "directory")?,
         tracks: tracks(call)?,
-        config: call.get_flag_value("config").as_ref().and_then(setting),
-        flags: flags(call),
+        config: flag(call, "config")?,
+        flags: flags(call)?,
     })
 }
 
 /// The text of a positional argument.
-pub(super) fn positional(call: &EvaluatedCall, index: usize) -> String {
-    call.positional
-        .get(index)
-        .and_then(setting)
-        .unwrap_or_default()
+///
+/// # Errors
+/// It is empty or no text.
+pub(super) fn positional(
+    call: &EvaluatedCall,
+    index: usize,
+    name: &'static str,
+) -> Result<String, Error> {
+    let value = call.positional.get(index);
+    let text = value
+        .map(|value| usable(value, name))
+        .transpose()?
+        .unwrap_or_default();
+    match text.is_empty() {
+        true => Err(Error::BadArgument {
+            name,
+            problem: "it is empty".to_owned(),
+        }),
+        false => Ok(text),
+    }
 }
 
 /// Is the switch on?
-pub(super) fn switch(call: &EvaluatedCall, name: &str) -> bool {
-    call.has_flag(name).unwrap_or(false)
+///
+/// # Errors
+/// It was given a value that is no bool.
+pub(super) fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
+    call.has_flag(name).map_err(|_| Error::BadFlag {
+        flag: name,
+        problem: "expected true or false".to_owned(),
+    })
+}
+
+/// The text of a flag.
+fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
+    call.get_flag_value(name)
+        .map(|value| usable(&value, name))
+        .transpose()
+}
+
+/// A value as text.
+fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
+    match value {
+        Value::Int { val, .. } => Ok(val.to_string()),
+        Value::Glob { val, .. } => Ok(val.clone()),
+        other => setting(other).ok_or_else(|| Error::BadFlag {
+            flag,
+            problem: format!("it cannot be of the type {}", other.get_type()),
+        }),
+    }
 }
 
 /// What `migrate run` is asked for.
@@ -66,36 +106,34 @@ pub(super) fn request(
             .map(|value| steps(&value))
             .transpose()?,
         transaction,
-        allow_out_of_order: switch(call, "allow-out-of-order"),
-        atomic: switch(call, "atomic"),
+        allow_out_of_order: switch(call, "allow-out-of-order")?,
+        atomic: switch(call, "atomic")?,
     })
 }
 
-fn flags(call: &EvaluatedCall) -> Layer {
+fn flags(call: &EvaluatedCall) -> Result<Layer, Error> {
     SETTINGS
         .iter()
-        .filter_map(|&(flag, key)| {
-            let value = call.get_flag_value(flag)?;
-            let text = match value {
-                Value::Int { val, .. } => val.to_string(),
-                other => setting(&other)?,
-            };
-            Some((
-                key,
-                Sourced {
-                    text,
-                    origin: Origin::Flag,
-                },
-            ))
+        .filter_map(|&(name, key)| {
+            let text = flag(call, name).transpose()?;
+            Some(text.map(|text| {
+                (
+                    key,
+                    Sourced {
+                        text,
+                        origin: Origin::Flag,
+                    },
+                )
+            }))
         })
         .collect()
 }
 
 fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
-    one_or_more(call, "track")
+    one_or_more(call, "track")?
         .iter()
         .map(|name| {
-            let text = setting(name).unwrap_or_default();
+            let text = usable(name, "track")?;
             Track::parse(&text).ok_or_else(|| Error::BadFlag {
                 flag: "track",
                 problem: format!(
@@ -111,21 +149,20 @@ fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
 /// # Errors
 /// Nothing at all.
 pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
-    let orders: Vec<_> = [
+    let mut orders = Vec::new();
+    for action in [
         Action::Rehash,
         Action::Forget,
         Action::MarkApplied,
         Action::Retry,
-    ]
-    .into_iter()
-    .flat_map(|action| {
-        let names = one_or_more(call, action.as_str());
-        names.into_iter().map(move |name| Order {
-            action,
-            name: text(&name),
-        })
-    })
-    .collect();
+    ] {
+        for name in one_or_more(call, action.as_str())? {
+            orders.push(Order {
+                action,
+                name: usable(&name, action.as_str())?,
+            });
+        }
+    }
     match orders.is_empty() {
         true => Err(Error::NothingToRepair),
         false => Ok(orders),
@@ -133,19 +170,15 @@ pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
 }
 
 /// The values of a flag that takes one or a list.
-fn one_or_more(call: &EvaluatedCall, flag: &str) -> Vec<Value> {
+fn one_or_more(call: &EvaluatedCall, flag: &'static str) -> Result<Vec<Value>, Error> {
     match call.get_flag_value(flag) {
-        None => vec![],
-        Some(Value::List { vals, .. }) => vals.into_owned(),
-        Some(one) => vec![one],
-    }
-}
-
-/// A name, which may be digits and then come as a number.
-fn text(value: &Value) -> String {
-    match value {
-        Value::Int { val, .. } => val.to_string(),
-        other => setting(other).unwrap_or_default(),
+        None => Ok(vec![]),
+        Some(Value::List { vals, .. }) if vals.is_empty() => Err(Error::BadFlag {
+            flag,
+            problem: "the list is empty".to_owned(),
+        }),
+        Some(Value::List { vals, .. }) => Ok(vals.into_owned()),
+        Some(one) => Ok(vec![one]),
     }
 }
 
@@ -154,7 +187,7 @@ fn version(value: &Value) -> Result<Version, Error> {
     if let Value::Date { val, .. } = value {
         return Ok(Version::at(val.to_utc()));
     }
-    let text = text(value);
+    let text = usable(value, "to")?;
     Version::parse(&text).ok_or_else(|| Error::BadFlag {
         flag: "to",
         problem: format!("expected 14 digits (YYYYMMDDHHMMSS) or a datetime, got `{text}`"),

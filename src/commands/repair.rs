@@ -81,9 +81,8 @@ impl PluginCommand for Repair {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        let dry_run = switch(call, "dry-run");
         answer(engine, call, &["track", "name", "action"], |context| {
-            app::repair(context, &orders(call)?, dry_run)
+            app::repair(context, &orders(call)?, switch(call, "dry-run")?)
         })
     }
 }

@@ -122,13 +122,13 @@ impl PluginCommand for Run {
         let priority = ["track", "name", "state", "duration", "group"];
         answer(engine, call, &priority, |context| {
             let request = request(call, context.transaction_mode())?;
-            match switch(call, "dry-run") {
+            match switch(call, "dry-run")? {
                 true => app::dry_run(context, &request),
                 false => app::run(
                     context,
                     &request,
                     &Progress {
-                        quiet: switch(call, "quiet"),
+                        quiet: switch(call, "quiet")?,
                     },
                 ),
             }

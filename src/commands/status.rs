@@ -76,10 +76,12 @@ impl PluginCommand for Status {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        let offline = switch(call, "offline");
-        if switch(call, "summary") {
+        if call.has_flag("summary").unwrap_or(false) {
             return answer(engine, call, &["track", "pending", "applied"], |context| {
-                Ok(status::summary(&app::status(context, offline)?))
+                Ok(status::summary(&app::status(
+                    context,
+                    switch(call, "offline")?,
+                )?))
             });
         }
         let priority = [
@@ -91,7 +93,7 @@ impl PluginCommand for Status {
             "duration",
         ];
         answer(engine, call, &priority, |context| {
-            app::status(context, offline)
+            app::status(context, switch(call, "offline")?)
         })
     }
 }

@@ -17,7 +17,11 @@ use crate::interrupt::Interrupt;
 use crate::migration::{Migration, Name};
 use crate::settings::WorkingDirectory;
 use checksum::Checksum;
+use directives::Directives;
 use name::{Kind, Rule};
+
+/// The folders that hold no migrations but what new ones are made from.
+pub const TEMPLATES: &str = "templates";
 
 /// A file that looks like a migration and breaks a naming rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,23 +83,40 @@ fn walk(root: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>, Error> {
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !is_skipped(entry))
     {
-        let entry = entry.map_err(|error| Error::UnreadableFile {
-            path: error.path().unwrap_or(root).to_owned(),
-            reason: error
-                .io_error()
-                .map_or_else(|| error.to_string(), ToString::to_string),
-        })?;
         check(interrupt)?;
-        if !entry.file_type().is_dir() {
-            files.push(entry.into_path());
+        match entry {
+            Ok(entry) if entry.file_type().is_dir() => {}
+            Ok(entry) => files.push(entry.into_path()),
+            Err(error) if concerns_nobody(&error) => {}
+            Err(error) => return Err(unreadable(root, &error)),
         }
     }
     Ok(files)
 }
 
+/// A link to nowhere that is no migration: an editor's lock file, a stray note.
+fn concerns_nobody(error: &walkdir::Error) -> bool {
+    let is_link_to_nowhere = error
+        .io_error()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    is_link_to_nowhere
+        && error
+            .path()
+            .is_some_and(|path| matches!(classify(path), Ok(Kind::Other)))
+}
+
+fn unreadable(root: &Path, error: &walkdir::Error) -> Error {
+    Error::UnreadableFile {
+        path: error.path().unwrap_or(root).to_owned(),
+        reason: error
+            .io_error()
+            .map_or_else(|| error.to_string(), ToString::to_string),
+    }
+}
+
 fn is_skipped(entry: &DirEntry) -> bool {
     let name = entry.file_name().as_encoded_bytes();
-    name.starts_with(b".") || (entry.file_type().is_dir() && name == b"templates")
+    name.starts_with(b".") || (entry.file_type().is_dir() && name == TEMPLATES.as_bytes())
 }
 
 /// Tells migrations from companions and other files, and collects every broken rule.
@@ -131,7 +152,11 @@ fn classify(path: &Path) -> Result<Kind, Rule> {
         return Ok(Kind::Other);
     };
     match file_name.to_str() {
-        Some(name) => name::classify(name),
+        // The path goes to psql as text.
+        Some(name) => match name::classify(name) {
+            Ok(Kind::Migration(_)) if path.to_str().is_none() => Err(Rule::NotUnicode),
+            other => other,
+        },
         // What is readable of the name decides whether it looks like a migration at all.
         None => match name::classify(&file_name.to_string_lossy()) {
             Ok(Kind::Other) => Ok(Kind::Other),
@@ -189,19 +214,28 @@ fn read(
     interrupt: &Interrupt,
 ) -> Result<Migration, Error> {
     check(interrupt)?;
-    let content = content(&path)?;
-    let directives = directives::read(&path, &content)?;
-    let included = includes::follow(&path, &content, folders.of(&path));
-    let checksum = Checksum::of(
-        &content,
-        included.iter().map(|file| file.content.as_slice()),
-    );
+    let (directives, checksum) = examine(&path, folders)?;
     Ok(Migration {
         name,
         directives,
         checksum,
         path,
     })
+}
+
+/// What a migration's file asks for, and its checksum, as it is at this moment.
+///
+/// # Errors
+/// The file cannot be read, or a directive is wrong.
+pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Checksum), Error> {
+    let content = content(path)?;
+    let directives = directives::read(path, &content)?;
+    let included = includes::follow(path, &content, folders.of(path));
+    let checksum = Checksum::of(
+        &content,
+        included.iter().map(|file| file.content.as_slice()),
+    );
+    Ok((directives, checksum))
 }
 
 /// Where psql stands while it runs a file, which decides what relative paths mean.
@@ -231,6 +265,13 @@ impl WorkingFolder {
 /// # Errors
 /// The file cannot be read.
 pub fn content(path: &Path) -> Result<Vec<u8>, Error> {
+    // A pipe of that name would block for ever.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(Error::UnreadableFile {
+            path: path.to_owned(),
+            reason: "it is no regular file".to_owned(),
+        });
+    }
     fs::read(path).map_err(|error| Error::UnreadableFile {
         path: path.to_owned(),
         reason: error.to_string(),

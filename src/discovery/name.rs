@@ -76,7 +76,9 @@ impl fmt::Display for Rule {
                 formatter.write_str("the description is missing after the track")
             }
             Self::EndingNotLowerCase => formatter.write_str("the ending must be lower-case"),
-            Self::NotUnicode => formatter.write_str("the file name is not UTF-8"),
+            Self::NotUnicode => {
+                formatter.write_str("its name or that of a folder above is not UTF-8")
+            }
             Self::TimestampTaken { by } => write!(
                 formatter,
                 "the track already has this timestamp in {by}; rename the one that is not applied yet"

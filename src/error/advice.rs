@@ -17,6 +17,7 @@ impl Error {
             | Self::TrackUnclear { .. }
             | Self::NoVersionLeft { .. }
             | Self::NotWritten { .. } => "No file was made.".to_owned(),
+            Self::AfterCommits { applied, .. } => stayed(applied),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => "The database was not changed.".to_owned(),
         }
@@ -61,7 +62,7 @@ impl Error {
                 true => "there is no track at all".to_owned(),
                 false => format!("there is {}", known.join(", ")),
             },
-            Self::BadSetting { .. } | Self::BadFlag { .. } => {
+            Self::BadSetting { .. } | Self::BadArgument { .. } | Self::BadFlag { .. } => {
                 "correct the value and try again".to_owned()
             }
             Self::BadSettingsFile { .. } | Self::BadPluginConfig { .. } => {
@@ -103,14 +104,19 @@ impl Error {
                 None => "set `schema`, or correct the search path".to_owned(),
             },
             Self::LedgerUnreadable { .. } => {
-                "a table with the ledgers' prefix is none of ours; set another `table_prefix`"
-                    .to_owned()
+                "look at the ledger tables; the user needs the right to read them".to_owned()
             }
             Self::Locked { waited, .. } => format!(
                 "waited {}; try again when it is done, or wait longer with --lock-wait 5min",
                 humantime::format_duration(std::time::Duration::from_secs(waited.as_secs()))
             ),
             Self::Refused { obstacles } => obstacles_help(obstacles),
+            Self::AfterCommits { error, .. } => error.help(),
+            Self::LedgersElsewhere { elsewhere, .. } => format!(
+                "set `schema` (or $env.MIGRATE_SCHEMA) to {}; or, for a new history, to the schema \
+                 that is to hold it",
+                elsewhere.join(" or ")
+            ),
             Self::Failed(failure) => failure.help(),
             Self::Interrupted => "run the command again".to_owned(),
             Self::Bug => {
@@ -153,11 +159,7 @@ impl Failure {
     fn state(&self) -> String {
         let mut sentences = vec![self.fate_of_group()];
         if !self.applied.is_empty() {
-            sentences.push(format!(
-                "{} of this run before it stayed applied:\n{}",
-                count(self.applied.len(), "migration", "migrations"),
-                names(&self.applied)
-            ));
+            sentences.push(stayed(&self.applied));
         }
         sentences.join("\n")
     }
@@ -166,12 +168,12 @@ impl Failure {
         match (&self.fate, self.fault.ended_by()) {
             (Fate::Committed, Some(name)) => format!(
                 "{name} IS in the database up to its COMMIT, without a row in the ledger; \
-                 what came after that was committed statement by statement.{}",
+                 what came after that may be there as well.{}",
                 self.before("These were committed with it and are recorded")
             ),
             (Fate::RolledBack, Some(name)) if self.fault.is_caught_by_guard() => format!(
                 "What {name} did before its ROLLBACK is gone; \
-                 what came after that was committed statement by statement.{}",
+                 what came after that may be in the database.{}",
                 self.before("These were rolled back with it")
             ),
             (Fate::RolledBack, _) if self.applied.is_empty() => {
@@ -205,11 +207,16 @@ impl Failure {
                 "when the server answers again, `migrate status DIR` tells what is applied"
                     .to_owned()
             }
-            (Fault::TransactionEnded { .. }, _) | (Fault::Sql { .. }, Fate::Committed) => {
-                "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every migration \
+            (Fault::TransactionEnded { .. }, _)
+            | (
+                Fault::Sql { .. }
+                | Fault::ConnectionLost {
+                    during: Some(_), ..
+                },
+                Fate::Committed,
+            ) => "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every migration \
                  already runs in a transaction"
-                    .to_owned()
-            }
+                .to_owned(),
             (Fault::Sql { diagnostic, .. }, Fate::RolledBack)
                 if diagnostic.sqlstate.as_deref() == Some("25001") =>
             {
@@ -237,9 +244,21 @@ impl Failure {
                 "correct the file and run `migrate run` again".to_owned()
             }
             (Fault::Sql { .. }, _) => "correct the file and run `migrate run` again".to_owned(),
-            (Fault::Ledger { .. }, _) => {
-                "the user needs the right to create and write the ledger tables in their schema"
-                    .to_owned()
+            (Fault::Ledger { diagnostic, .. }, _) => match diagnostic.sqlstate.as_deref() {
+                Some("42501") => "the user needs the right to create and write the ledger tables \
+                     in their schema"
+                    .to_owned(),
+                Some("42P01" | "3F000") => "the migration has removed the ledger it is to be \
+                     recorded in; keep it, or set `schema` to one of its own"
+                    .to_owned(),
+                _ => "correct what the server names and run `migrate run` again".to_owned(),
+            },
+            (Fault::RowsGone { .. }, _) => "a migration has removed ledger rows of the same \
+                 transaction: look for ROLLBACK TO a savepoint of another file, for DELETE on a \
+                 ledger, and for triggers on it"
+                .to_owned(),
+            (Fault::FileChanged { .. }, _) => {
+                "run `migrate run` again, when nobody edits the files".to_owned()
             }
             (Fault::Commit { .. }, _) => {
                 "correct what the server names and run `migrate run` again".to_owned()
@@ -249,6 +268,15 @@ impl Failure {
             }
         }
     }
+}
+
+/// What this run had committed before it stopped.
+fn stayed(applied: &[Name]) -> String {
+    format!(
+        "{} of this run stayed applied:\n{}",
+        count(applied.len(), "migration", "migrations"),
+        names(applied)
+    )
 }
 
 fn names(names: &[Name]) -> String {

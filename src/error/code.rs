@@ -23,7 +23,7 @@ impl Error {
             | Self::BadSettingsFile { .. }
             | Self::BadPluginConfig { .. }
             | Self::BadVariable { .. } => "migrate::bad_settings",
-            Self::BadFlag { .. } => "migrate::bad_flag",
+            Self::BadArgument { .. } | Self::BadFlag { .. } => "migrate::bad_flag",
             Self::NoDatabase => "migrate::no_database",
             Self::PsqlNotFound { .. } => "migrate::psql_not_found",
             Self::PsqlTooOld
@@ -42,6 +42,8 @@ impl Error {
             Self::LedgerUnreadable { .. } => "migrate::ledger_unreadable",
             Self::Locked { .. } => "migrate::locked",
             Self::Refused { obstacles } => obstacles_code(obstacles),
+            Self::AfterCommits { error, .. } => error.code(),
+            Self::LedgersElsewhere { .. } => "migrate::ledgers_elsewhere",
             Self::Failed(failure) => failure.fault.code(),
             Self::Interrupted => "migrate::interrupted",
             Self::Bug => "migrate::bug",
@@ -74,7 +76,8 @@ impl Fault {
             Self::TransactionEnded { .. } => "migrate::transaction_ended",
             Self::TransactionOpen { .. } => "migrate::transaction_open",
             Self::InvalidIndexes { .. } => "migrate::invalid_index",
-            Self::Ledger { .. } => "migrate::ledger_failed",
+            Self::Ledger { .. } | Self::RowsGone { .. } => "migrate::ledger_failed",
+            Self::FileChanged { .. } => "migrate::file_changed",
             Self::Commit { .. } => "migrate::commit_failed",
             Self::ConnectionLost { .. } => "migrate::connection_lost",
             Self::Interrupted => "migrate::interrupted",

@@ -53,8 +53,20 @@ pub enum Fault {
         /// The indexes.
         indexes: Vec<String>,
     },
+    /// A file is no longer what was planned.
+    FileChanged {
+        /// The migration.
+        name: Name,
+    },
+    /// Not all ledger rows of the transaction are there at its end.
+    RowsGone {
+        /// The migration after which it was noticed.
+        name: Name,
+    },
     /// The ledger could not be written.
     Ledger {
+        /// The migration that was to be recorded, if one was.
+        name: Option<Name>,
         /// What the server said.
         diagnostic: Box<Diagnostic>,
     },
@@ -98,7 +110,11 @@ impl Fault {
     /// guard, or failed after it had done so.
     pub fn ended_by(&self) -> Option<&Name> {
         match self {
-            Self::Sql { name, .. } | Self::TransactionEnded { name } => Some(name),
+            Self::Sql { name, .. }
+            | Self::TransactionEnded { name }
+            | Self::ConnectionLost {
+                during: Some(name), ..
+            } => Some(name),
             _ => None,
         }
     }
@@ -113,7 +129,7 @@ impl Fault {
     pub fn sqlstate(&self) -> Option<&str> {
         match self {
             Self::Sql { diagnostic, .. }
-            | Self::Ledger { diagnostic }
+            | Self::Ledger { diagnostic, .. }
             | Self::Commit { diagnostic } => diagnostic.sqlstate.as_deref(),
             _ => None,
         }
@@ -176,8 +192,21 @@ impl fmt::Display for Fault {
                 "migration {name} left invalid indexes: {}",
                 indexes.join(", ")
             ),
-            Self::Ledger { diagnostic } => {
-                writeln!(formatter, "the ledger cannot be written")?;
+            Self::FileChanged { name } => {
+                write!(formatter, "{name} was changed while this run was under way")
+            }
+            Self::RowsGone { name } => {
+                write!(
+                    formatter,
+                    "after {name}, ledger rows of its transaction are gone"
+                )
+            }
+            Self::Ledger { name, diagnostic } => {
+                formatter.write_str("the ledger cannot be written")?;
+                match name {
+                    Some(name) => writeln!(formatter, " after {name}")?,
+                    None => writeln!(formatter)?,
+                }
                 write_diagnostic(formatter, diagnostic)
             }
             Self::Commit { diagnostic } => {

@@ -12,6 +12,7 @@ use thiserror::Error as ThisError;
 use crate::discovery::Misnamed;
 use crate::inspection::Violation;
 use crate::lock::Holder;
+use crate::migration::Name;
 use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
 use crate::settings::{Key, Origin};
@@ -82,6 +83,9 @@ pub enum Error {
 
     #[error("the environment variable {variable} is a {found}, which psql cannot take")]
     BadVariable { variable: String, found: String },
+
+    #[error("the argument {name} is wrong: {problem}")]
+    BadArgument { name: &'static str, problem: String },
 
     #[error("the value of --{flag} is wrong: {problem}")]
     BadFlag { flag: &'static str, problem: String },
@@ -156,6 +160,18 @@ pub enum Error {
 
     #[error("the history in the database and the files do not agree:\n{}", list(obstacles.iter().map(ToString::to_string)))]
     Refused { obstacles: Vec<Obstacle> },
+
+    #[error("{error}")]
+    AfterCommits {
+        error: Box<Error>,
+        applied: Vec<Name>,
+    },
+
+    #[error("there are ledgers in the schema {}, and none in {current}, where this session would look", elsewhere.join(", "))]
+    LedgersElsewhere {
+        current: String,
+        elsewhere: Vec<String>,
+    },
 
     #[error(transparent)]
     Failed(Box<Failure>),

@@ -80,7 +80,7 @@ struct Record(
     String,
     String,
     String,
-    Option<DateTime<FixedOffset>>,
+    Option<String>,
     Option<i64>,
     RowState,
     Option<String>,
@@ -98,7 +98,8 @@ impl Record {
             track,
             name,
             hash,
-            applied_at,
+            // PostgreSQL's dates go further than anybody's calendar.
+            applied_at: applied_at.and_then(|text| DateTime::parse_from_rfc3339(&text).ok()),
             execution_time_ms,
             state,
             execution_id,

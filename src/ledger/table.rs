@@ -1,6 +1,8 @@
 //! The ledger's SQL: finding, creating, upgrading, reading and writing its tables.
 //! Text only, from escaped types; the one place that knows the columns.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::Row;
@@ -33,22 +35,21 @@ impl Place {
         format!("{}.{}", Identifier(&self.schema), Identifier(&name))
     }
 
-    /// Asks which ledgers there are: every table with the prefix, a track's name behind it and
-    /// the two columns without which it is none of ours.
+    /// Asks which ledgers there are, in any schema: every table with the prefix, a track's name
+    /// behind it and the predecessor's five columns, without which it is none of ours.
     pub fn tables_query(&self) -> String {
         format!(
-            "SELECT coalesce(json_agg(json_build_array(relname, is_current)), '[]')\n\
+            "SELECT coalesce(json_agg(json_build_array(nspname, relname, is_current)), '[]')\n\
              FROM (\n  \
-               SELECT c.relname, bool_or(a.attname = 'state') AS is_current\n  \
+               SELECT n.nspname, c.relname, bool_or(a.attname = 'state') AS is_current\n  \
                FROM pg_catalog.pg_class c\n  \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n  \
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped\n  \
-               WHERE n.nspname = {schema} AND c.relkind IN ('r', 'p')\n    \
-                 AND pg_catalog.starts_with(c.relname::text, {prefix})\n  \
-               GROUP BY c.relname\n  \
-               HAVING bool_or(a.attname = 'migration_name') AND bool_or(a.attname = 'migration_hash')\n\
+               WHERE c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname::text, {prefix})\n  \
+               GROUP BY n.nspname, c.relname\n  \
+               HAVING count(*) FILTER (WHERE a.attname IN ('id', 'migration_name', 'migration_hash',\n    \
+                 'applied_at', 'execution_time_ms')) = 5\n\
              ) AS ledger;\n",
-            schema = Literal(&self.schema),
             prefix = Literal(&self.prefix),
         )
     }
@@ -56,21 +57,33 @@ impl Place {
     /// Reads the answer to [`Place::tables_query`].
     ///
     /// # Errors
-    /// The answer has another form.
-    pub fn parse_tables(&self, json: &str) -> Result<Vec<Table>, Error> {
+    /// The answer has another form; or nobody set the schema, there is no ledger in this one, and
+    /// there is one elsewhere: a changed search path must not begin a new history.
+    pub fn parse_tables(&self, json: &str, is_schema_set: bool) -> Result<Vec<Table>, Error> {
         #[derive(Deserialize)]
-        struct Found(String, bool);
+        struct Found(String, String, bool);
         let found: Vec<Found> =
             serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
                 problem: error.to_string(),
             })?;
-        Ok(found
-            .into_iter()
-            .filter_map(|Found(name, is_current)| {
-                let track = Track::parse(name.strip_prefix(&self.prefix)?)?;
-                Some(Table { track, is_current })
-            })
-            .collect())
+        let mut elsewhere = BTreeSet::new();
+        let mut tables = Vec::new();
+        for Found(schema, name, is_current) in found {
+            match name.strip_prefix(&self.prefix).and_then(Track::parse) {
+                Some(track) if schema == self.schema => tables.push(Table { track, is_current }),
+                Some(_) => {
+                    elsewhere.insert(schema);
+                }
+                None => {}
+            }
+        }
+        match tables.is_empty() && !elsewhere.is_empty() && !is_schema_set {
+            true => Err(Error::LedgersElsewhere {
+                current: self.schema.clone(),
+                elsewhere: elsewhere.into_iter().collect(),
+            }),
+            false => Ok(tables),
+        }
     }
 
     /// Asks for the rows of these ledgers, oldest first within each.
@@ -92,7 +105,7 @@ impl Place {
         };
         let track = Literal(table.track.as_str());
         format!(
-            "  SELECT {track} AS track, id, json_build_array({track}, migration_name, migration_hash,\n    \
+            "  SELECT {track} AS track, id, json_build_array({track}, migration_name, coalesce(migration_hash, ''),\n    \
              CASE WHEN pg_catalog.isfinite(applied_at) THEN applied_at::timestamptz END,\n    \
              execution_time_ms, {added}) AS row\n  FROM {}",
             self.table(&table.track)
@@ -175,6 +188,20 @@ impl Place {
         )
     }
 
+    /// A query for the number of these migrations' rows in these tracks' ledgers.
+    pub fn count_query(&self, tracks: &[&Track], names: &[String]) -> String {
+        let names: Vec<_> = names.iter().map(|name| Literal(name).to_string()).collect();
+        let names = names.join(", ");
+        let counts: Vec<_> = tracks
+            .iter()
+            .map(|track| {
+                let table = self.table(track);
+                format!("(SELECT count(*) FROM {table} WHERE migration_name IN ({names}))")
+            })
+            .collect();
+        format!("SELECT {}", counts.join(" + "))
+    }
+
     /// Takes a new hash for a row.
     pub fn rehash(&self, row: &Row, hash: &str) -> String {
         format!(
@@ -236,8 +263,9 @@ const RECEIPT: &str = "RETURNING json_build_object('applied_at', applied_at, \
 
 /// The time since a file began, as a whole number of milliseconds.
 fn elapsed(entry: &Entry<'_>) -> String {
+    // A clock may be set back.
     format!(
-        "round(extract(epoch FROM now.at - {}::timestamptz) * 1000)",
+        "greatest(0, round(extract(epoch FROM now.at - {}::timestamptz) * 1000))",
         Literal(entry.started)
     )
 }
@@ -280,8 +308,9 @@ mod tests {
 
     #[test]
     fn only_tables_named_after_a_track_are_ledgers() {
-        let json = r#"[["migrations_core", true], ["migrations_Old copy", true], ["migrations_a-b", false]]"#;
-        let tables = place().parse_tables(json).unwrap();
+        let json = r#"[["my \"ops\"", "migrations_core", true], ["other", "migrations_x", true],
+            ["my \"ops\"", "migrations_Old copy", true], ["my \"ops\"", "migrations_a-b", false]]"#;
+        let tables = place().parse_tables(json, false).unwrap();
         assert_eq!(
             tables,
             [
@@ -295,6 +324,16 @@ mod tests {
                 },
             ]
         );
+    }
+
+    #[test]
+    fn a_search_path_that_has_changed_begins_no_new_history() {
+        let json = r#"[["public", "migrations_core", true]]"#;
+        match place().parse_tables(json, false) {
+            Err(Error::LedgersElsewhere { elsewhere, .. }) => assert_eq!(elsewhere, ["public"]),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(place().parse_tables(json, true).unwrap(), []);
     }
 
     #[test]

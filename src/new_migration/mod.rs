@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
+use crate::discovery::TEMPLATES;
 use crate::error::Error;
 use crate::migration::{Migration, Name, Track, Version};
 
@@ -71,6 +72,8 @@ impl Place {
         let own = root.join(track.as_str());
         match newest.and_then(|migration| migration.path.parent()) {
             Some(folder) => folder.to_owned(),
+            // A folder of this name would not be searched.
+            None if track.as_str() == TEMPLATES => root.to_owned(),
             None if own.is_dir() || !present.is_empty() => own,
             None => root.to_owned(),
         }

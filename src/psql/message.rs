@@ -66,13 +66,30 @@ impl Diagnostic {
     }
 }
 
-/// The first error among the lines of psql's standard error.
-pub fn first_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
-    parse(lines).into_iter().find_map(|message| match message {
-        Message::Diagnostic(diagnostic) if diagnostic.is_error() => Some(*diagnostic),
-        _ => None,
-    })
+/// The error that ended a script: the last, unless it only says that the transaction had failed
+/// before; then the first that says something else.
+pub fn decisive_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
+    let mut errors: Vec<_> = parse(lines)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::Diagnostic(diagnostic) if diagnostic.is_error() => Some(*diagnostic),
+            _ => None,
+        })
+        .collect();
+    let is_echo = |error: &Diagnostic| error.sqlstate.as_deref() == Some(IN_FAILED_TRANSACTION);
+    match errors.pop() {
+        Some(last) if is_echo(&last) => Some(
+            errors
+                .into_iter()
+                .find(|error| !is_echo(error))
+                .unwrap_or(last),
+        ),
+        last => last,
+    }
 }
+
+/// "current transaction is aborted".
+const IN_FAILED_TRANSACTION: &str = "25P02";
 
 /// Reads the lines of psql's standard error.
 pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Message> {
@@ -175,8 +192,9 @@ fn append(field: &mut String, text: &str) {
 fn start(line: &str) -> Option<Diagnostic> {
     static PLACE: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^psql:(?:(?<file>.+?):(?<line>\d+):)? (?<rest>.*)$").ok());
-    static SERVER: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"^(\S[^:]*):  ([0-9A-Z]{5}): (.*)$").ok());
+    static SERVER: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"^(?<severity>\S[^:]*):  (?:(?<sqlstate>[0-9A-Z]{5}): )?(?<message>.*)$").ok()
+    });
     static CLIENT: LazyLock<Option<Regex>> =
         LazyLock::new(|| Regex::new(r"^(error|fatal|warning|detail|hint): (.*)$").ok());
 
@@ -190,10 +208,11 @@ fn start(line: &str) -> Option<Diagnostic> {
         ..Diagnostic::default()
     };
     if let Some(found) = SERVER.as_ref()?.captures(rest) {
-        let (_, [severity, sqlstate, message]) = found.extract();
-        diagnostic.severity = severity.to_owned();
-        diagnostic.sqlstate = Some(sqlstate.to_owned());
-        diagnostic.message = message.to_owned();
+        // A file may have made psql terse, and then there is no SQLSTATE.
+        let text = |name| found.name(name).map(|text| text.as_str().to_owned());
+        diagnostic.severity = text("severity").unwrap_or_default();
+        diagnostic.sqlstate = text("sqlstate");
+        diagnostic.message = text("message").unwrap_or_default();
     } else if let Some(found) = CLIENT.as_ref()?.captures(rest) {
         let (_, [severity, message]) = found.extract();
         diagnostic.severity = severity.to_owned();
@@ -268,9 +287,30 @@ mod tests {
         assert_eq!(messages.len(), 4);
         assert_eq!(messages[0], Message::Text("before".to_owned()));
         assert_eq!(messages[2], Message::Text("from \\warn".to_owned()));
-        let error = first_error(stream.lines()).unwrap();
+        let error = decisive_error(stream.lines()).unwrap();
         assert_eq!(error.message, "invalid command \\foo");
         assert_eq!((error.line, error.sqlstate), (Some(3), None));
+    }
+
+    #[test]
+    fn of_several_errors_the_one_that_ended_the_script() {
+        let tolerated = "psql:a.sql:3: ERROR:  42704: no type";
+        let fatal = "psql:a.sql:5: ERROR:  22012: division by zero";
+        let echo = "psql:a.sql:6: ERROR:  25P02: current transaction is aborted";
+        let decisive = |lines: &[&str]| decisive_error(lines.iter().copied()).unwrap().message;
+        assert_eq!(decisive(&[tolerated, fatal]), "division by zero");
+        assert_eq!(decisive(&[fatal, echo, echo]), "division by zero");
+        assert_eq!(decisive(&[echo]), "current transaction is aborted");
+    }
+
+    #[test]
+    fn a_terse_message_has_no_sqlstate() {
+        let error = only("psql:a.sql:1: ERROR:  no such thing");
+        assert!(error.is_error());
+        assert_eq!(
+            (error.sqlstate, error.message.as_str()),
+            (None, "no such thing")
+        );
     }
 
     #[test]

@@ -106,6 +106,11 @@ impl Process {
         self.signal(Signal::SIGINT);
     }
 
+    /// Has psql ended?
+    pub fn has_ended(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(Some(_)))
+    }
+
     /// Waits for the end, and forces it when the grace period is over.
     ///
     /// # Errors

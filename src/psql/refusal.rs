@@ -18,7 +18,10 @@ pub enum Refusal {
     Other,
 }
 
-const SIGNS: [(&str, Refusal); 19] = [
+/// psql's exit status when it could not connect (psql manual, "Exit Status").
+const NO_CONNECTION: i32 = 2;
+
+const SIGNS: [(&str, Refusal); 20] = [
     ("authentication failed", Refusal::Authentication),
     ("no password supplied", Refusal::Authentication),
     ("no pg_hba.conf entry", Refusal::Authentication),
@@ -27,6 +30,10 @@ const SIGNS: [(&str, Refusal); 19] = [
     ("permission denied for database", Refusal::Authentication),
     ("is not permitted to log in", Refusal::Authentication),
     ("FATAL:  role ", Refusal::Authentication),
+    (
+        "is not currently accepting connections",
+        Refusal::Authentication,
+    ),
     ("FATAL:  database ", Refusal::NoSuchDatabase),
     ("Connection refused", Refusal::Unreachable),
     ("No such file or directory", Refusal::Unreachable),
@@ -44,16 +51,17 @@ const SIGNS: [(&str, Refusal); 19] = [
 ];
 
 /// The error for a psql that ended before it answered.
-pub fn refused(stderr: &[String]) -> Error {
+pub fn refused(stderr: &[String], code: Option<i32>) -> Error {
     let said = stderr.join("\n").replace('\t', "  ");
+    if said.contains("invalid command \\warn") {
+        return Error::PsqlTooOld;
+    }
     if said.contains(NO_DATABASE) {
         return Error::NoDatabase;
     }
-    if said.is_empty() {
+    // psql itself cannot run: a library is missing, or it is no psql.
+    if code != Some(NO_CONNECTION) {
         return Error::PsqlEnded { detail: said };
-    }
-    if said.contains("invalid command \\warn") {
-        return Error::PsqlTooOld;
     }
     let refusal = SIGNS
         .iter()
@@ -97,7 +105,7 @@ mod tests {
             ("definition of service \"x\" not found", Refusal::Other),
         ];
         for (said, expected) in cases {
-            match refused(&[format!("psql: error: {said}")]) {
+            match refused(&[format!("psql: error: {said}")], Some(2)) {
                 Error::ConnectionRefused { refusal, detail } => {
                     assert_eq!(refusal, expected, "{said}");
                     assert_eq!(detail, said);
@@ -110,13 +118,13 @@ mod tests {
     #[test]
     fn psql_itself_may_be_the_trouble() {
         let old = "psql:/dev/fd/3:9: error: invalid command \\warn".to_owned();
-        assert!(matches!(refused(&[old]), Error::PsqlTooOld));
-        assert!(matches!(refused(&[]), Error::PsqlEnded { .. }));
+        assert!(matches!(refused(&[old], Some(3)), Error::PsqlTooOld));
+        assert!(matches!(refused(&[], Some(0)), Error::PsqlEnded { .. }));
     }
 
     #[test]
     fn a_guess_that_was_prevented_is_a_database_nobody_named() {
         let said = format!("psql: error: FATAL:  Datenbank »{NO_DATABASE}« existiert nicht");
-        assert!(matches!(refused(&[said]), Error::NoDatabase));
+        assert!(matches!(refused(&[said], Some(2)), Error::NoDatabase));
     }
 }

@@ -116,7 +116,8 @@ impl Session {
     /// psql ended, or the user pressed Ctrl-C.
     pub fn receive(&mut self) -> Result<Output, Ending> {
         loop {
-            if self.stdout.has_complete() && self.stderr.has_complete() {
+            if self.stdout.has_complete() && (self.stderr.has_complete() || self.stderr.is_closed())
+            {
                 return Ok(Output {
                     stdout: self.stdout.next_complete(),
                     stderr: self.stderr.next_complete(),
@@ -134,6 +135,10 @@ impl Session {
                 Ok(Event::Line(Channel::Stderr, line)) => self.stderr.push(line, &self.mark),
                 Ok(Event::Closed(Channel::Stdout)) => self.stdout.close(),
                 Ok(Event::Closed(Channel::Stderr)) => self.stderr.close(),
+                // What psql has started may hold its outputs open long after its end.
+                Err(RecvTimeoutError::Timeout) if self.process.has_ended() => {
+                    return Err(self.exited());
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.exited()),
             }

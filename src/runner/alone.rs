@@ -45,11 +45,14 @@ impl Runner<'_> {
 
         let entry = self.entry(step, &before.now);
         let finish = script::finish_alone(&self.database.place, &entry, &self.limits);
-        let recorded = self
-            .database
-            .session
-            .ask(&finish)
-            .map_err(|ending| fault::of(ending, Stage::Commit))?;
+        let recorded = self.database.session.ask(&finish).map_err(|ending| {
+            fault::of(
+                ending,
+                Stage::Commit {
+                    last: Some(name.clone()),
+                },
+            )
+        })?;
         self.note(step, &printed, &recorded)?;
         Ok(())
     }
@@ -65,7 +68,7 @@ impl Runner<'_> {
     /// Runs the file, and looks at what it has left behind.
     fn run_alone(&mut self, step: &Step, before: &Before) -> Result<Output, Fault> {
         let name = &step.migration.name;
-        let prepared = Self::prepare(step)?;
+        let prepared = self.prepare(step)?;
         let include = self.include(step, &prepared);
         let session = &mut self.database.session;
         session.send(&include);

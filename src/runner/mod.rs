@@ -31,8 +31,6 @@ pub struct Circumstances {
     pub execution_id: String,
     /// Where psql stands while it runs a file.
     pub folders: WorkingFolder,
-    /// The encoding of the files, where it is not UTF-8.
-    pub file_encoding: Option<String>,
     /// How long a statement may wait for a lock.
     pub lock_timeout: Duration,
     /// How long a statement may take.
@@ -175,15 +173,22 @@ impl Runner<'_> {
         Include {
             file: &prepared.file,
             folder: self.circumstances.folders.of(&migration.path),
-            encoding: self.circumstances.file_encoding.as_deref(),
+            encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
             lock_timeout: migration.directives.lock_timeout,
             statement_timeout: migration.directives.statement_timeout,
         }
         .text()
     }
 
-    fn prepare(step: &Step) -> Result<Prepared, Fault> {
+    /// The file that psql is to read, if it still is what was planned and will be recorded.
+    fn prepare(&self, step: &Step) -> Result<Prepared, Fault> {
         let path = &step.migration.path;
+        let checksum = discovery::examine(path, &self.circumstances.folders);
+        if !checksum.is_ok_and(|(_, checksum)| checksum == step.migration.checksum) {
+            return Err(Fault::FileChanged {
+                name: step.migration.name.clone(),
+            });
+        }
         let Fit::Unwrapped(pair) = &step.fit else {
             return Ok(Prepared {
                 file: path.clone(),
@@ -218,6 +223,9 @@ impl Runner<'_> {
     fn note(&mut self, step: &Step, printed: &Output, recorded: &Output) -> Result<String, Fault> {
         let name = &step.migration.name;
         let confused = |error: Error| confused(&error, Some(name));
+        if recorded.stdout.is_empty() {
+            return Err(Fault::RowsGone { name: name.clone() });
+        }
         let receipt: Receipt = parse(recorded).map_err(confused)?;
         let applied_at = DateTime::parse_from_rfc3339(&receipt.applied_at).map_err(|error| {
             confused(Error::PsqlConfused {

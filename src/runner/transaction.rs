@@ -5,6 +5,7 @@ use crate::database::parse;
 use crate::error::Fault;
 use crate::fault::{self, Stage};
 use crate::ledger::table::Table;
+use crate::migration::Name;
 use crate::plan::Step;
 use crate::psql::Output;
 use crate::script::{self, Transaction};
@@ -49,7 +50,7 @@ impl Runner<'_> {
         transaction: &Transaction,
         started: &str,
     ) -> Result<String, Fault> {
-        let prepared = Self::prepare(step)?;
+        let prepared = self.prepare(step)?;
         let include = self.include(step, &prepared);
         let entry = self.entry(step, started);
         let record = script::record(&self.database.place, &entry, transaction, &self.limits);
@@ -69,11 +70,14 @@ impl Runner<'_> {
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {
+        let mut tracks: Vec<_> = self.done.iter().map(|row| &row.name.track).collect();
+        tracks.dedup();
+        let rows = self.database.place.count_query(&tracks, &self.names());
         let output = self
             .database
             .session
-            .ask(&script::commit(transaction))
-            .map_err(|ending| fault::of(ending, Stage::Commit))?;
+            .ask(&script::commit(transaction, &rows, self.done.len()))
+            .map_err(|ending| fault::of(ending, Stage::Commit { last: self.last() }))?;
         match output.stdout.join("\n").as_str() {
             "committed" => Ok(()),
             other => Err(Fault::ConnectionLost {
@@ -81,5 +85,13 @@ impl Runner<'_> {
                 detail: format!("the server calls the transaction `{other}` after COMMIT"),
             }),
         }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.done.iter().map(|row| row.name.file_name()).collect()
+    }
+
+    fn last(&self) -> Option<Name> {
+        self.done.last().map(|row| row.name.clone())
     }
 }

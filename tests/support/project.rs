@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
 use super::nu::{NU, Output, PLUGIN};
-use super::server::{PSQL, SERVER};
+use super::server::{PSQL, SERVER, Server};
 
 /// A test's surroundings. The database is dropped with it, unless the test fails.
 pub(crate) struct Project {
     folder: TempDir,
+    server: Server,
     /// The database's name.
     pub(crate) database: String,
     /// What nu finds in its environment.
@@ -23,6 +24,11 @@ pub(crate) struct Project {
 impl Project {
     /// An empty folder and an empty database.
     pub(crate) fn new() -> Self {
+        Self::on(&SERVER)
+    }
+
+    /// The same on another server than that of the run.
+    pub(crate) fn on(server: &Server) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // Folder and name have the same length everywhere: nu wraps messages by length.
@@ -31,13 +37,14 @@ impl Project {
             .prefix("migrate-")
             .rand_bytes(6)
             .tempdir_in("/tmp");
-        SERVER.sql("postgres", &format!("CREATE DATABASE {database}"));
+        server.sql("postgres", &format!("CREATE DATABASE {database}"));
         let mut project = Self {
             folder: folder.unwrap(),
+            server: server.handle(),
             database: database.clone(),
             environment: BTreeMap::new(),
         };
-        project.environment.extend(SERVER.environment.clone());
+        project.environment.extend(server.environment.clone());
         let home = project.folder.path().display().to_string();
         let bin = PSQL.parent().unwrap().display().to_string();
         project
@@ -113,7 +120,7 @@ impl Project {
 
     /// Runs SQL in the database as the superuser.
     pub(crate) fn sql(&self, sql: &str) -> String {
-        SERVER.sql(&self.database, sql)
+        self.server.sql(&self.database, sql)
     }
 
     /// The tables of the schema `public`, in order.
@@ -149,9 +156,7 @@ impl Drop for Project {
             eprintln!("kept for a look: database {}", self.database);
             return;
         }
-        SERVER.sql(
-            "postgres",
-            &format!("DROP DATABASE IF EXISTS {}", self.database),
-        );
+        let drop = format!("DROP DATABASE IF EXISTS {}", self.database);
+        self.server.sql("postgres", &drop);
     }
 }

@@ -10,6 +10,8 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use testcontainers::core::{IntoContainerPort, WaitFor, wait::LogWaitStrategy};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{Container, GenericImage, ImageExt};
@@ -27,7 +29,7 @@ pub(crate) static SERVER: LazyLock<Server> = LazyLock::new(|| {
     if let Ok(url) = std::env::var("MIGRATE_TEST_URL") {
         return from_url(&url);
     }
-    match local() {
+    match Cluster::create().and_then(|cluster| cluster.start()) {
         Ok(server) => server,
         Err(no_local) => container().unwrap_or_else(|no_container| {
             panic!(
@@ -43,6 +45,14 @@ pub(crate) static PSQL: LazyLock<PathBuf> =
     LazyLock::new(|| program("psql").expect("the tests need psql"));
 
 impl Server {
+    /// Another way to the same server.
+    pub(crate) fn handle(&self) -> Self {
+        Self {
+            environment: self.environment.clone(),
+            _container: None,
+        }
+    }
+
     /// Runs SQL as the superuser and gives what it prints.
     pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
         let output = Command::new(&*PSQL)
@@ -107,68 +117,108 @@ fn server(
     }
 }
 
-/// Starts a cluster in a temporary folder. The server refuses to run as root, so root's tests
-/// start it as `postgres` or `nobody`.
-///
-/// A shell stands between: it stops the server and removes the folder when its standard input
-/// closes, which the system does for us even when the test process is killed.
-fn local() -> Result<Server, String> {
-    let initdb = program("initdb").ok_or("no initdb")?;
-    let folder = tempfile::Builder::new()
-        .prefix("migrate-server-")
-        .tempdir()
-        .unwrap()
-        .keep();
-    let user = unprivileged_user();
-    if let Some((uid, gid)) = user {
-        std::os::unix::fs::chown(&folder, Some(uid), Some(gid)).unwrap();
+/// A throw-away cluster of our own in a temporary folder. The server refuses to run as root, so
+/// root's tests start it as `postgres` or `nobody`.
+pub(crate) struct Cluster {
+    initdb: PathBuf,
+    folder: PathBuf,
+    user: Option<(u32, u32)>,
+    port: u16,
+}
+
+impl Cluster {
+    /// Makes a cluster that does not run yet.
+    pub(crate) fn create() -> Result<Self, String> {
+        let initdb = program("initdb").ok_or("no initdb")?;
+        let folder = tempfile::Builder::new()
+            .prefix("migrate-server-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let cluster = Self {
+            initdb,
+            folder,
+            user: unprivileged_user(),
+            port: free_port(),
+        };
+        if let Some((uid, gid)) = cluster.user {
+            std::os::unix::fs::chown(&cluster.folder, Some(uid), Some(gid)).unwrap();
+        }
+        fs::write(cluster.folder.join("password"), "test-superuser").unwrap();
+        let output = cluster
+            .command(&cluster.initdb)
+            .args([
+                "-D",
+                "data",
+                "-U",
+                "tester",
+                "--pwfile=password",
+                "--no-sync",
+                "-E",
+                "UTF8",
+            ])
+            .args(["--locale=C", "-A", "scram-sha-256"])
+            .output()
+            .map_err(|error| error.to_string())?;
+        match output.status.success() {
+            true => Ok(cluster),
+            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        }
     }
-    let as_user = |command: &mut Command| {
+
+    /// Starts the server and waits until it answers.
+    ///
+    /// A shell stands between: it stops the server and removes the folder when its standard
+    /// input closes, which the system does for us even when the test process is killed.
+    pub(crate) fn start(&self) -> Result<Server, String> {
+        let mut shell = self
+            .command(Path::new("/bin/sh"))
+            .arg("-c")
+            .arg(
+                "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c listen_addresses=127.0.0.1 -c fsync=off \
+                 -c full_page_writes=off -c max_connections=200 >>log 2>&1 & server=$!\n\
+                 read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf \"$PWD\"",
+            )
+            .arg(self.initdb.with_file_name("postgres"))
+            .arg(self.port.to_string())
+            .stdin(Stdio::piped())
+            .spawn()
+            .map_err(|error| error.to_string())?;
+        // Never closed by us: the end of this process closes it.
+        std::mem::forget(shell.stdin.take());
+        let port = self.port.to_string();
+        let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
+        await_connection(&server, &self.folder.join("log"))?;
+        Ok(server)
+    }
+
+    /// Ends the server as a crash would, and waits until it is gone.
+    pub(crate) fn crash(&self) {
+        let lock = self.folder.join("data/postmaster.pid");
+        let pid = fs::read_to_string(&lock)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        kill(Pid::from_raw(pid), Signal::SIGQUIT).unwrap();
+        while kill(Pid::from_raw(pid), None).is_ok() && lock.exists() {
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
-            .current_dir(&folder)
+            .current_dir(&self.folder)
             .stdout(Stdio::null());
-        if let Some((uid, gid)) = user {
+        if let Some((uid, gid)) = self.user {
             command.gid(gid).uid(uid);
         }
-    };
-    fs::write(folder.join("password"), "test-superuser").unwrap();
-    let mut init = Command::new(&initdb);
-    init.args([
-        "-D",
-        "data",
-        "-U",
-        "tester",
-        "--pwfile=password",
-        "--no-sync",
-        "-E",
-        "UTF8",
-    ])
-    .args(["--locale=C", "-A", "scram-sha-256"]);
-    as_user(&mut init);
-    let output = init.output().map_err(|error| error.to_string())?;
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        command
     }
-    let port = free_port().to_string();
-    let mut shell = Command::new("/bin/sh");
-    shell
-        .arg("-c")
-        .arg(
-            "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c listen_addresses=127.0.0.1 -c fsync=off \
-             -c full_page_writes=off -c max_connections=200 >log 2>&1 & server=$!\n\
-             read -r _; kill -QUIT $server; wait $server; rm -rf \"$PWD\"",
-        )
-        .arg(initdb.with_file_name("postgres"))
-        .arg(&port)
-        .stdin(Stdio::piped());
-    as_user(&mut shell);
-    let mut shell = shell.spawn().map_err(|error| error.to_string())?;
-    // Never closed by us: the end of this process closes it.
-    std::mem::forget(shell.stdin.take());
-    let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
-    await_connection(&server, &folder.join("log"))?;
-    Ok(server)
 }
 
 fn container() -> Result<Server, String> {
