@@ -20,6 +20,7 @@ mod help;
 mod interrupts;
 mod ledger;
 mod locks;
+mod misuse;
 mod names;
 mod readme;
 mod repair;

@@ -1,0 +1,345 @@
+//! What a hostile or hurried user does: nothing is changed silently, nothing untrue is said.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::Project;
+use crate::support::server::SERVER;
+
+const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
+
+#[track_caller]
+fn code(project: &Project, script: &str) -> String {
+    project
+        .nu(&format!(
+            "try {{ {script} }} catch {{|e| $e.details.code }}"
+        ))
+        .text()
+        .to_owned()
+}
+
+/// The error of a run as `{code, msg, help}`.
+#[track_caller]
+fn error(project: &Project, script: &str) -> serde_json::Value {
+    project
+        .nu(&format!(
+            "try {{ {script} }} catch {{|e| $e.details | select code msg help | to json }}"
+        ))
+        .json()
+}
+
+#[test]
+fn a_value_of_no_use_is_never_skipped() {
+    let project = Project::with(&[A]);
+    let flag = "migrate::bad_flag";
+    for script in [
+        "let c = {a: null}; migrate run $c.a",
+        "let c = {a: 5}; migrate run ./db --database ({b: 1})",
+        "let c = {a: null}; migrate run ./db --database $c.a",
+        "let c = ('{\"a\": \"true\"}' | from json); migrate run ./db --dry-run=$c.a",
+        "migrate run ./db --track []",
+        "let c = {a: {}}; migrate run ./db --lock-wait $c.a",
+    ] {
+        let output = project.nu(&format!("cd db; {}", script.replace("./db", ".")));
+        assert_eq!(output.code, Some(1), "{script}: {output:?}");
+    }
+    assert_eq!(code(&project, "migrate run ''"), flag);
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn parent_folders_are_those_of_the_tree() {
+    let project = Project::with(&[A]);
+    project.write("app/migrate.json", r#"{"database": "no_such_database"}"#);
+    assert_eq!(
+        project.nu("cd app; migrate status ../db | length").text(),
+        "1"
+    );
+}
+
+#[test]
+fn a_changed_search_path_begins_no_new_history() {
+    let project = Project::with(&[A]);
+    project.nu("migrate run ./db").text();
+    project.sql("CREATE SCHEMA app");
+    project.sql(&format!(
+        "ALTER DATABASE {} SET search_path = app, public",
+        project.database
+    ));
+    for command in ["status", "run", "history"] {
+        assert_eq!(
+            code(&project, &format!("migrate {command} ./db")),
+            "migrate::ledgers_elsewhere"
+        );
+    }
+    assert_eq!(
+        project
+            .nu("$env.MIGRATE_SCHEMA = 'public'; migrate status ./db | get 0.state")
+            .text(),
+        "applied"
+    );
+    project
+        .nu("$env.MIGRATE_SCHEMA = 'app'; migrate run ./db | length")
+        .text();
+}
+
+#[test]
+fn what_is_recorded_is_what_ran() {
+    let project = Project::with(&[
+        (
+            "20240101000000_core_a.sql",
+            "\\! printf 'CREATE TABLE other (id int);' > 20240102000000_core_b.sql\n",
+        ),
+        ("20240102000000_core_b.sql", "CREATE TABLE b (id int);\n"),
+    ]);
+    assert_eq!(code(&project, "migrate run ./db"), "migrate::file_changed");
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn a_file_cannot_undo_the_record_of_another() {
+    let project = Project::with(&[
+        (
+            "20240101000000_core_a.sql",
+            "CREATE TABLE a (id int);\nSAVEPOINT sp;\nCREATE TABLE a2 (id int);\n",
+        ),
+        (
+            "20240102000000_core_b.sql",
+            "ROLLBACK TO sp;\nCREATE TABLE b (id int);\n",
+        ),
+    ]);
+    assert_eq!(code(&project, "migrate run ./db"), "migrate::ledger_failed");
+    assert_eq!(project.tables(), "");
+    project.write(
+        "db/20240102000000_core_b.sql",
+        "DELETE FROM migrations_core;\n",
+    );
+    assert_eq!(code(&project, "migrate run ./db"), "migrate::ledger_failed");
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn a_file_that_removes_the_ledger_is_named() {
+    let project = Project::with(&[
+        A,
+        ("20240102000000_core_b.sql", "DROP TABLE migrations_core;\n"),
+    ]);
+    let found = error(&project, "migrate run ./db");
+    assert_eq!(found["code"], "migrate::ledger_failed");
+    assert!(
+        found["msg"]
+            .as_str()
+            .unwrap()
+            .contains("20240102000000_core_b.sql"),
+        "{found}"
+    );
+    assert!(
+        found["help"]
+            .as_str()
+            .unwrap()
+            .contains("removed the ledger"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_terse_or_colourful_psql_is_understood() {
+    let mut project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "\\set VERBOSITY terse\nSELECT nope;\n",
+    )]);
+    project.set("PG_COLOR", "always");
+    let found = error(&project, "migrate run ./db");
+    assert_eq!(found["code"], "migrate::sql_failed");
+    assert!(!found["msg"].as_str().unwrap().contains('\u{1b}'));
+}
+
+#[test]
+fn a_tolerated_error_is_not_the_one_to_blame() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "\\set v ON_ERROR_STOP\n\\set ON_ERROR_ROLLBACK on\n\\set :v off\nDROP TYPE nope;\n\\set :v on\nSELECT 1/0;\n",
+    )]);
+    let found = error(&project, "migrate run ./db");
+    assert!(
+        found["msg"].as_str().unwrap().contains("division by zero"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_cut_connection_is_called_so() {
+    let project = Project::with(&[
+        A,
+        (
+            "20240102000000_core_b.sql",
+            "SELECT pg_terminate_backend(pg_backend_pid());\n",
+        ),
+    ]);
+    let found = error(&project, "migrate run ./db");
+    assert_eq!(found["code"], "migrate::connection_lost");
+    assert!(
+        found["msg"]
+            .as_str()
+            .unwrap()
+            .contains("as it was before the run"),
+        "{found}"
+    );
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn what_psql_started_does_not_hold_the_run_up() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "\\! sleep 20 &\nSELECT nope;\n",
+    )]);
+    let started = Instant::now();
+    assert_eq!(code(&project, "migrate run ./db"), "migrate::sql_failed");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn odd_things_in_the_folder() {
+    let project = Project::with(&[A]);
+    std::os::unix::fs::symlink("me@host.1", project.path("db/.#20240101000000_core_a.sql"))
+        .unwrap();
+    std::os::unix::fs::symlink("nowhere", project.path("db/README.md")).unwrap();
+    assert_eq!(project.nu("migrate status ./db | length").text(), "1");
+    let fifo = project.path("db/20240102000000_core_b.sql");
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        code(&project, "migrate status ./db"),
+        "migrate::unreadable_file"
+    );
+}
+
+#[test]
+fn a_track_named_templates_is_not_hidden() {
+    let project = Project::with(&[A]);
+    project.nu("migrate add ./db x --track templates").text();
+    assert_eq!(
+        project
+            .nu("migrate status ./db | get track | str join ' '")
+            .text(),
+        "core templates"
+    );
+}
+
+#[test]
+fn another_tracks_ledger_is_none_of_our_business() {
+    let mut project = Project::with(&[A]);
+    project.nu("migrate run ./db").text();
+    project.sql("CREATE TABLE migrations_impl AS SELECT * FROM migrations_core");
+    let user = format!("{}_user", project.database);
+    project.sql(&format!(
+        "CREATE ROLE {user} LOGIN PASSWORD 'test'; GRANT SELECT ON migrations_core TO {user}"
+    ));
+    project.set("PGUSER", &user).set("PGPASSWORD", "test");
+    assert_eq!(
+        project.nu("migrate status ./db | get 0.state").text(),
+        "applied"
+    );
+    let found = error(&project, "migrate history ./db");
+    assert_eq!(found["code"], "migrate::ledger_unreadable");
+    assert!(
+        found["msg"].as_str().unwrap().contains("migrations_impl"),
+        "{found}"
+    );
+    project.sql(&format!("DROP OWNED BY {user}; DROP ROLE {user}"));
+}
+
+#[test]
+fn a_url_that_libpq_does_not_know_is_refused_without_its_password() {
+    let project = Project::with(&[A]);
+    for url in [
+        "postgresql+psycopg2://me:s3cret@h/db",
+        "postgresql://me:s3/cret@h/db",
+    ] {
+        let found = error(
+            &project,
+            &format!("$env.DATABASE_URL = '{url}'; migrate status ./db"),
+        );
+        assert_eq!(found["code"], "migrate::bad_settings");
+        assert!(!found.to_string().contains("s3"), "{found}");
+    }
+}
+
+#[test]
+fn what_was_committed_before_is_told_by_every_error() {
+    let mut project = Project::with(&[A, ("20240102000000_core_b.sql", "SELECT 1;\n")]);
+    // Calls 1 and 2 are the run and the look back; the third session does not come about.
+    let psql = crate::support::server::PSQL.display().to_string();
+    let count = project.path("count").display().to_string();
+    project.write(
+        "shim",
+        format!(
+            "#!/bin/bash\necho x >> '{count}'\ncase $(wc -l < '{count}') in\n\
+             1) exec 4<&3; exec 3< <(while IFS= read -r line; do printf '%s\\n' \"$line\"; \
+             [ \"$line\" = 'COMMIT;' ] && {{ sleep 0.2; kill -s KILL $$; exit; }}; done <&4);;\n\
+             3) echo 'psql: error: Connection refused' >&2; exit 2;;\nesac\nexec '{psql}' \"$@\"\n"
+        ),
+    );
+    let shim = project.path("shim");
+    std::fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.set("MIGRATE_PSQL", &shim.display().to_string());
+    let found = error(&project, "migrate run ./db --transaction each");
+    assert_eq!(found["code"], "migrate::server_unreachable");
+    let message = found["msg"].as_str().unwrap();
+    assert!(
+        message.contains("1 migration of this run stayed applied"),
+        "{message}"
+    );
+    assert!(message.contains(A.0), "{message}");
+}
+
+#[test]
+fn odd_dates_of_the_predecessor_hide_nothing() {
+    let project = Project::with(&[A]);
+    project.sql(
+        "CREATE TABLE migrations_core (id serial PRIMARY KEY, migration_name varchar(255) UNIQUE, \
+         migration_hash varchar(64), applied_at timestamp, execution_time_ms int); \
+         INSERT INTO migrations_core (migration_name, migration_hash, applied_at) VALUES \
+         ('20240101000000_core_a.sql', md5(E'CREATE TABLE a (id int);\\n'), '20000-01-01'), \
+         ('x', NULL, '0044-03-15 BC'), ('y', 'z', 'infinity')",
+    );
+    let rows = project
+        .nu("migrate history ./db | get applied_at | to json")
+        .json();
+    assert_eq!(rows, json!([null, null, null]));
+}
+
+#[test]
+fn a_callers_own_encoding_is_for_files_alone() {
+    let mut project = Project::with(&[A]);
+    project.set("PGCLIENTENCODING", "auto");
+    project.nu("migrate run ./db").text();
+    let database = format!("dbname={} client_encoding=LATIN1", project.database);
+    project.write(
+        "db/20240102000000_core_größe.sql",
+        b"CREATE TABLE t AS SELECT 'gr\xF6\xDFe'::text AS w;\n",
+    );
+    project
+        .nu(&format!("migrate run ./db -d '{database}'"))
+        .text();
+    assert_eq!(project.sql("SELECT w = 'größe' FROM t"), "t");
+    assert_eq!(
+        project
+            .nu(&format!(
+                "migrate status ./db -d '{database}' | get state | uniq | str join"
+            ))
+            .text(),
+        "applied"
+    );
+    assert_eq!(
+        SERVER.sql(&project.database, "SELECT count(*) FROM migrations_core"),
+        "2"
+    );
+}
