@@ -107,6 +107,7 @@ impl Context {
             folder: self.shell.directory.clone(),
             schema: self.settings.schema.clone(),
             prefix: self.settings.table_prefix.clone(),
+            mark: None,
         })
     }
 
@@ -215,7 +216,7 @@ pub fn run(
     request: &Request,
     progress: &Progress,
 ) -> Result<Vec<RunRow>, Error> {
-    let address = context.address()?;
+    let address = context.address()?.for_writing();
     let circumstances = context.circumstances();
     let mut applied = Vec::new();
     let mut retries = 0;
@@ -351,7 +352,7 @@ fn make_plan(
 /// # Errors
 /// See the README's list of codes.
 pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<RepairRow>, Error> {
-    let address = context.address()?;
+    let address = context.address()?.for_writing();
     let dialing = address.dial(&context.interrupt);
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;

@@ -13,6 +13,9 @@ use crate::settings::{Key, Sourced};
 /// a connection string leaves out.
 pub const NO_DATABASE: &str = "migrate: no database named";
 
+/// The setting that carries a session's mark.
+pub const SESSION_MARK: &str = "migrate.session";
+
 /// A way to the database, as psql takes it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Connection {
@@ -69,6 +72,29 @@ impl Connection {
             arguments,
             environment,
         })
+    }
+
+    /// The same way for a session that must be one server process from beginning to end, with a
+    /// mark that only such a session carries: a pooler refuses the parameter or drops it.
+    ///
+    /// `None` where the connection string has `options` of its own, which would win.
+    pub fn marked(&self, mark: &str) -> Option<Self> {
+        if self
+            .arguments
+            .iter()
+            .any(|argument| argument.contains("options"))
+        {
+            return None;
+        }
+        let mut marked = self.clone();
+        let options = marked
+            .environment
+            .entry("PGOPTIONS".to_owned())
+            .or_default();
+        *options = format!("{options} -c {SESSION_MARK}={mark}")
+            .trim_start()
+            .to_owned();
+        Some(marked)
     }
 
     /// The arguments that name the database.
@@ -144,6 +170,19 @@ mod tests {
         assert_eq!(connection.arguments(), ["-d", "postgresql://me@h/erp"]);
         assert_eq!(connection.environment()["PGPASSWORD"], "s3cret");
         assert!(!format!("{connection:?}").contains("s3cret"));
+    }
+
+    #[test]
+    fn a_mark_joins_the_callers_own_options() {
+        let way = |text: &str| {
+            let caller = caller(&[("PGOPTIONS", "-c work_mem=1MB")]);
+            Connection::resolve(Some(&flag(text)), &caller)
+                .unwrap()
+                .marked("m")
+        };
+        let environment = way("erp").unwrap().environment["PGOPTIONS"].clone();
+        assert_eq!(environment, "-c work_mem=1MB -c migrate.session=m");
+        assert_eq!(way("dbname=erp options='-c x.y=1'"), None);
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use serde::de::DeserializeOwned;
 
+use uuid::Uuid;
+
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -32,6 +34,8 @@ pub struct Address {
     pub schema: Option<String>,
     /// The `table_prefix` setting.
     pub prefix: String,
+    /// The mark of a session that must be whole.
+    pub mark: Option<String>,
 }
 
 /// A psql that has been started and may still be connecting.
@@ -63,13 +67,26 @@ pub struct Ledgers {
 }
 
 impl Address {
+    /// The same address for sessions that take locks, and so must be whole.
+    pub fn for_writing(self) -> Self {
+        let mark = Uuid::new_v4().simple().to_string();
+        match self.connection.marked(&mark) {
+            Some(connection) => Self {
+                connection,
+                mark: Some(mark),
+                ..self
+            },
+            None => self,
+        }
+    }
+
     /// Starts psql and says hello; the caller may do other work while psql connects.
     ///
     /// # Errors
     /// psql cannot be started.
     pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, Error> {
         let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
-        session.send(&script::hello(self.schema.as_deref()));
+        session.send(&script::hello(self.schema.as_deref(), self.mark.as_deref()));
         Ok(Dialing {
             session,
             prefix: self.prefix.clone(),

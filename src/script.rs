@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use crate::connection::SESSION_MARK;
 use crate::ledger::table::{Entry, Place};
 use crate::sql::{Argument, Literal};
 
@@ -72,7 +73,17 @@ fn set_timeout(name: &str, timeout: Duration) -> String {
 pub const ROWS_GONE: &str = "migrate: ledger rows are gone, backend ";
 
 /// First words to a server: asks for the facts of [`crate::server::Server`].
-pub fn hello(schema: Option<&str>) -> String {
+pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
+    let is_marked = mark.map_or_else(
+        || "true".to_owned(),
+        |mark| {
+            format!(
+                "pg_catalog.current_setting({}, true) IS NOT DISTINCT FROM {}",
+                Literal(SESSION_MARK),
+                Literal(mark)
+            )
+        },
+    );
     let schema = schema.map_or_else(
         || "pg_catalog.current_schema()".to_owned(),
         |schema| Literal(schema).to_string(),
@@ -94,6 +105,7 @@ pub fn hello(schema: Option<&str>) -> String {
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
            'encoding', :'migrate_encoding',\n  \
+           'is_whole', {is_marked},\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
            'checks_connection',\n    \
              pg_catalog.current_setting('client_connection_check_interval', true) IS DISTINCT FROM NULL\n    \

@@ -21,6 +21,8 @@ pub struct Server {
     pub schema_exists: bool,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
+    /// Is the session one server process from beginning to end, as far as was asked?
+    pub is_whole: bool,
     /// The encoding that the caller chose, for its files.
     pub encoding: String,
     /// The server process of the session.
@@ -49,11 +51,15 @@ impl Server {
         }
     }
 
-    /// Refuses a server that cannot be written to.
+    /// Refuses a server that cannot be written to, and a pooler in between: it would keep our lock
+    /// in a process that serves somebody else next.
     ///
     /// # Errors
-    /// The server is a standby or read-only.
+    /// The server is a standby or read-only, or the session is not whole.
     pub fn require_writable(&self) -> Result<(), Error> {
+        if !self.is_whole {
+            return Err(Error::PooledConnection);
+        }
         match self.read_only {
             true => Err(Error::ServerReadOnly {
                 database: self.database.clone(),
@@ -74,6 +80,7 @@ mod tests {
             schema: Some("public".to_owned()),
             schema_exists: true,
             read_only: false,
+            is_whole: true,
             encoding: "UTF8".to_owned(),
             backend: 42,
             checks_connection: true,
@@ -104,6 +111,14 @@ mod tests {
                 Err(Error::SchemaMissing { .. })
             ));
         }
+        let pooled = Server {
+            is_whole: false,
+            ..server()
+        };
+        assert!(matches!(
+            pooled.require_writable(),
+            Err(Error::PooledConnection)
+        ));
         let standby = Server {
             read_only: true,
             ..server()

@@ -343,3 +343,22 @@ fn a_callers_own_encoding_is_for_files_alone() {
         "2"
     );
 }
+
+#[test]
+fn a_pooler_is_refused_before_it_keeps_the_lock() {
+    let mut project = Project::with(&[A]);
+    // What a pooler in transaction mode does to parameters it does not know.
+    let psql = crate::support::server::PSQL.display().to_string();
+    project.write(
+        "pooled",
+        format!("#!/bin/sh\nunset PGOPTIONS\nexec '{psql}' \"$@\"\n"),
+    );
+    let pooled = project.path("pooled");
+    std::fs::set_permissions(&pooled, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.set("MIGRATE_PSQL", &pooled.display().to_string());
+    assert_eq!(
+        code(&project, "migrate run ./db"),
+        "migrate::pooled_connection"
+    );
+    assert_eq!(project.nu("migrate status ./db | length").text(), "1");
+}

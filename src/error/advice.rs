@@ -52,7 +52,9 @@ impl Error {
                 "run without --atomic, or in parts with --to and --steps".to_owned()
             }
             Self::PooledConnection => {
-                "connect to PostgreSQL itself, or to a pool in session mode".to_owned()
+                "connect to PostgreSQL itself; the pooler would keep the run's lock and settings in a \
+                 session that it gives to somebody else"
+                    .to_owned()
             }
             Self::NothingToRepair => {
                 "name a migration: --rehash, --forget, --mark-applied or --retry NAME".to_owned()

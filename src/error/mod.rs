@@ -139,7 +139,7 @@ pub enum Error {
     },
 
     #[error(
-        "this connection changes its server process between statements, as a pooler in transaction mode makes it"
+        "a pooler stands between psql and PostgreSQL, and this command needs a session of its own"
     )]
     PooledConnection,
 

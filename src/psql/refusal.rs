@@ -56,6 +56,9 @@ pub fn refused(stderr: &[String], code: Option<i32>) -> Error {
     if said.contains("invalid command \\warn") {
         return Error::PsqlTooOld;
     }
+    if said.contains("unsupported startup parameter") {
+        return Error::PooledConnection;
+    }
     if said.contains(NO_DATABASE) {
         return Error::NoDatabase;
     }
