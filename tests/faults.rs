@@ -61,19 +61,23 @@ impl fmt::Display for Point {
 /// Six migrations in three groups: 1 to 3, 4 outside of any transaction, 5 and 6.
 const GROUPS: [&[usize]; 3] = [&[1, 2, 3], &[4], &[5, 6]];
 
-/// A shell line that strikes once. `\!` runs it below psql, whose parent is the plugin.
+/// A shell line that strikes once. `\!` runs it below psql, whose parent is the plugin, whose
+/// parent is nu. A process that is gone already is left alone: its number may be another's.
 fn strike(kind: Kind) -> String {
-    let plugin = "$(cut -d' ' -f4 /proc/$PPID/stat)";
-    let nu = format!("$(cut -d' ' -f4 /proc/{plugin}/stat)");
-    let blow = match kind {
-        Kind::PsqlKilled => "kill -s KILL $PPID".to_owned(),
-        Kind::PsqlInterrupted => "kill -s INT $PPID".to_owned(),
-        Kind::PluginKilled => format!("kill -s KILL {plugin}"),
-        Kind::NuKilled => format!("kill -s KILL {nu}"),
-        Kind::CtrlC => format!("kill -s INT {nu}"),
+    let (victim, signal) = match kind {
+        Kind::PsqlKilled => ("psql", "KILL"),
+        Kind::PsqlInterrupted => ("psql", "INT"),
+        Kind::PluginKilled => ("plugin", "KILL"),
+        Kind::NuKilled => ("nu", "KILL"),
+        Kind::CtrlC => ("nu", "INT"),
         Kind::ConnectionCut | Kind::ServerCrashed => return String::new(),
     };
-    format!("\\! [ -e struck ] || {{ touch struck; {blow}; }}\n")
+    format!(
+        "\\! [ -e struck ] || {{ touch struck; psql=$PPID; \
+         plugin=$(cut -d' ' -f4 \"/proc/${{psql:?}}/stat\"); \
+         nu=$(cut -d' ' -f4 \"/proc/${{plugin:?}}/stat\"); \
+         [ \"${{nu:-0}}\" -gt 1 ] && kill -s {signal} \"${victim}\"; }}\n"
+    )
 }
 
 fn project(point: Point, kind: Kind) -> Project {
