@@ -333,7 +333,7 @@ fn inject(cases: Vec<(Point, Kind)>) {
 
 fn show(outcomes: &BTreeMap<(String, String, &str), u32>) {
     for ((point, kind, outcome), times) in outcomes {
-        println!("fault | {point} | {kind} | {outcome} | {times}");
+        eprintln!("fault | {point} | {kind} | {outcome} | {times}");
     }
 }
 

@@ -22,6 +22,7 @@ mod ledger;
 mod locks;
 mod misuse;
 mod names;
+mod properties;
 mod readme;
 mod repair;
 mod run;

@@ -1,0 +1,150 @@
+//! One function per verb, wiring the stages in their order.
+//! The only room that knows the whole sequence; must not hold rules of its own.
+
+mod context;
+mod run;
+
+use uuid::Uuid;
+
+use crate::database::Ledgers;
+use crate::discovery::Tree;
+use crate::discovery::name::parse_recorded;
+use crate::error::Error;
+use crate::migration::{Migration, Track};
+use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow};
+use crate::plan::{self, Plan, Request};
+use crate::preparation::prepare;
+use crate::repair::{self, Order};
+use crate::scope::everything;
+use crate::standing::compare;
+use crate::{new_migration, status as report};
+pub use context::{Context, Target};
+pub use run::run;
+
+/// Where every migration stands. `offline` looks at the files alone.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error> {
+    let (tree, ledgers) = match offline {
+        true => (context.tree()?, Ledgers::default()),
+        false => look(context)?,
+    };
+    let tracks = context.scope(&tree, &ledgers)?;
+    Ok(report::rows(&compare(
+        &tracks,
+        &tree.migrations,
+        &ledgers.rows,
+    )))
+}
+
+/// Reads the folder while psql connects.
+fn look(context: &Context) -> Result<(Tree, Ledgers), Error> {
+    let dialing = context
+        .address()
+        .and_then(|address| address.dial(&context.interrupt));
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    Ok((tree, ledgers))
+}
+
+/// What the ledgers say, also of files that are gone.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
+    if !context.root.is_dir() {
+        return Err(Error::NoSuchDirectory {
+            path: context.root.clone(),
+        });
+    }
+    let wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
+    let recorded = context
+        .address()?
+        .dial(&context.interrupt)?
+        .answer()?
+        .recorded(wanted)?;
+    Ok(recorded
+        .rows
+        .into_iter()
+        .map(|row| HistoryRow {
+            name: parse_recorded(&row.name),
+            row,
+        })
+        .collect())
+}
+
+/// What a run would do. Takes no lock and touches nothing.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
+    let (tree, ledgers) = look(context)?;
+    Ok(make_plan(context, request, &tree, &ledgers)?.rows())
+}
+
+fn make_plan(
+    context: &Context,
+    request: &Request,
+    tree: &Tree,
+    ledgers: &Ledgers,
+) -> Result<Plan, Error> {
+    let tracks = context.scope(tree, ledgers)?;
+    let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let pending =
+        plan::select(&standings, request).map_err(|obstacles| Error::Refused { obstacles })?;
+    let control = context.settings.transaction_control;
+    let steps = prepare(&pending, &context.folders(), control)?;
+    plan::group(steps, request)
+}
+
+/// Edits ledger rows by hand, under the lock and in one transaction.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<RepairRow>, Error> {
+    let address = context.address()?.for_writing();
+    let dialing = address.dial(&context.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    if !dry_run {
+        database.server.require_writable()?;
+        database.lock(context.settings.lock_wait)?;
+    }
+    let ledgers = database.ledgers(&tree.migrations, |_| true)?;
+    let tracks = everything(&tree, &ledgers);
+    let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let execution_id = Uuid::new_v4().to_string();
+    let mut statements = String::new();
+    let mut rows = Vec::new();
+    for order in orders {
+        let (statement, row) = repair::repair(order, &standings, &database.place, &execution_id)?;
+        let existing = ledgers.tables.iter().find(|table| table.track == row.track);
+        statements += &database.place.ensure(&row.track, existing);
+        statements += &statement;
+        rows.push(row);
+    }
+    if !dry_run {
+        database.change(&statements)?;
+    }
+    Ok(rows)
+}
+
+/// Makes the next migration file.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn add(context: &Context, description: &str) -> Result<Vec<AddedRow>, Error> {
+    let migrations: Vec<Migration> = match context.root.exists() {
+        true => context.tree()?.migrations,
+        false => vec![],
+    };
+    let place =
+        new_migration::Place::choose(&context.root, &migrations, context.tracks.as_slice())?;
+    let file = new_migration::create(&place, &migrations, description, chrono::Utc::now())?;
+    Ok(vec![AddedRow {
+        file,
+        kind: "migration",
+    }])
+}

@@ -1,0 +1,137 @@
+//! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
+
+use super::{Context, make_plan};
+use crate::database::Address;
+use crate::error::{Error, Failure, Fate};
+use crate::migration::Name;
+use crate::outcome::RunRow;
+use crate::plan::Request;
+use crate::progress::Progress;
+use crate::retry;
+use crate::runner::{self, Circumstances, Stop};
+use crate::settle::settle;
+
+/// Applies what is pending.
+///
+/// # Errors
+/// See the README's list of codes; [`Error::Failed`] tells what the database holds.
+pub fn run(
+    context: &Context,
+    request: &Request,
+    progress: &Progress,
+) -> Result<Vec<RunRow>, Error> {
+    let address = context.address()?.for_writing();
+    let circumstances = context.circumstances();
+    let mut applied = Vec::new();
+    let mut retries = 0;
+    loop {
+        let before = applied.len();
+        let Err(stop) = attempt(
+            context,
+            &address,
+            &request.after(before),
+            &circumstances,
+            &mut applied,
+        )
+        .map_err(|error| after(error, &applied))?
+        else {
+            return Ok(applied);
+        };
+        if applied.len() > before {
+            retries = 0;
+        }
+        let failure = match resume(&address, stop, &circumstances.execution_id, &mut applied) {
+            None => continue,
+            Some(failure) => failure,
+        };
+        if !may_pass(&failure) || retries == context.settings.retries {
+            return Err(Failure {
+                attempts: retries + 1,
+                ..failure
+            }
+            .into());
+        }
+        retries += 1;
+        let pause = retry::pause(retries, retry::chance());
+        progress.retrying(
+            &failure.fault.summary(),
+            retries,
+            context.settings.retries,
+            pause,
+        );
+        retry::sleep(pause, &context.interrupt);
+    }
+}
+
+/// An error before a session of a run, after other sessions have committed.
+fn after(error: Error, applied: &[RunRow]) -> Error {
+    match applied.is_empty() {
+        true => error,
+        false => Error::AfterCommits {
+            error: Box::new(error),
+            applied: names(applied),
+        },
+    }
+}
+
+fn names(rows: &[RunRow]) -> Vec<Name> {
+    rows.iter().map(|row| row.name.clone()).collect()
+}
+
+/// One session: locks, plans under the lock, runs the plan.
+fn attempt(
+    context: &Context,
+    address: &Address,
+    request: &Request,
+    circumstances: &Circumstances,
+    applied: &mut Vec<RunRow>,
+) -> Result<Result<(), Stop>, Error> {
+    let dialing = address.dial(&context.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    database.server.require_writable()?;
+    database.lock(context.settings.lock_wait)?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    let plan = make_plan(context, request, &tree, &ledgers)?;
+    Ok(runner::run(
+        &mut database,
+        &ledgers.tables,
+        &plan,
+        circumstances,
+        applied,
+    ))
+}
+
+/// Only a whole transaction can be tried again, and only after a lock or a deadlock.
+fn may_pass(failure: &Failure) -> bool {
+    failure.fault.is_passing() && failure.fate == Fate::RolledBack
+}
+
+/// Asks the server what a stop has left. A commit that had succeeded without our hearing of it
+/// is no failure: the run goes on with a new session.
+fn resume(
+    address: &Address,
+    stop: Stop,
+    execution_id: &str,
+    applied: &mut Vec<RunRow>,
+) -> Option<Failure> {
+    let fate = settle(address, &stop, execution_id);
+    let Stop {
+        fault,
+        scene,
+        mut group,
+    } = stop;
+    if fate == Fate::Committed && scene.was_ending() {
+        applied.append(&mut group);
+        if !fault.is_interruption() {
+            return None;
+        }
+    }
+    Some(Failure {
+        fault,
+        fate,
+        group: names(&group),
+        applied: names(applied),
+        attempts: 1,
+    })
+}

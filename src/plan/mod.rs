@@ -1,0 +1,105 @@
+//! What a run would do, in which order and in which transactions, or why it must not.
+//! Pure; must not touch files or the database.
+
+mod grouping;
+mod obstacle;
+mod selection;
+
+use std::ops::Range;
+
+use crate::migration::{Migration, Version};
+use crate::outcome::RunRow;
+use crate::settings::TransactionMode;
+pub use grouping::{fit, group};
+pub use obstacle::Obstacle;
+pub use selection::select;
+
+/// What the user asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Nothing later than this version.
+    pub to: Option<Version>,
+    /// No more steps than this.
+    pub steps: Option<usize>,
+    /// How many migrations share a transaction.
+    pub transaction: TransactionMode,
+    /// Apply a migration although a later one of its track is applied.
+    pub allow_out_of_order: bool,
+    /// Refuse a plan of more than one transaction.
+    pub atomic: bool,
+}
+
+impl Request {
+    /// What is still asked for after so many steps.
+    pub fn after(&self, done: usize) -> Self {
+        Self {
+            steps: self.steps.map(|steps| steps.saturating_sub(done)),
+            ..self.clone()
+        }
+    }
+}
+
+/// Groups of migrations in the order of their running.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// None is empty.
+    pub groups: Vec<Group>,
+}
+
+/// Migrations that are applied together or not at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Group {
+    /// One transaction, with the ledger rows in it.
+    Transaction(Vec<Step>),
+    /// A single file outside of any transaction of ours, with its ledger row around it.
+    Alone(Box<Step>),
+}
+
+/// A migration that is going to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The migration.
+    pub migration: Migration,
+    /// How it fits into a transaction.
+    pub fit: Fit,
+    /// Does it add an enum value, which only later transactions can use?
+    pub adds_enum_value: bool,
+}
+
+/// How a file fits into a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fit {
+    /// As it is.
+    Whole,
+    /// Without its own BEGIN and COMMIT, which are here.
+    Unwrapped([Range<usize>; 2]),
+    /// Not at all.
+    Alone,
+}
+
+impl Plan {
+    /// The plan as the report of a dry run.
+    pub fn rows(&self) -> Vec<RunRow> {
+        let numbered = (1..).zip(&self.groups);
+        numbered
+            .flat_map(|(group, steps)| {
+                steps.steps().iter().map(move |step| RunRow {
+                    name: step.migration.name.clone(),
+                    applied: None,
+                    group,
+                    notices: vec![],
+                })
+            })
+            .collect()
+    }
+}
+
+impl Group {
+    /// Its steps.
+    pub fn steps(&self) -> &[Step] {
+        match self {
+            Self::Transaction(steps) => steps,
+            Self::Alone(step) => std::slice::from_ref(step),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The reasons not to run, and the way out of each.
+
+use std::fmt;
+
+use crate::migration::{Name, Track, Version};
+use crate::standing::State;
+
+/// A reason not to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// An applied file has another content now.
+    Changed {
+        /// The file.
+        name: Name,
+        /// The name it was applied under.
+        recorded: String,
+    },
+    /// An applied file is gone.
+    Missing {
+        /// The track whose ledger knows it.
+        track: Track,
+        /// The name it was applied under.
+        recorded: String,
+    },
+    /// A step outside a transaction did not end well.
+    Unfinished {
+        /// The file.
+        name: Name,
+        /// `failed` or `running`.
+        state: State,
+    },
+    /// A pending migration is older than one that is applied.
+    OutOfOrder {
+        /// The pending one.
+        name: Name,
+        /// The newest applied version of its track.
+        newest: Version,
+    },
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Changed { name, recorded } => {
+                write!(formatter, "{name} was changed after it was applied")?;
+                match name.file_name() == *recorded {
+                    true => Ok(()),
+                    false => write!(formatter, " under the name {recorded}"),
+                }
+            }
+            Self::Missing { recorded, .. } => {
+                write!(formatter, "{recorded} is applied, but its file is gone")
+            }
+            Self::Unfinished { name, state } => {
+                write!(
+                    formatter,
+                    "{name} is {}: it began and did not end well",
+                    state.as_str()
+                )
+            }
+            Self::OutOfOrder { name, newest } => write!(
+                formatter,
+                "{name} is pending, but {newest} of track {} is already applied",
+                name.track
+            ),
+        }
+    }
+}
+
+impl Obstacle {
+    /// What to do about it.
+    pub fn way_out(&self) -> &'static str {
+        match self {
+            Self::Changed { .. } => {
+                "changed: restore the file as it was applied and put the change into a new migration, or accept it with `migrate repair DIR --rehash NAME`"
+            }
+            Self::Missing { .. } => {
+                "missing: restore the file, or give it up with `migrate repair DIR --forget NAME`"
+            }
+            Self::Unfinished { .. } => {
+                "unfinished: look at what it has done; undo that by hand and type `migrate repair DIR --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
+            }
+            Self::OutOfOrder { .. } => {
+                "out of order: give the file a newer timestamp, or run with --allow-out-of-order"
+            }
+        }
+    }
+}

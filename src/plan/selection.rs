@@ -1,0 +1,152 @@
+//! Which migrations are going to run, and what in the history forbids it.
+
+use std::collections::BTreeMap;
+
+use super::{Obstacle, Request};
+use crate::ledger::Row;
+use crate::migration::{Migration, Track, Version};
+use crate::standing::{Standing, State};
+
+/// The migrations that are going to run, in their order.
+///
+/// # Errors
+/// Everything in the history that forbids a run.
+pub fn select<'a>(
+    standings: &[Standing<'a>],
+    request: &Request,
+) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
+    let pending: Vec<_> = standings
+        .iter()
+        .filter(|standing| standing.state == State::Pending)
+        .filter_map(|standing| standing.migration)
+        .filter(|migration| {
+            request
+                .to
+                .as_ref()
+                .is_none_or(|to| migration.name.version <= *to)
+        })
+        .take(request.steps.unwrap_or(usize::MAX))
+        .collect();
+    let mut obstacles = broken(standings);
+    if !request.allow_out_of_order {
+        obstacles.extend(out_of_order(standings, &pending));
+    }
+    if obstacles.is_empty() {
+        Ok(pending)
+    } else {
+        Err(obstacles)
+    }
+}
+
+fn broken(standings: &[Standing<'_>]) -> Vec<Obstacle> {
+    standings.iter().filter_map(obstacle).collect()
+}
+
+fn obstacle(standing: &Standing<'_>) -> Option<Obstacle> {
+    let recorded = || standing.row.map(|row| row.name.clone());
+    let name = || standing.migration.map(|migration| migration.name.clone());
+    Some(match standing.state {
+        State::Pending | State::Applied => return None,
+        State::Changed => Obstacle::Changed {
+            name: name()?,
+            recorded: recorded()?,
+        },
+        State::Missing => Obstacle::Missing {
+            track: standing.track.clone(),
+            recorded: recorded()?,
+        },
+        state @ (State::Failed | State::Running) => Obstacle::Unfinished {
+            name: name()?,
+            state,
+        },
+    })
+}
+
+fn out_of_order(standings: &[Standing<'_>], pending: &[&Migration]) -> Vec<Obstacle> {
+    let mut newest: BTreeMap<&Track, Version> = BTreeMap::new();
+    for standing in standings {
+        if let Some(version) = standing.row.and_then(Row::version) {
+            let known = newest
+                .entry(standing.track)
+                .or_insert_with(|| version.clone());
+            *known = version.max(known.clone());
+        }
+    }
+    pending
+        .iter()
+        .filter_map(|migration| {
+            let newest = newest.get(&migration.name.track)?;
+            (migration.name.version < *newest).then(|| Obstacle::OutOfOrder {
+                name: migration.name.clone(),
+                newest: newest.clone(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::RowState;
+    use crate::standing::compare;
+    use crate::standing::examples::{migration, row, tracks};
+
+    const FILES: [&str; 4] = [
+        "20240101000000_core_a.sql",
+        "20240103000000_core_b.sql",
+        "20240102000000_acme_a.sql",
+        "20240104000000_impl_a.sql",
+    ];
+
+    fn plan(applied: &[Row], request: &Request) -> Result<Vec<String>, Vec<Obstacle>> {
+        let files = FILES.map(migration);
+        let tracks = tracks(&["core", "acme", "impl"]);
+        let standings = compare(&tracks, &files, applied);
+        let pending = select(&standings, request)?;
+        Ok(pending
+            .iter()
+            .map(|migration| migration.name.file_name())
+            .collect())
+    }
+
+    #[test]
+    fn every_obstacle_is_named_at_once() {
+        let rows = [
+            Row {
+                hash: "other".to_owned(),
+                ..row(FILES[0])
+            },
+            row("20240105000000_core_gone.sql"),
+            Row {
+                state: RowState::Failed,
+                ..row(FILES[2])
+            },
+        ];
+        let obstacles = plan(&rows, &Request::default()).unwrap_err();
+        let kinds: Vec<_> = obstacles
+            .iter()
+            .map(Obstacle::way_out)
+            .map(|way| way.split(':').next().unwrap())
+            .collect();
+        assert_eq!(kinds, ["changed", "missing", "unfinished", "out of order"]);
+    }
+
+    #[test]
+    fn out_of_order_counts_within_a_track_and_only_what_would_run() {
+        let late = [row(FILES[1])];
+        assert!(plan(&late, &Request::default()).is_err());
+        let allowed = Request {
+            allow_out_of_order: true,
+            ..Request::default()
+        };
+        assert_eq!(
+            plan(&late, &allowed).unwrap(),
+            [FILES[0], FILES[2], FILES[3]]
+        );
+        let none = Request {
+            steps: Some(0),
+            ..Request::default()
+        };
+        assert!(plan(&late, &none).is_ok());
+    }
+}
