@@ -424,3 +424,37 @@ fn the_server_crashes() {
     }
     show(&outcomes);
 }
+
+#[test]
+fn what_nobody_can_tell_is_called_unknown() {
+    let Ok(cluster) = Cluster::create() else {
+        eprintln!("no server programs here: a crash of somebody else's server is not tried");
+        return;
+    };
+    let project = Project::on(&cluster.start().unwrap());
+    project.write(
+        "db/20240101000000_core_a.sql",
+        "CREATE TABLE a (id int);\nSELECT pg_sleep(30);\n",
+    );
+    let run = project
+        .command("migrate run ./db")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let active = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30);' AND state = 'active'";
+    while project.sql(active) != "t" {
+        thread::sleep(Duration::from_millis(20));
+    }
+    cluster.crash();
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        said.contains("migrate::connection_lost") && said.contains("UNKNOWN"),
+        "{said}"
+    );
+    assert!(said.contains("migrate status DIR"), "{said}");
+    cluster.start().unwrap();
+    assert_eq!(project.tables(), "");
+}

@@ -190,3 +190,46 @@ fn a_files_own_limits_win_over_the_settings() {
         output.stderr
     );
 }
+
+#[test]
+fn a_deadlock_is_tried_again() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "CREATE TABLE a (id int);\nCREATE TABLE b (id int);\n",
+    )]);
+    project.nu("migrate run ./db").text();
+    project.write(
+        "db/20240102000000_core_b.sql",
+        "LOCK TABLE a;\nSELECT pg_sleep(0.6);\nLOCK TABLE b;\nCREATE TABLE c (id int);\n",
+    );
+    let run = project
+        .command("migrate run ./db --lock-timeout 20sec --retries 3 | length")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_for(&project, BUSY);
+    // Whoever waits longest notices the deadlock: make this the run, by waiting very long here.
+    let mut other = Command::new(&*PSQL)
+        .args([
+            "-X",
+            "-q",
+            "-c",
+            "SET deadlock_timeout = '60s'; BEGIN; LOCK TABLE b; LOCK TABLE a; COMMIT",
+        ])
+        .env_clear()
+        .envs(&SERVER.environment)
+        .env("PGDATABASE", &project.database)
+        .spawn()
+        .unwrap();
+    let output = run.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap().trim(),
+        "1",
+        "{said}"
+    );
+    assert!(said.contains("deadlock detected; retry 1 of 3"), "{said}");
+    assert!(other.wait().unwrap().success());
+    assert_eq!(project.tables(), "a b c migrations_core");
+}

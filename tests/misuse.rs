@@ -362,3 +362,39 @@ fn a_pooler_is_refused_before_it_keeps_the_lock() {
     );
     assert_eq!(project.nu("migrate status ./db | length").text(), "1");
 }
+
+#[test]
+fn a_lonely_step_whose_receipt_is_lost_is_still_reported() {
+    let mut project = Project::with(&[
+        (
+            "20240101000000_core_a.sql",
+            "-- migrate: no-transaction\nCREATE TABLE a (id int);\n",
+        ),
+        ("20240102000000_core_b.sql", "CREATE TABLE b (id int);\n"),
+    ]);
+    let psql = crate::support::server::PSQL.display().to_string();
+    let struck = project.path("struck").display().to_string();
+    project.write(
+        "shim",
+        format!(
+            "#!/bin/bash\nexec 4<&3\nexec 3< <(finishing=no\nwhile IFS= read -r line; do\n\
+             printf '%s\\n' \"$line\"\ncase \"$line\" in UPDATE*) finishing=yes;; RETURNING*)\n\
+             [ $finishing = yes ] && [ ! -e '{struck}' ] && {{ touch '{struck}'; sleep 0.2; kill -s KILL $$; exit; }};;\n\
+             esac\ndone <&4 2>/dev/null)\nexec 4<&-\nexec '{psql}' \"$@\"\n"
+        ),
+    );
+    let shim = project.path("shim");
+    std::fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.set("MIGRATE_PSQL", &shim.display().to_string());
+    let rows = project
+        .nu("migrate run ./db | select name state group | to json")
+        .json();
+    assert!(project.path("struck").exists(), "the receipt was not lost");
+    assert_eq!(
+        rows,
+        json!([
+            {"name": "20240101000000_core_a.sql", "state": "applied", "group": 1},
+            {"name": "20240102000000_core_b.sql", "state": "applied", "group": 2},
+        ])
+    );
+}

@@ -2,14 +2,17 @@
 
 use super::{Context, make_plan};
 use crate::database::Address;
+use crate::discovery::name::parse_recorded;
 use crate::error::{Error, Failure, Fate};
+use crate::ledger::{Row, RowState};
 use crate::migration::Name;
-use crate::outcome::RunRow;
+use crate::outcome::{Applied, RunRow};
 use crate::plan::Request;
 use crate::progress::Progress;
 use crate::retry;
 use crate::runner::{self, Circumstances, Stop};
 use crate::settle::settle;
+use crate::status::duration;
 
 /// Applies what is pending.
 ///
@@ -26,14 +29,8 @@ pub fn run(
     let mut retries = 0;
     loop {
         let before = applied.len();
-        let Err(stop) = attempt(
-            context,
-            &address,
-            &request.after(before),
-            &circumstances,
-            &mut applied,
-        )
-        .map_err(|error| after(error, &applied))?
+        let Err(stop) = attempt(context, &address, request, &circumstances, &mut applied)
+            .map_err(|error| after(error, &applied))?
         else {
             return Ok(applied);
         };
@@ -92,7 +89,9 @@ fn attempt(
     database.server.require_writable()?;
     database.lock(context.settings.lock_wait)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
-    let plan = make_plan(context, request, &tree, &ledgers)?;
+    recover(&ledgers.rows, &circumstances.execution_id, applied);
+    let request = request.after(applied.len());
+    let plan = make_plan(context, &request, &tree, &ledgers)?;
     Ok(runner::run(
         &mut database,
         &ledgers.tables,
@@ -100,6 +99,33 @@ fn attempt(
         circumstances,
         applied,
     ))
+}
+
+/// Takes up what this run has recorded in a session that did not live to tell.
+fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
+    for row in rows
+        .iter()
+        .filter(|row| row.execution_id.as_deref() == Some(execution_id))
+    {
+        let known = applied
+            .iter()
+            .any(|known| known.name.file_name() == row.name);
+        let (Some(name), Some(applied_at)) = (parse_recorded(&row.name), row.applied_at) else {
+            continue;
+        };
+        if !known && row.state == RowState::Applied {
+            applied.push(RunRow {
+                name,
+                applied: Some(Applied {
+                    duration: duration(row).unwrap_or_default(),
+                    applied_at,
+                    execution_id: execution_id.to_owned(),
+                }),
+                group: applied.last().map_or(1, |row| row.group + 1),
+                notices: vec![],
+            });
+        }
+    }
 }
 
 /// Only a whole transaction can be tried again, and only after a lock or a deadlock.

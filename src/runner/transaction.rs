@@ -2,7 +2,7 @@
 
 use super::{Runner, Scene, confused};
 use crate::database::parse;
-use crate::error::Fault;
+use crate::error::{Error, Fault};
 use crate::fault::{self, Stage};
 use crate::ledger::table::Table;
 use crate::migration::Name;
@@ -40,7 +40,11 @@ impl Runner<'_> {
             .session
             .ask(&script::begin(&self.limits, &ledgers))
             .map_err(|ending| fault::of(ending, Stage::Begin))?;
-        parse(&output).map_err(|error| confused(&error, None))
+        let transaction: Transaction = parse(&output).map_err(|error| confused(&error, None))?;
+        match transaction.backend == self.database.server.backend {
+            true => Ok(transaction),
+            false => Err(confused(&Error::PooledConnection, None)),
+        }
     }
 
     /// Runs one file and records it; gives the server's clock at its end.
