@@ -44,6 +44,8 @@ pub struct SummaryRow {
     pub changed: usize,
     /// How many applied ones have no file any more.
     pub missing: usize,
+    /// How many steps outside a transaction failed or never reported back.
+    pub failed: usize,
     /// When the latest was applied.
     pub last_applied_at: Option<DateTime<FixedOffset>>,
     /// How long all of them took.

@@ -170,6 +170,7 @@ pub(crate) mod examples {
             state: RowState::Applied,
             execution_id: None,
             applied_by: None,
+            error: None,
         }
     }
 

@@ -49,6 +49,7 @@ pub fn summary(rows: &[StatusRow]) -> Vec<SummaryRow> {
                 pending: count(State::Pending),
                 changed: count(State::Changed),
                 missing: count(State::Missing),
+                failed: count(State::Failed) + count(State::Running),
                 last_applied_at: rows.iter().filter_map(|row| row.applied_at).max(),
                 duration: rows.iter().filter_map(|row| row.duration).sum(),
             })

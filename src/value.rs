@@ -81,6 +81,7 @@ impl Row for SummaryRow {
             ("pending", Type::Int),
             ("changed", Type::Int),
             ("missing", Type::Int),
+            ("failed", Type::Int),
             ("last_applied_at", Type::Date),
             ("duration", Type::Duration),
         ]
@@ -94,6 +95,7 @@ impl Row for SummaryRow {
             "pending" => int(self.pending, span),
             "changed" => int(self.changed, span),
             "missing" => int(self.missing, span),
+            "failed" => int(self.failed, span),
             "last_applied_at" => date(self.last_applied_at, span),
             "duration" => duration(Some(self.duration), span),
         }
@@ -287,6 +289,7 @@ mod tests {
             pending: 0,
             changed: 0,
             missing: 0,
+            failed: 0,
             last_applied_at: Some(moment),
             duration: Duration::from_millis(1),
         });

@@ -70,6 +70,7 @@ fn row((name, changed, state): (String, bool, u8)) -> Row {
         state: [RowState::Applied, RowState::Failed, RowState::Running][usize::from(state % 3)],
         execution_id: None,
         applied_by: None,
+        error: None,
     }
 }
 

@@ -144,7 +144,7 @@ fn the_summary_has_a_row_per_track() {
         .json();
     let row = |track: &str, total: i32, applied: i32, pending: i32| {
         json!({"track": track, "total": total, "applied": applied, "pending": pending, "changed": 0,
-               "missing": 0, "last_applied_at": "datetime", "duration": "duration"})
+               "missing": 0, "failed": 0, "last_applied_at": "datetime", "duration": "duration"})
     };
     assert_eq!(summary, json!([row("core", 3, 2, 1), row("impl", 1, 1, 0)]));
 }

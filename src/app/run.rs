@@ -146,7 +146,9 @@ fn resume(
         fault,
         scene,
         mut group,
+        database: stop_database,
     } = stop;
+    let alone = scene.alone().cloned();
     if fate == Fate::Committed && scene.was_ending() {
         applied.append(&mut group);
         if !fault.is_interruption() {
@@ -158,6 +160,8 @@ fn resume(
         fate,
         group: names(&group),
         applied: names(applied),
+        database: stop_database,
+        alone,
         attempts: 1,
     })
 }

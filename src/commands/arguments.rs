@@ -171,15 +171,22 @@ pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
 
 /// The values of a flag that takes one or a list.
 fn one_or_more(call: &EvaluatedCall, flag: &'static str) -> Result<Vec<Value>, Error> {
-    match call.get_flag_value(flag) {
-        None => Ok(vec![]),
-        Some(Value::List { vals, .. }) if vals.is_empty() => Err(Error::BadFlag {
-            flag,
-            problem: "the list is empty".to_owned(),
-        }),
-        Some(Value::List { vals, .. }) => Ok(vals.into_owned()),
-        Some(one) => Ok(vec![one]),
+    // A flag may be repeated; nushell itself gives only the first.
+    let given = call.named.iter().filter(|(name, _)| name.item == flag);
+    let mut values = Vec::new();
+    for value in given.filter_map(|(_, value)| value.as_ref()) {
+        match value {
+            Value::List { vals, .. } if vals.is_empty() => {
+                return Err(Error::BadFlag {
+                    flag,
+                    problem: "the list is empty".to_owned(),
+                });
+            }
+            Value::List { vals, .. } => values.extend(vals.iter().cloned()),
+            one => values.push(one.clone()),
+        }
     }
+    Ok(values)
 }
 
 /// A version as 14 digits, which nushell may read as a number, or as a datetime.

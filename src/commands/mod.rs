@@ -67,7 +67,7 @@ impl MigrateSignature for Signature {
                 SyntaxShape::List(Box::new(SyntaxShape::String)),
                 SyntaxShape::String,
             ]),
-            "only this track, or these",
+            "only this track, or a list such as [core impl]",
             Some('t'),
         )
         .named(

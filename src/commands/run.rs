@@ -21,14 +21,17 @@ impl PluginCommand for Run {
     }
 
     fn description(&self) -> &str {
-        "Apply all pending migrations, in one transaction."
+        "Apply all pending migrations, in one transaction where PostgreSQL allows it."
     }
 
     fn extra_description(&self) -> &str {
         "Order: track core first, then the others alphabetically, each by timestamp. Every \
          migration is recorded in its track's ledger within the same transaction; if one fails, \
          nothing of its transaction stays. Refuses to run when an applied file was changed or is \
-         gone. Gives a row per applied migration; nothing pending gives an empty table."
+         gone. Gives a row per applied migration, with the group that shares its transaction and \
+         the notices: what the server and psql said, and what queries gave. Nothing pending gives \
+         an empty table. Files that cannot run in a transaction say so at their top with \
+         `-- migrate: no-transaction`."
     }
 
     fn signature(&self) -> Signature {
@@ -43,7 +46,7 @@ impl PluginCommand for Run {
             .named(
                 "to",
                 SyntaxShape::Any,
-                "nothing later than this timestamp",
+                "nothing later than this timestamp: 14 digits, or a datetime",
                 None,
             )
             .named(

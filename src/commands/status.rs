@@ -48,7 +48,7 @@ impl PluginCommand for Status {
         vec![
             Example {
                 example: "migrate status ./db | where pending",
-                description: "What the next run would apply",
+                description: "What is not in the database yet",
                 result: None,
             },
             Example {

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use memchr::memmem;
+
 use crate::error::Error;
 use crate::lexer::BYTE_ORDER_MARK;
 use crate::settings::{Period, TransactionControl};
@@ -39,7 +41,25 @@ pub fn read(path: &Path, content: &[u8]) -> Result<Directives, Error> {
             problem,
         })?;
     }
-    Ok(directives)
+    match late(content) {
+        Some((line, text)) => Err(Error::BadDirective {
+            path: path.to_owned(),
+            line,
+            directive: text,
+            problem: "it must stand before the first statement".to_owned(),
+        }),
+        None => Ok(directives),
+    }
+}
+
+/// A directive further down, which nobody would obey.
+fn late(content: &[u8]) -> Option<(usize, String)> {
+    memmem::find(content, b"migrate:")?;
+    let top = lines(content).last().map_or(0, |(line, _)| *line);
+    (1..)
+        .zip(content.split(|&byte| byte == b'\n'))
+        .skip(top)
+        .find_map(|(number, line)| Some((number, directive(line.trim_ascii())?)))
 }
 
 fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
@@ -100,8 +120,13 @@ mod tests {
 
     #[test]
     fn only_comment_lines_at_the_top_count() {
-        let text = "-- migrated: from oracle\n-- we migrate: slowly\nSELECT 1;\n-- migrate: late\n";
+        let text = "-- migrated: from oracle\n-- we migrate: slowly\nSELECT 1;\n";
         assert_eq!(read_all(text).unwrap(), Directives::default());
+        let late = read_all("SELECT 1;\n\n  -- migrate: no-transaction\n");
+        assert!(
+            matches!(late, Err(Error::BadDirective { line: 3, .. })),
+            "{late:?}"
+        );
     }
 
     #[test]

@@ -179,12 +179,17 @@ impl Failure {
                 self.before("These were rolled back with it")
             ),
             (Fate::RolledBack, _) if self.applied.is_empty() => {
-                "Everything was rolled back; the database is as it was before the run.".to_owned()
+                format!(
+                    "Everything was rolled back; the database {} is as it was before the run.",
+                    self.database
+                )
             }
             (Fate::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
             (Fate::Partial { recorded }, _) => format!(
-                "It ran outside of a transaction: what it did before it stopped STAYS in the \
-                 database. Its ledger row says `{}`, and no run goes on until that is resolved.",
+                "{} ran outside of a transaction of ours: what it had committed STAYS in the \
+                 database. Its ledger row says `{}`, and no run of its track goes on until that \
+                 is resolved.",
+                self.group_member(),
                 if *recorded { "failed" } else { "running" }
             ),
             (Fate::Committed, None) => "Its transaction IS committed.".to_owned(),
@@ -193,6 +198,13 @@ impl Failure {
                  not be asked: {reason}"
             ),
         }
+    }
+
+    /// The migration that was running, as far as it is known.
+    fn group_member(&self) -> String {
+        self.alone
+            .as_ref()
+            .map_or_else(|| "The file".to_owned(), ToString::to_string)
     }
 
     /// The migrations of the transaction that had run before, under a heading.
@@ -238,10 +250,22 @@ impl Failure {
                  --lock-timeout or more --retries",
                 count(self.attempts as usize, "time", "times")
             ),
-            (_, Fate::Partial { .. }) => "look at what it has done; undo that by hand and type \
-                 `migrate repair DIR --retry NAME`, or complete it by hand and type \
-                 `migrate repair DIR --mark-applied NAME`"
-                .to_owned(),
+            (fault, Fate::Partial { .. }) => format!(
+                "{}undo by hand what it has done and type `migrate repair DIR --retry {name}`, or \
+                 complete it by hand and type `migrate repair DIR --mark-applied {name}`",
+                match fault {
+                    Fault::TransactionOpen { .. } => "add the COMMIT to the file; ",
+                    _ => "look for what it left, such as an invalid index (DROP INDEX); ",
+                },
+                name = self.group_member(),
+            ),
+            (Fault::Sql { diagnostic, .. }, _)
+                if diagnostic.sqlstate.as_deref() == Some("57014") =>
+            {
+                "if it is too slow for the limit, raise that with --statement-timeout or with \
+                 `-- migrate: statement-timeout 10min` in the file"
+                    .to_owned()
+            }
             (Fault::TransactionOpen { .. } | Fault::InvalidIndexes { .. }, _) => {
                 "correct the file and run `migrate run` again".to_owned()
             }

@@ -20,6 +20,10 @@ pub struct Failure {
     pub group: Vec<Name>,
     /// The migrations that this run had committed before.
     pub applied: Vec<Name>,
+    /// The database.
+    pub database: String,
+    /// The file that ran outside of a transaction, if it was one.
+    pub alone: Option<Name>,
     /// How often it had been tried.
     pub attempts: u32,
 }

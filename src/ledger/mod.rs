@@ -53,6 +53,8 @@ pub struct Row {
     pub execution_id: Option<String>,
     /// The database user of that run.
     pub applied_by: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
 }
 
 impl Row {
@@ -85,12 +87,22 @@ struct Record(
     RowState,
     Option<String>,
     Option<String>,
+    Option<String>,
 );
 
 impl Record {
     fn into_row(self) -> Result<Row, Error> {
-        let Self(track, name, hash, applied_at, execution_time_ms, state, execution_id, applied_by) =
-            self;
+        let Self(
+            track,
+            name,
+            hash,
+            applied_at,
+            execution_time_ms,
+            state,
+            execution_id,
+            applied_by,
+            error,
+        ) = self;
         let track = Track::parse(&track).ok_or_else(|| Error::LedgerUnreadable {
             problem: format!("`{track}` is no track name"),
         })?;
@@ -104,6 +116,7 @@ impl Record {
             state,
             execution_id,
             applied_by,
+            error,
         })
     }
 }
@@ -116,8 +129,8 @@ mod tests {
     fn rows_of_ours_and_of_the_predecessor() {
         let rows = parse_rows(
             r#"[["core", "20240101000000_core_a.sql", "ab", "2024-01-02T03:04:05.123456+02:00", 12,
-                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me"],
-                ["impl", "odd name", "cd", null, null, "failed", null, null]]"#,
+                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null],
+                ["impl", "odd name", "cd", null, null, "failed", null, null, "x"]]"#,
         )
         .unwrap();
         assert_eq!(rows[0].version().unwrap().as_str(), "20240101000000");
@@ -137,14 +150,14 @@ mod tests {
         for json in [
             "",
             "[[1]]",
-            r#"[["Core", "n", "h", null, null, "applied", null, null]]"#,
+            r#"[["Core", "n", "h", null, null, "applied", null, null, null]]"#,
         ] {
             assert!(
                 matches!(parse_rows(json), Err(Error::LedgerUnreadable { .. })),
                 "{json}"
             );
         }
-        let odd = r#"[["core", "n", "h", null, null, "gone", null, null]]"#;
+        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null]]"#;
         assert!(parse_rows(odd).is_err());
     }
 }

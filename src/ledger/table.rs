@@ -100,8 +100,8 @@ impl Place {
 
     fn rows_of(&self, table: &Table) -> String {
         let added = match table.is_current {
-            true => "state, execution_id, applied_by",
-            false => "'applied', NULL::uuid, NULL::text",
+            true => "state, execution_id, applied_by, error",
+            false => "'applied', NULL::uuid, NULL::text, NULL::text",
         };
         let track = Literal(table.track.as_str());
         format!(

@@ -28,6 +28,8 @@ pub enum Obstacle {
         name: Name,
         /// `failed` or `running`.
         state: State,
+        /// Why it failed, in a line.
+        error: Option<String>,
     },
     /// A pending migration is older than one that is applied.
     OutOfOrder {
@@ -51,12 +53,16 @@ impl fmt::Display for Obstacle {
             Self::Missing { recorded, .. } => {
                 write!(formatter, "{recorded} is applied, but its file is gone")
             }
-            Self::Unfinished { name, state } => {
+            Self::Unfinished { name, state, error } => {
                 write!(
                     formatter,
                     "{name} is {}: it began and did not end well",
                     state.as_str()
-                )
+                )?;
+                match error {
+                    Some(error) => write!(formatter, ":\n  {error}"),
+                    None => Ok(()),
+                }
             }
             Self::OutOfOrder { name, newest } => write!(
                 formatter,
@@ -72,7 +78,7 @@ impl Obstacle {
     pub fn way_out(&self) -> &'static str {
         match self {
             Self::Changed { .. } => {
-                "changed: restore the file as it was applied and put the change into a new migration, or accept it with `migrate repair DIR --rehash NAME`"
+                "changed: restore the file as it was applied and put the change into a new migration, or accept it with `migrate repair DIR --rehash NAME`, which does not run it"
             }
             Self::Missing { .. } => {
                 "missing: restore the file, or give it up with `migrate repair DIR --forget NAME`"

@@ -58,8 +58,16 @@ fn obstacle(standing: &Standing<'_>) -> Option<Obstacle> {
         state @ (State::Failed | State::Running) => Obstacle::Unfinished {
             name: name()?,
             state,
+            error: standing.row.and_then(gist),
         },
     })
+}
+
+/// The line of a recorded error that says most: that of the server.
+fn gist(row: &Row) -> Option<String> {
+    let error = row.error.as_deref()?;
+    let told = error.lines().find(|line| line.contains("SQLSTATE"));
+    told.or_else(|| error.lines().next()).map(str::to_owned)
 }
 
 fn out_of_order(standings: &[Standing<'_>], pending: &[&Migration]) -> Vec<Obstacle> {

@@ -46,6 +46,8 @@ pub struct Stop {
     pub scene: Scene,
     /// The migrations of that group that had run.
     pub group: Vec<RunRow>,
+    /// The database.
+    pub database: String,
 }
 
 /// In what a run stopped.
@@ -68,6 +70,14 @@ pub enum Scene {
 }
 
 impl Scene {
+    /// The file that ran outside of a transaction.
+    pub fn alone(&self) -> Option<&Name> {
+        match self {
+            Self::Alone { name } => Some(name),
+            _ => None,
+        }
+    }
+
     /// Was only the word of success still missing?
     pub fn was_ending(&self) -> bool {
         !matches!(
@@ -101,7 +111,7 @@ pub fn run(
                 lock_timeout: circumstances.lock_timeout,
                 statement_timeout: circumstances.statement_timeout,
             },
-            database,
+            database: &mut *database,
             circumstances,
             number,
             scene: Scene::Nothing,
@@ -118,6 +128,7 @@ pub fn run(
             fault,
             scene,
             group: std::mem::take(&mut done),
+            database: database.server.database.clone(),
         })?;
         applied.append(&mut done);
         tables.extend(group.steps().iter().map(|step| Table {

@@ -34,6 +34,12 @@ pub fn load(
         match fs::read_to_string(&path) {
             Ok(text) => return parse(&text, &path, environment),
             Err(error) if is_absent(&error) && named.is_none() => {}
+            Err(error) if is_absent(&error) => {
+                return Err(Error::BadFlag {
+                    flag: "config",
+                    problem: format!("there is no file {}", path.display()),
+                });
+            }
             Err(error) => {
                 return Err(Error::UnreadableFile {
                     path,
@@ -127,7 +133,7 @@ fn expand(value: &str, environment: &BTreeMap<String, String>) -> Result<String,
         expanded.push_str(match (set, default) {
             (None | Some(""), Some(default)) => default,
             (Some(set), _) => set,
-            (None, None) => return Err(format!("the variable `{variable}` is not set")),
+            (None, None) => return Err(format!("the variable `{variable}` is not set; set it, or write `${{{variable}:-default}}`")),
         });
         rest = tail;
     }
@@ -151,7 +157,10 @@ mod tests {
         assert_eq!(expand("${NAME}_test").unwrap(), "erp_test");
         assert_eq!(expand("${NO:-a}${EMPTY:-b}${NAME:-c}").unwrap(), "aberp");
         assert_eq!(expand("<${EMPTY}>").unwrap(), "<>");
-        assert_eq!(expand("${NO}").unwrap_err(), "the variable `NO` is not set");
+        assert_eq!(
+            expand("${NO}").unwrap_err(),
+            "the variable `NO` is not set; set it, or write `${NO:-default}`"
+        );
         assert!(expand("${NO").is_err());
     }
 
