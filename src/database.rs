@@ -53,6 +53,8 @@ pub struct Database {
     pub server: Server,
     /// Where the ledgers are.
     pub place: Place,
+    /// Does the server notice that psql is gone? Known once the lock is taken.
+    pub checks_connection: bool,
     /// Did the user say where, or does the search path?
     is_schema_set: bool,
 }
@@ -116,6 +118,7 @@ impl Dialing {
             session: self.session,
             server,
             place,
+            checks_connection: false,
             is_schema_set: self.is_schema_set,
         })
     }
@@ -166,6 +169,7 @@ impl Database {
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
         self.session.watch()?;
+        self.checks_connection = self.ask(&script::watch_connection())? == "t";
         let key = lock::key(&self.place);
         let started = Instant::now();
         for attempt in 0.. {

@@ -90,26 +90,30 @@ pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
     );
     format!(
         // Not every server knows the parameter (PostgreSQL 14), and not every system can use it.
-        // The caller may have chosen an encoding for its files; what we say is UTF-8.
-        "SELECT current_setting('client_encoding') AS migrate_encoding \\gset\n\
-         \\encoding UTF8\n\
-         \\set ON_ERROR_STOP 0\n\
-         SELECT set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
-         WHERE current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
-         \\set ON_ERROR_STOP 1\n\
-         SELECT json_build_object(\n  \
+        "SELECT json_build_object(\n  \
            'database', pg_catalog.current_database(),\n  \
            'version', pg_catalog.current_setting('server_version_num')::int,\n  \
            'schema', {schema},\n  \
            'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema}),\n  \
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
-           'encoding', :'migrate_encoding',\n  \
+           'encoding', pg_catalog.current_setting('client_encoding'),\n  \
            'is_whole', {is_marked},\n  \
-           'backend', pg_catalog.pg_backend_pid(),\n  \
-           'checks_connection',\n    \
-             pg_catalog.current_setting('client_connection_check_interval', true) IS DISTINCT FROM NULL\n    \
-             AND pg_catalog.current_setting('client_connection_check_interval', true) <> '0');\n"
+           'backend', pg_catalog.pg_backend_pid());\n\
+         \\encoding UTF8\n"
+    )
+}
+
+/// Lets the server look whether psql is still there, and asks whether it can (`t`): not every
+/// server knows the parameter (PostgreSQL 14), and not every system can use it.
+pub fn watch_connection() -> String {
+    format!(
+        "\\set ON_ERROR_STOP 0\n\
+         SELECT pg_catalog.set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
+         WHERE pg_catalog.current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
+         \\set ON_ERROR_STOP 1\n\
+         SELECT pg_catalog.current_setting('client_connection_check_interval', true)\n  \
+         IS NOT DISTINCT FROM '{CONNECTION_CHECK}';\n"
     )
 }
 

@@ -27,8 +27,6 @@ pub struct Server {
     pub encoding: String,
     /// The server process of the session.
     pub backend: i64,
-    /// Does the server notice that psql is gone (PostgreSQL 14, not on every system)?
-    pub checks_connection: bool,
 }
 
 impl Server {
@@ -83,7 +81,6 @@ mod tests {
             is_whole: true,
             encoding: "UTF8".to_owned(),
             backend: 42,
-            checks_connection: true,
         }
     }
 

@@ -37,6 +37,8 @@ const ARGUMENTS: [&str; 11] = [
 
 /// How long psql may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(500);
+/// Between two looks whether it has: every command waits here, so it is short.
+const POLL: Duration = Duration::from_micros(200);
 
 /// A running psql and the end of the pipe it reads its script from.
 pub struct Process {
@@ -117,13 +119,11 @@ impl Process {
     /// The operating system does not tell.
     pub fn end(&mut self) -> io::Result<ExitStatus> {
         let deadline = Instant::now() + GRACE;
-        let mut pause = Duration::from_micros(200);
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            thread::sleep(pause);
-            pause = (pause * 2).min(Duration::from_millis(20));
+            thread::sleep(POLL);
         }
         self.signal(Signal::SIGKILL);
         self.child.wait()

@@ -107,7 +107,7 @@ pub fn run(
     for (number, group) in (first..).zip(&plan.groups) {
         let mut runner = Runner {
             limits: Limits {
-                checks_connection: database.server.checks_connection,
+                checks_connection: database.checks_connection,
                 lock_timeout: circumstances.lock_timeout,
                 statement_timeout: circumstances.statement_timeout,
             },
