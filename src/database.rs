@@ -218,6 +218,14 @@ impl Database {
         self.ask_json(&state)
     }
 
+    /// The names of all indexes that no query can use.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn invalid_indexes(&mut self) -> Result<Vec<String>, Error> {
+        self.ask_json(&script::invalid_indexes())
+    }
+
     /// Runs statements in one transaction; all or nothing.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use memchr::memmem;
 use regex::bytes::Regex;
 
 use crate::lexer::{Command, Item, Statement, scan};
@@ -181,6 +182,12 @@ fn adds_enum_value(statement: &Statement, content: &[u8]) -> bool {
                 .as_ref()
                 .is_some_and(|pattern| pattern.is_match(text))
         })
+}
+
+/// Is this text about an index, given by its name with or without schema and quotes?
+pub fn names_index(text: &[u8], index: &str) -> bool {
+    let bare = index.rsplit('.').next().unwrap_or(index).trim_matches('"');
+    memmem::find(text, bare.as_bytes()).is_some()
 }
 
 /// A script without its outer pair: blanks take its place, so that every line stays where it is.

@@ -275,6 +275,11 @@ const INVALID_INDEXES: &str =
     "(SELECT coalesce(json_agg(indexrelid::regclass::text ORDER BY 1), '[]')
   FROM pg_catalog.pg_index WHERE NOT indisvalid)";
 
+/// Asks for the names of all invalid indexes alone.
+pub fn invalid_indexes() -> String {
+    format!("SELECT {INVALID_INDEXES};\n")
+}
+
 /// At its good end: the row says applied. Answers with what was recorded.
 pub fn finish_alone(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String {
     in_one_message(&clean_session(limits), &place.record_finished(entry))

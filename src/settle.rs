@@ -1,11 +1,14 @@
 //! After a stop: asks the server what became of the group, over a new connection.
 //! The old one cannot know; a run must not guess.
 
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
 use crate::database::Address;
+use crate::discovery;
 use crate::error::{Error, Fate};
+use crate::inspection::names_index;
 use crate::interrupt::Interrupt;
 use crate::ledger::RowState;
 use crate::migration::Name;
@@ -31,13 +34,16 @@ pub fn settle(address: &Address, stop: &Stop, execution_id: &str) -> Fate {
         Scene::Transaction { transaction, .. } => {
             transaction_fate(address, transaction, &interrupt)
         }
-        Scene::Alone { name } => {
+        Scene::Alone { name, path } => {
             let problem = stop.fault.to_string();
-            mark_failed(address, name, execution_id, &problem, &interrupt)
+            mark_failed(address, name, path, execution_id, &problem, &interrupt)
         }
     };
     result.unwrap_or_else(|error| match (&stop.scene, error) {
-        (Scene::Alone { .. }, _) => Fate::Partial { recorded: false },
+        (Scene::Alone { .. }, _) => Fate::Partial {
+            recorded: false,
+            invalid_indexes: vec![],
+        },
         (_, Error::Interrupted) => Fate::Unknown {
             reason: "it does not answer".to_owned(),
         },
@@ -78,6 +84,7 @@ fn read(answer: &str) -> Fate {
 fn mark_failed(
     address: &Address,
     name: &Name,
+    path: &Path,
     execution_id: &str,
     problem: &str,
     interrupt: &Interrupt,
@@ -85,7 +92,16 @@ fn mark_failed(
     let mut database = address.dial(interrupt)?.answer()?;
     Ok(match database.record_failed(name, execution_id, problem)? {
         Some(RowState::Applied) => Fate::Committed,
-        Some(_) => Fate::Partial { recorded: true },
+        Some(_) => {
+            // The names are a courtesy: without them the state is still the same.
+            let text = discovery::content(path).unwrap_or_default();
+            let mut invalid_indexes = database.invalid_indexes().unwrap_or_default();
+            invalid_indexes.retain(|index| names_index(&text, index));
+            Fate::Partial {
+                recorded: true,
+                invalid_indexes,
+            }
+        }
         None => Fate::RolledBack,
     })
 }

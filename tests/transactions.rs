@@ -260,7 +260,17 @@ fn an_invalid_index_is_a_failure() {
             "-- migrate: no-transaction\nCREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS t_id ON t (id);\n",
         ),
     ]);
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::sql_failed");
+    let output = project.nu("migrate run ./db");
+    assert!(
+        output.stderr.contains("migrate::sql_failed"),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output.stderr.contains("DROP INDEX CONCURRENTLY t_id"),
+        "{}",
+        output.stderr
+    );
     project
         .nu("migrate repair ./db --retry 20240102000000")
         .text();

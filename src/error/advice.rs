@@ -185,7 +185,7 @@ impl Failure {
                 )
             }
             (Fate::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
-            (Fate::Partial { recorded }, _) => format!(
+            (Fate::Partial { recorded, .. }, _) => format!(
                 "{} ran outside of a transaction of ours: what it had committed STAYS in the \
                  database. Its ledger row says `{}`, and no run of its track goes on until that \
                  is resolved.",
@@ -250,12 +250,21 @@ impl Failure {
                  --lock-timeout or more --retries",
                 count(self.attempts as usize, "time", "times")
             ),
-            (fault, Fate::Partial { .. }) => format!(
+            (
+                fault,
+                Fate::Partial {
+                    invalid_indexes, ..
+                },
+            ) => format!(
                 "{}undo by hand what it has done and type `migrate repair DIR --retry {name}`, or \
                  complete it by hand and type `migrate repair DIR --mark-applied {name}`",
-                match fault {
-                    Fault::TransactionOpen { .. } => "add the COMMIT to the file; ",
-                    _ => "look for what it left, such as an invalid index (DROP INDEX); ",
+                match (fault, invalid_indexes.as_slice()) {
+                    (Fault::TransactionOpen { .. }, _) => "add the COMMIT to the file; ".to_owned(),
+                    (_, []) => String::new(),
+                    (_, indexes) => format!(
+                        "it left an invalid index: type `DROP INDEX CONCURRENTLY {};`; then ",
+                        indexes.join(", ")
+                    ),
                 },
                 name = self.group_member(),
             ),

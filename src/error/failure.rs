@@ -101,6 +101,8 @@ pub enum Fate {
     Partial {
         /// Does its row say `failed`? Else it still says `running`.
         recorded: bool,
+        /// The indexes it names that no query can use.
+        invalid_indexes: Vec<String>,
     },
     /// The server could not be asked.
     Unknown {

@@ -1,7 +1,6 @@
 //! A file that cannot share a transaction: its row says `running` before it begins, and
 //! `applied` when it is done.
 
-use memchr::memmem;
 use serde::Deserialize;
 
 use super::{Runner, Scene, confused};
@@ -9,6 +8,7 @@ use crate::database::parse;
 use crate::discovery;
 use crate::error::{Error, Fault};
 use crate::fault::{self, Stage};
+use crate::inspection::names_index;
 use crate::ledger::table::Table;
 use crate::plan::Step;
 use crate::psql::Output;
@@ -34,7 +34,10 @@ impl Runner<'_> {
         let entry = self.entry(step, "");
         let begin = script::begin_alone(&self.database.place, &entry, &self.limits, &ensure);
         // From here on its row may be there, whether the answer comes or not.
-        self.scene = Scene::Alone { name: name.clone() };
+        self.scene = Scene::Alone {
+            name: name.clone(),
+            path: step.migration.path.clone(),
+        };
         let output = self
             .database
             .session
@@ -89,7 +92,7 @@ impl Runner<'_> {
         // IF NOT EXISTS passes over what an earlier attempt has left.
         let text = discovery::content(&step.migration.path).unwrap_or_default();
         let is_new = |index: &String| !before.invalid_indexes.contains(index);
-        let is_named = |index: &String| memmem::find(&text, bare_name(index).as_bytes()).is_some();
+        let is_named = |index: &String| names_index(&text, index);
         let indexes: Vec<_> = after
             .invalid_indexes
             .into_iter()
@@ -103,9 +106,4 @@ impl Runner<'_> {
             }),
         }
     }
-}
-
-/// An index's name without schema and quotes.
-fn bare_name(index: &str) -> &str {
-    index.rsplit('.').next().unwrap_or(index).trim_matches('"')
 }

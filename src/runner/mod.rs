@@ -64,8 +64,10 @@ pub enum Scene {
     },
     /// In a file that runs alone, whose row says `running`.
     Alone {
-        /// The file.
+        /// The migration.
         name: Name,
+        /// Its file.
+        path: PathBuf,
     },
 }
 
@@ -73,7 +75,7 @@ impl Scene {
     /// The file that ran outside of a transaction.
     pub fn alone(&self) -> Option<&Name> {
         match self {
-            Self::Alone { name } => Some(name),
+            Self::Alone { name, .. } => Some(name),
             _ => None,
         }
     }
