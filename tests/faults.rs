@@ -443,9 +443,7 @@ fn what_nobody_can_tell_is_called_unknown() {
         .spawn()
         .unwrap();
     let active = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30);' AND state = 'active'";
-    while project.sql(active) != "t" {
-        thread::sleep(Duration::from_millis(20));
-    }
+    project.wait_until(active);
     cluster.crash();
     let output = run.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(1));

@@ -1,7 +1,6 @@
 //! Ctrl-C and SIGKILL: the prompt comes back, the server is free, the ledger is true.
 
 use std::process::{Child, Stdio};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -19,9 +18,7 @@ fn sleeping(directive: &str) -> (Project, Child) {
         ),
     ]);
     let run = start(&project, "migrate run ./db");
-    wait_until(
-        &project,
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30);' AND state = 'active' AND datname = current_database()",
+    project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30);' AND state = 'active' AND datname = current_database()",
     );
     (project, run)
 }
@@ -33,15 +30,6 @@ fn start(project: &Project, script: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-#[track_caller]
-fn wait_until(project: &Project, query: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while project.sql(query) != "t" {
-        assert!(Instant::now() < deadline, "never: {query}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 const SERVER_IS_FREE: &str = "SELECT count(*) = 0 FROM pg_stat_activity \
@@ -106,9 +94,7 @@ fn ctrl_c_in_a_step_outside_a_transaction_is_recorded() {
 fn ctrl_c_while_waiting_for_the_lock_or_a_table() {
     let (project, busy) = sleeping("");
     let waiting = start(&project, "migrate run ./db");
-    wait_until(
-        &project,
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle' AND datname = current_database()",
+    project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%pg_try_advisory_lock%' AND state = 'idle' AND datname = current_database()",
     );
     let pressed = Instant::now();
     signal(waiting.id(), Signal::SIGINT);
@@ -136,14 +122,10 @@ fn ctrl_c_in_status() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_until(
-        &project,
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%' AND wait_event = 'PgSleep' AND datname = current_database()",
+    project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE%' AND wait_event = 'PgSleep' AND datname = current_database()",
     );
     let status = start(&project, "migrate status ./db");
-    wait_until(
-        &project,
-        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
+    project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()",
     );
     let pressed = Instant::now();
     signal(status.id(), Signal::SIGINT);
@@ -166,7 +148,7 @@ fn a_killed_nu_plugin_or_psql_frees_the_server_within_two_seconds() {
         };
         let killed = Instant::now();
         signal(pid, Signal::SIGKILL);
-        wait_until(&project, SERVER_IS_FREE);
+        project.wait_until(SERVER_IS_FREE);
         assert!(
             killed.elapsed() < Duration::from_secs(2),
             "{victim}: {:?}",

@@ -9,16 +9,6 @@ use crate::support::{Project, assert_golden};
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
 
-/// Waits until a query gives `t`.
-#[track_caller]
-fn wait_for(project: &Project, query: &str) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while project.sql(query) != "t" {
-        assert!(Instant::now() < deadline, "never: {query}");
-        thread::sleep(Duration::from_millis(20));
-    }
-}
-
 /// A run of one long migration, in the background.
 fn long_run(project: &Project) -> Child {
     project.write("db/20240102000000_core_long.sql", "SELECT pg_sleep(2);\n");
@@ -27,8 +17,7 @@ fn long_run(project: &Project) -> Child {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for(
-        project,
+    project.wait_until(
         "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' \
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
     );
@@ -131,7 +120,7 @@ fn a_busy_table_is_tried_again_and_then_named() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    wait_for(&project, BUSY);
+    project.wait_until(BUSY);
     let output = project.nu("migrate run ./db --lock-timeout 50ms --retries 1");
     assert_eq!(output.code, Some(1));
     assert!(
@@ -208,7 +197,7 @@ fn a_deadlock_is_tried_again() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_for(&project, BUSY);
+    project.wait_until(BUSY);
     // Whoever waits longest notices the deadlock: make this the run, by waiting very long here.
     let mut other = Command::new(&*PSQL)
         .args([

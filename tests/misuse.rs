@@ -9,16 +9,6 @@ use crate::support::server::SERVER;
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
 
-#[track_caller]
-fn code(project: &Project, script: &str) -> String {
-    project
-        .nu(&format!(
-            "try {{ {script} }} catch {{|e| $e.details.code }}"
-        ))
-        .text()
-        .to_owned()
-}
-
 /// The error of a run as `{code, msg, help}`.
 #[track_caller]
 fn error(project: &Project, script: &str) -> serde_json::Value {
@@ -44,7 +34,7 @@ fn a_value_of_no_use_is_never_skipped() {
         let output = project.nu(&format!("cd db; {}", script.replace("./db", ".")));
         assert_eq!(output.code, Some(1), "{script}: {output:?}");
     }
-    assert_eq!(code(&project, "migrate run ''"), flag);
+    assert_eq!(project.code("migrate run ''"), flag);
     assert_eq!(project.tables(), "");
 }
 
@@ -69,7 +59,7 @@ fn a_changed_search_path_begins_no_new_history() {
     ));
     for command in ["status", "run", "history"] {
         assert_eq!(
-            code(&project, &format!("migrate {command} ./db")),
+            project.code(&format!("migrate {command} ./db")),
             "migrate::ledgers_elsewhere"
         );
     }
@@ -93,7 +83,7 @@ fn what_is_recorded_is_what_ran() {
         ),
         ("20240102000000_core_b.sql", "CREATE TABLE b (id int);\n"),
     ]);
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::file_changed");
+    assert_eq!(project.code("migrate run ./db"), "migrate::file_changed");
     assert_eq!(project.tables(), "");
 }
 
@@ -109,13 +99,13 @@ fn a_file_cannot_undo_the_record_of_another() {
             "ROLLBACK TO sp;\nCREATE TABLE b (id int);\n",
         ),
     ]);
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::ledger_failed");
+    assert_eq!(project.code("migrate run ./db"), "migrate::ledger_failed");
     assert_eq!(project.tables(), "");
     project.write(
         "db/20240102000000_core_b.sql",
         "DELETE FROM migrations_core;\n",
     );
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::ledger_failed");
+    assert_eq!(project.code("migrate run ./db"), "migrate::ledger_failed");
     assert_eq!(project.tables(), "");
 }
 
@@ -196,7 +186,7 @@ fn what_psql_started_does_not_hold_the_run_up() {
         "\\! sleep 20 &\nSELECT nope;\n",
     )]);
     let started = Instant::now();
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::sql_failed");
+    assert_eq!(project.code("migrate run ./db"), "migrate::sql_failed");
     assert!(started.elapsed() < Duration::from_secs(10));
 }
 
@@ -216,7 +206,7 @@ fn odd_things_in_the_folder() {
             .success()
     );
     assert_eq!(
-        code(&project, "migrate status ./db"),
+        project.code("migrate status ./db"),
         "migrate::unreadable_file"
     );
 }
@@ -357,7 +347,7 @@ fn a_pooler_is_refused_before_it_keeps_the_lock() {
     std::fs::set_permissions(&pooled, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     project.set("MIGRATE_PSQL", &pooled.display().to_string());
     assert_eq!(
-        code(&project, "migrate run ./db"),
+        project.code("migrate run ./db"),
         "migrate::pooled_connection"
     );
     assert_eq!(project.nu("migrate status ./db | length").text(), "1");

@@ -6,16 +6,6 @@ use crate::support::{Project, assert_golden};
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
 
-#[track_caller]
-fn code(project: &Project, script: &str) -> String {
-    project
-        .nu(&format!(
-            "try {{ {script} }} catch {{|e| $e.details.code }}"
-        ))
-        .text()
-        .to_owned()
-}
-
 #[test]
 fn transaction_control_is_refused_before_anything_runs() {
     let project = Project::with(&[
@@ -35,7 +25,7 @@ fn transaction_control_is_refused_before_anything_runs() {
     assert_golden("error_forbidden", &project.mask(&output.stderr));
     assert_eq!(project.tables(), "");
     assert_eq!(
-        code(&project, "migrate run ./db --dry-run"),
+        project.code("migrate run ./db --dry-run"),
         "migrate::forbidden"
     );
 }
@@ -63,7 +53,7 @@ fn unwrapped_files_share_the_transaction() {
         ("20240103000000_core_c.sql", "SELECT nope;\n"),
     ]);
     project.set("MIGRATE_TRANSACTION_CONTROL", "unwrap");
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::sql_failed");
+    assert_eq!(project.code("migrate run ./db"), "migrate::sql_failed");
     assert_eq!(project.tables(), "", "all or nothing");
 
     project.remove("db/20240103000000_core_c.sql");
@@ -120,7 +110,7 @@ fn separate_files_run_as_they_are_in_a_group_of_their_own() {
         json!([1, 2, 3])
     );
     assert_eq!(
-        code(&project, "migrate run ./db --atomic"),
+        project.code("migrate run ./db --atomic"),
         "migrate::not_atomic"
     );
     assert_eq!(
@@ -275,7 +265,7 @@ fn an_invalid_index_is_a_failure() {
         .nu("migrate repair ./db --retry 20240102000000")
         .text();
     // The index is there now, invalid, and IF NOT EXISTS passes over it.
-    assert_eq!(code(&project, "migrate run ./db"), "migrate::invalid_index");
+    assert_eq!(project.code("migrate run ./db"), "migrate::invalid_index");
     assert_eq!(
         project.nu("migrate status ./db | get 1.state").text(),
         "failed"
@@ -289,7 +279,7 @@ fn a_transaction_left_open_is_a_failure() {
         "-- migrate: no-transaction\nBEGIN;\nCREATE TABLE open (id int);\n",
     )]);
     assert_eq!(
-        code(&project, "migrate run ./db"),
+        project.code("migrate run ./db"),
         "migrate::transaction_open"
     );
     assert_eq!(project.tables(), "migrations_core");

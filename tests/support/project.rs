@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -115,6 +117,23 @@ impl Project {
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
             code: output.status.code(),
+        }
+    }
+
+    /// The code of the error that a script must end with; else what it gives.
+    #[track_caller]
+    pub(crate) fn code(&self, script: &str) -> String {
+        let script = format!("try {{ {script} }} catch {{|e| $e.details.code }}");
+        self.nu(&script).text().to_owned()
+    }
+
+    /// Waits until a query gives `t`.
+    #[track_caller]
+    pub(crate) fn wait_until(&self, query: &str) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while self.sql(query) != "t" {
+            assert!(Instant::now() < deadline, "never: {query}");
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
