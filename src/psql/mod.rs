@@ -7,6 +7,5 @@ pub mod process;
 pub mod refusal;
 pub mod session;
 pub mod stream;
-mod watchdog;
 
 pub use session::{Ending, Output, Session};

@@ -4,13 +4,15 @@
 use std::io::{PipeWriter, Write};
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::process::Process;
-use super::stream::{Channel, Event, Sections, drain};
+use super::process;
+use super::stream::Sections;
+use crate::child::Child;
+use crate::child::lines::{Channel, Event, drain};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -46,7 +48,7 @@ pub struct Session {
     // Declared first, so that it is closed before the process is waited for: psql ends at the
     // end of its script.
     driver: Option<PipeWriter>,
-    process: Process,
+    process: Child,
     events: Receiver<Event>,
     stdout: Sections,
     stderr: Sections,
@@ -66,15 +68,21 @@ impl Session {
         interrupt: &Interrupt,
     ) -> Result<Self, Error> {
         let (mut process, driver) =
-            Process::start(psql, connection, folder).map_err(|error| Error::PsqlNotStarted {
+            process::start(psql, connection, folder).map_err(|error| Error::PsqlNotStarted {
                 psql: psql.to_owned(),
                 reason: error.to_string(),
             })?;
         let (sender, events) = mpsc::channel();
         let (stdout, stderr) = process.outputs();
         if let (Some(stdout), Some(stderr)) = (stdout, stderr) {
-            drain(Channel::Stdout, stdout, sender.clone());
-            drain(Channel::Stderr, stderr, sender);
+            // Nobody listens once the session was given up; psql must still not block.
+            let emit = |sender: Sender<Event>| {
+                move |event| {
+                    let _ = sender.send(event);
+                }
+            };
+            drain(Channel::Stdout, stdout, emit(sender.clone()));
+            drain(Channel::Stderr, stderr, emit(sender));
         }
         Ok(Self {
             driver: Some(driver),

@@ -1,50 +1,10 @@
-//! What comes out of psql, line by line, cut into sections by marks.
-//! Keeps the reader from ever blocking psql, whatever the volume.
+//! What comes out of psql, cut into sections by marks.
+//! Pure; must not read by itself.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
-use std::sync::mpsc::Sender;
-use std::thread;
 
 /// How many lines of a section are kept: the latest, because an error comes last.
 const KEPT_LINES: usize = 2_000;
-
-/// One of psql's two outputs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Channel {
-    /// Results, `\echo`.
-    Stdout,
-    /// Messages, `\warn`.
-    Stderr,
-}
-
-/// Something that psql's output did.
-#[derive(Debug)]
-pub enum Event {
-    /// A line, without its end.
-    Line(Channel, String),
-    /// The output was closed.
-    Closed(Channel),
-}
-
-/// Reads an output to its end on a thread of its own.
-pub fn drain(channel: Channel, output: impl Read + Send + 'static, events: Sender<Event>) {
-    thread::spawn(move || {
-        let mut output = BufReader::new(output);
-        let mut line = Vec::new();
-        while output
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|read| read > 0)
-        {
-            let text = line.strip_suffix(b"\n").unwrap_or(&line);
-            let event = Event::Line(channel, String::from_utf8_lossy(text).into_owned());
-            // Nobody listens once the session was given up; psql must still not block.
-            let _ = events.send(event);
-            line.clear();
-        }
-        let _ = events.send(Event::Closed(channel));
-    });
-}
 
 /// The sections of one output.
 #[derive(Debug, Default)]

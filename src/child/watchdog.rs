@@ -1,4 +1,4 @@
-//! Ends psql when the plugin dies without a chance to do it, such as by SIGKILL.
+//! Ends a process group when the plugin dies without a chance to do it, such as by SIGKILL.
 //! Nothing else would: psql reads its script only between statements, and a statement that runs
 //! for an hour would keep its locks for that hour.
 
@@ -6,8 +6,8 @@ use std::io::{self, PipeWriter};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// Waits for the end of its standard input, which is the end of the plugin; then lets psql
-/// cancel its statement, and ends it.
+/// Waits for the end of its standard input, which is the end of the plugin; then lets the
+/// group cancel what it does, and ends it.
 const SCRIPT: &str = r#"read -r _; kill -s INT -- "-$1"; sleep 0.3; kill -s KILL -- "-$1""#;
 
 /// A shell that outlives the plugin by a moment.
@@ -42,7 +42,7 @@ impl Watchdog {
 }
 
 impl Drop for Watchdog {
-    /// psql has ended by itself. The shell goes first: without its leash it would act.
+    /// The process has ended by itself. The shell goes first: without its leash it would act.
     fn drop(&mut self) {
         let _ = self.shell.kill();
         let _ = self.shell.wait();
