@@ -40,7 +40,6 @@ pub mod app;
 pub mod child;
 pub mod commands;
 pub mod connection;
-pub mod conninfo;
 pub mod database;
 pub mod discovery;
 pub mod error;
@@ -73,6 +72,7 @@ pub mod shell;
 pub mod sql;
 pub mod standing;
 pub mod status;
+pub mod validation;
 pub mod value;
 
 pub use plugin::MigratePlugin;

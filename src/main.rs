@@ -1,8 +1,19 @@
-//! The plugin's executable: hands the plugin to nushell and does nothing else.
+//! The plugin's executable: hands the plugin to nushell, or asks a run for a late check of its.
+
+use std::path::Path;
+use std::process::ExitCode;
 
 use nu_plugin::{MsgPackSerializer, serve_plugin};
 use nu_plugin_migrate::MigratePlugin;
+use nu_plugin_migrate::validation::questions::{ASK, ask};
 
-fn main() {
-    serve_plugin(&MigratePlugin, MsgPackSerializer);
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match (arguments.next(), arguments.next()) {
+        (Some(first), Some(socket)) if first == ASK => ask(Path::new(&socket)),
+        _ => {
+            serve_plugin(&MigratePlugin, MsgPackSerializer);
+            ExitCode::SUCCESS
+        }
+    }
 }

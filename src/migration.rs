@@ -146,6 +146,8 @@ pub struct Migration {
     pub name: Name,
     /// The file, as an absolute path.
     pub path: PathBuf,
+    /// The validation script beside it, if there is one.
+    pub validation: Option<PathBuf>,
     /// What the file asks for at its top.
     pub directives: Directives,
     /// What the file's content was when it was read, with all it includes.

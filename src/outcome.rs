@@ -9,6 +9,7 @@ use chrono::{DateTime, FixedOffset};
 use crate::ledger::Row;
 use crate::migration::{Name, Track};
 use crate::standing::State;
+use crate::validation::Check;
 
 /// A row of `migrate status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct StatusRow {
     pub duration: Option<Duration>,
     /// The file; `None` where it is gone.
     pub file: Option<PathBuf>,
+    /// How long its checks took.
+    pub validation_time: Option<Duration>,
 }
 
 /// A row of `migrate status --summary`.
@@ -63,6 +66,20 @@ pub struct RunRow {
     pub group: usize,
     /// What the server and psql said while it ran.
     pub notices: Vec<String>,
+    /// The checks that it passed before.
+    pub checks: Vec<Check>,
+}
+
+impl RunRow {
+    /// How long its checks took; `None` where there were none.
+    pub fn validation_time(&self) -> Option<Duration> {
+        total(&self.checks)
+    }
+}
+
+/// How long checks took; `None` where there are none.
+pub fn total(checks: &[Check]) -> Option<Duration> {
+    (!checks.is_empty()).then(|| checks.iter().map(|check| check.duration).sum())
 }
 
 /// What a run recorded of a migration.
@@ -94,6 +111,44 @@ pub struct RepairRow {
     pub name: String,
     /// What was done to its ledger row.
     pub action: &'static str,
+}
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A run would fail.
+    Error,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// A row of `migrate validate`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How grave it is.
+    pub severity: Severity,
+    /// The stable name of what was looked for.
+    pub rule: &'static str,
+    /// The migration.
+    pub name: Name,
+    /// The file.
+    pub file: PathBuf,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// What was found.
+    pub message: String,
+    /// The way out.
+    pub help: Option<String>,
 }
 
 /// A row of `migrate add`.

@@ -7,6 +7,7 @@ use crate::inspection::{Script, inspect};
 use crate::migration::Migration;
 use crate::plan::{Step, fit};
 use crate::settings::TransactionControl;
+use crate::validation::Script as Validation;
 
 /// The steps of these migrations.
 ///
@@ -40,7 +41,10 @@ pub fn prepare(
             &scripts,
         );
         match fit(migration, inspection, control) {
-            Ok(step) => steps.push(step),
+            Ok(step) => steps.push(Step {
+                validation: validation(migration)?,
+                ..step
+            }),
             Err(found) => {
                 files += 1;
                 violations.extend(found);
@@ -51,4 +55,16 @@ pub fn prepare(
         true => Ok(steps),
         false => Err(Error::Forbidden { files, violations }),
     }
+}
+
+/// The validation script of a migration, as it is at this moment.
+///
+/// # Errors
+/// It cannot be read, or a line at its top asks for something unknown.
+pub fn validation(migration: &Migration) -> Result<Option<Validation>, Error> {
+    let Some(path) = &migration.validation else {
+        return Ok(None);
+    };
+    let content = discovery::content(path)?;
+    Validation::read(path, &String::from_utf8_lossy(&content)).map(Some)
 }

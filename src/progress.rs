@@ -11,6 +11,13 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// A check printed a line.
+    pub fn said(&self, check: &str, line: &str) {
+        if !self.quiet {
+            eprintln!("{check}: {line}");
+        }
+    }
+
     /// A group is going to be tried again.
     pub fn retrying(&self, why: &str, retry: u32, of: u32, pause: Duration) {
         if !self.quiet {

@@ -5,15 +5,32 @@ use nu_protocol::{LabeledError, Span};
 
 use crate::error::Error;
 use crate::settings::{Key, Origin};
+use crate::validation::Complaint;
 
 /// An error as nushell shows it: what happened and the state of the database, the way out, the
 /// code, and the part of the command line that it is about.
 pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
     let (span, label) = culprit(error, call).unwrap_or((call.head, "by this command"));
-    LabeledError::new(format!("{error}\n\n{}", error.state()))
+    let labeled = LabeledError::new(format!("{error}\n\n{}", error.state()))
         .with_code(error.code())
-        .with_help(error.help())
-        .with_label(label, span)
+        .with_help(error.help());
+    match complaint(error) {
+        // Where a closure went wrong says more than the name of the command.
+        Some(complaint) if !complaint.labels.is_empty() => {
+            complaint.labels.iter().fold(labeled, |labeled, label| {
+                labeled.with_label(&label.text, Span::new(label.start, label.end))
+            })
+        }
+        _ => labeled.with_label(label, span),
+    }
+}
+
+fn complaint(error: &Error) -> Option<&Complaint> {
+    match error {
+        Error::Rejected { rejection, .. } => Some(&rejection.complaint),
+        Error::AfterCommits { error, .. } => complaint(error),
+        _ => None,
+    }
 }
 
 fn culprit(error: &Error, call: &EvaluatedCall) -> Option<(Span, &'static str)> {

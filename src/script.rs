@@ -99,6 +99,7 @@ pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
            'encoding', pg_catalog.current_setting('client_encoding'),\n  \
            'is_whole', {is_marked},\n  \
+           'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
            'backend', pg_catalog.pg_backend_pid());\n\
          \\encoding UTF8\n"
     )
@@ -285,6 +286,33 @@ pub fn finish_alone(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String
     in_one_message(&clean_session(limits), &place.record_finished(entry))
 }
 
+/// What a question of a check runs in, so that it can only read and leaves nothing behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bracket {
+    /// A part of the run's transaction.
+    Savepoint,
+    /// A transaction of its own.
+    Transaction,
+}
+
+/// Runs the text in a file for a check, with what it prints written to another file. An error in it
+/// is an answer, too.
+pub fn question(bracket: Bracket, file: &Path, answer: &Path, patience: Duration) -> String {
+    let (open, close) = match bracket {
+        Bracket::Savepoint => (
+            "SAVEPOINT migrate_question;\nSET TRANSACTION READ ONLY;",
+            "ROLLBACK TO SAVEPOINT migrate_question;\nRELEASE SAVEPOINT migrate_question;",
+        ),
+        Bracket::Transaction => ("BEGIN READ ONLY;", "ROLLBACK;"),
+    };
+    format!(
+        "{open}\nSET LOCAL statement_timeout = '{}ms';\n\\set ON_ERROR_STOP 0\n\\o {}\n\\i {}\n{PSQL_STATE}{close}\n",
+        patience.as_millis().max(1),
+        Argument(&answer.to_string_lossy()),
+        Argument(&file.to_string_lossy()),
+    )
+}
+
 /// Commits, if all ledger rows of the group are still there, and asks what became of it: without
 /// this receipt nothing counts as applied.
 pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {
@@ -415,6 +443,7 @@ mod tests {
             hash: "h",
             started: "s",
             execution_id: "e",
+            validation: Some(Duration::from_millis(7)),
         };
         let text = record(&place, &entry, &transaction(), &limits());
         assert!(

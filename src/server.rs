@@ -3,6 +3,7 @@
 
 use serde::Deserialize;
 
+use crate::connection::Reached;
 use crate::error::Error;
 
 /// The oldest supported server, in the server's own numbering.
@@ -25,11 +26,27 @@ pub struct Server {
     pub is_whole: bool,
     /// The encoding that the caller chose, for its files.
     pub encoding: String,
+    /// The host as psql reached it, or the folder of its socket.
+    pub host: String,
+    /// The port.
+    pub port: String,
+    /// The user that psql named.
+    pub user: String,
     /// The server process of the session.
     pub backend: i64,
 }
 
 impl Server {
+    /// Where the connection has led.
+    pub fn reached(&self) -> Reached {
+        Reached {
+            host: self.host.clone(),
+            port: self.port.clone(),
+            user: self.user.clone(),
+            database: self.database.clone(),
+        }
+    }
+
     /// The schema of the ledgers.
     ///
     /// # Errors
@@ -80,6 +97,9 @@ mod tests {
             read_only: false,
             is_whole: true,
             encoding: "UTF8".to_owned(),
+            host: "/run".to_owned(),
+            port: "5432".to_owned(),
+            user: "me".to_owned(),
             backend: 42,
         }
     }

@@ -6,13 +6,19 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use nu_plugin::EngineInterface;
-use nu_protocol::{ShellError, Value};
+use nu_protocol::{Record, ShellError, Value};
 
 use crate::error::Error;
 use crate::settings::{Key, Layer, Origin, Sourced};
+use crate::validation::{Source, closures_of};
+
+/// The key of the closures in the plugin's configuration, which text cannot hold.
+const CHECKS: &str = "checks";
+/// Where they stand, for reports.
+const ORIGIN: &str = "$env.config.plugins.migrate.checks";
 
 /// What the core may know of the shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Shell {
     /// The caller's directory.
     pub directory: PathBuf,
@@ -20,6 +26,10 @@ pub struct Shell {
     pub environment: BTreeMap<String, String>,
     /// `$env.config.plugins.migrate`.
     pub config: Layer,
+    /// The closures in it: `checks`.
+    pub checks: Vec<Source>,
+    /// The variables as nushell holds them.
+    pub variables: HashMap<String, Value>,
 }
 
 impl Shell {
@@ -39,20 +49,24 @@ impl Shell {
         environment: HashMap<String, Value>,
         config: Option<Value>,
     ) -> Result<Self, Error> {
-        let environment = environment
-            .into_iter()
-            .filter_map(|(name, value)| variable(name, &value).transpose())
+        let texts = environment
+            .iter()
+            .filter_map(|(name, value)| variable(name, value).transpose())
             .collect::<Result<_, _>>()?;
+        let (config, checks) = config.map_or_else(|| Ok((Layer::new(), vec![])), configuration)?;
         Ok(Self {
             directory,
-            environment,
-            config: config.map_or_else(|| Ok(Layer::new()), layer)?,
+            environment: texts,
+            config,
+            checks,
+            variables: environment,
         })
     }
 }
 
 /// A variable as a program takes it; `None` for what only nushell can hold.
-fn variable(name: String, value: &Value) -> Result<Option<(String, String)>, Error> {
+fn variable(name: &str, value: &Value) -> Result<Option<(String, String)>, Error> {
+    let name = name.to_owned();
     match text(value) {
         Some(text) => Ok(Some((name, text))),
         None if name == "PATH" => Ok(search_path(value).map(|path| (name, path))),
@@ -84,11 +98,12 @@ fn concerns_us(name: &str) -> bool {
     name.starts_with("PG") || Key::ALL.iter().any(|key| key.variable() == name)
 }
 
-fn layer(config: Value) -> Result<Layer, Error> {
+/// The settings and the closures of the plugin's configuration.
+fn configuration(config: Value) -> Result<(Layer, Vec<Source>), Error> {
     let bad = |problem: String| Error::BadPluginConfig { problem };
-    let record = match config {
+    let mut record = match config {
         Value::Record { val, .. } => val.into_owned(),
-        Value::Nothing { .. } => return Ok(Layer::new()),
+        Value::Nothing { .. } => return Ok((Layer::new(), vec![])),
         Value::Error { error, .. } => return Err(bad(error.to_string())),
         other => {
             return Err(bad(format!(
@@ -97,6 +112,17 @@ fn layer(config: Value) -> Result<Layer, Error> {
             )));
         }
     };
+    let checks = match record.remove(CHECKS) {
+        Some(checks) => {
+            closures_of(&checks, ORIGIN).map_err(|problem| bad(format!("`{CHECKS}`: {problem}")))?
+        }
+        None => vec![],
+    };
+    Ok((layer(record)?, checks))
+}
+
+fn layer(record: Record) -> Result<Layer, Error> {
+    let bad = |problem: String| Error::BadPluginConfig { problem };
     record
         .into_iter()
         .map(|(name, value)| {

@@ -141,6 +141,14 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The migrations that are pending, in their order.
+pub fn pending<'a>(standings: &[Standing<'a>]) -> impl Iterator<Item = &'a Migration> {
+    standings
+        .iter()
+        .filter(|standing| standing.state == State::Pending)
+        .filter_map(|standing| standing.migration)
+}
+
 #[cfg(test)]
 pub(crate) mod examples {
     //! Files and rows for the tests of this stage and the later ones.
@@ -152,6 +160,7 @@ pub(crate) mod examples {
 
     pub(crate) fn migration(file: &str) -> Migration {
         Migration {
+            validation: None,
             name: parse_recorded(file).unwrap(),
             path: format!("/db/{file}").into(),
             directives: Directives::default(),
@@ -171,6 +180,7 @@ pub(crate) mod examples {
             execution_id: None,
             applied_by: None,
             error: None,
+            validation_time_ms: Some(3),
         }
     }
 

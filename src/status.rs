@@ -27,6 +27,7 @@ fn row(standing: &Standing<'_>) -> StatusRow {
         state: standing.state,
         applied_at: standing.row.and_then(|row| row.applied_at),
         duration: standing.row.and_then(duration),
+        validation_time: standing.row.and_then(validation_time),
         file: standing.migration.map(|migration| migration.path.clone()),
     }
 }
@@ -34,6 +35,12 @@ fn row(standing: &Standing<'_>) -> StatusRow {
 /// How long a recorded migration took.
 pub fn duration(row: &Row) -> Option<Duration> {
     let milliseconds = u64::try_from(row.execution_time_ms?).ok()?;
+    Some(Duration::from_millis(milliseconds))
+}
+
+/// How long a recorded migration's checks took.
+pub fn validation_time(row: &Row) -> Option<Duration> {
+    let milliseconds = u64::try_from(row.validation_time_ms?).ok()?;
     Some(Duration::from_millis(milliseconds))
 }
 

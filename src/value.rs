@@ -8,9 +8,11 @@ use chrono::{DateTime, FixedOffset};
 use nu_protocol::{Record, Span, Type, Value, record};
 
 use crate::migration::Name;
-use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
+use crate::outcome::{AddedRow, Finding, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
 use crate::standing::State;
-use crate::status::duration as row_duration;
+use crate::status::{duration as row_duration, validation_time};
+use crate::validation::Check;
+use crate::validation::caller::from_nuon;
 
 /// A row of a command's table.
 pub trait Row {
@@ -52,6 +54,7 @@ impl Row for StatusRow {
             ("timestamp", Type::Date),
             ("name", Type::String),
             ("file", Type::String),
+            ("validation_time", Type::Duration),
         ]
     }
 
@@ -68,6 +71,7 @@ impl Row for StatusRow {
             "timestamp" => timestamp(name, span),
             "name" => Value::string(self.file_name, span),
             "file" => self.file.map_or_else(|| Value::nothing(span), |file| path(&file, span)),
+            "validation_time" => duration(self.validation_time, span),
         }
     }
 }
@@ -113,6 +117,8 @@ impl Row for RunRow {
             ("execution_id", Type::String),
             ("group", Type::Int),
             ("notices", Type::List(Box::new(Type::String))),
+            ("validation_time", Type::Duration),
+            ("validation", Type::Table(columns_of_checks().into())),
         ]
     }
 
@@ -123,6 +129,12 @@ impl Row for RunRow {
         } else {
             "planned"
         };
+        let validation_time = self.validation_time();
+        let checks = self
+            .checks
+            .into_iter()
+            .map(|found| check(found, span))
+            .collect();
         let notices = self
             .notices
             .into_iter()
@@ -137,6 +149,8 @@ impl Row for RunRow {
             "execution_id" => string(applied.map(|applied| applied.execution_id.clone()), span),
             "group" => int(self.group, span),
             "notices" => Value::list(notices, span),
+            "validation_time" => duration(validation_time, span),
+            "validation" => Value::list(checks, span),
         }
     }
 }
@@ -155,6 +169,7 @@ impl Row for HistoryRow {
             ("applied_by", Type::String),
             ("execution_id", Type::String),
             ("hash", Type::String),
+            ("validation_time", Type::Duration),
         ]
     }
 
@@ -169,9 +184,10 @@ impl Row for HistoryRow {
             "state" => Value::string(self.row.state.as_str(), span),
             "applied_at" => date(self.row.applied_at, span),
             "duration" => duration(row_duration(&self.row), span),
-            "applied_by" => string(self.row.applied_by, span),
-            "execution_id" => string(self.row.execution_id, span),
-            "hash" => Value::string(self.row.hash, span),
+            "applied_by" => string(self.row.applied_by.clone(), span),
+            "execution_id" => string(self.row.execution_id.clone(), span),
+            "hash" => Value::string(&self.row.hash, span),
+            "validation_time" => duration(validation_time(&self.row), span),
         }
     }
 }
@@ -205,6 +221,66 @@ impl Row for AddedRow {
             "kind" => Value::string(self.kind, span),
         }
     }
+}
+
+impl Row for Finding {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("severity", Type::String),
+            ("rule", Type::String),
+            ("track", Type::String),
+            ("name", Type::String),
+            ("file", Type::String),
+            ("line", Type::Int),
+            ("message", Type::String),
+            ("help", Type::String),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        record! {
+            "severity" => Value::string(self.severity.as_str(), span),
+            "rule" => Value::string(self.rule, span),
+            "track" => Value::string(self.name.track.as_str(), span),
+            "name" => Value::string(self.name.file_name(), span),
+            "file" => path(&self.file, span),
+            "line" => self.line.map_or_else(|| Value::nothing(span), |line| int(line, span)),
+            "message" => Value::string(self.message, span),
+            "help" => string(self.help, span),
+        }
+    }
+}
+
+/// The columns of a table in a table: the checks of a migration.
+fn columns_of_checks() -> Vec<(String, Type)> {
+    [
+        ("check", Type::String),
+        ("duration", Type::Duration),
+        ("output", Type::List(Box::new(Type::String))),
+        ("result", Type::Any),
+    ]
+    .map(|(name, kind)| (name.to_owned(), kind))
+    .to_vec()
+}
+
+fn check(check: Check, span: Span) -> Value {
+    let output = check
+        .output
+        .into_iter()
+        .map(|line| Value::string(line, span))
+        .collect();
+    let result = check
+        .result
+        .map_or_else(|| Value::nothing(span), |text| from_nuon(&text, span));
+    Value::record(
+        record! {
+            "check" => Value::string(check.check, span),
+            "duration" => duration(Some(check.duration), span),
+            "output" => Value::list(output, span),
+            "result" => result,
+        },
+        span,
+    )
 }
 
 fn version(name: Option<&Name>, span: Span) -> Value {
@@ -248,8 +324,9 @@ mod tests {
     use super::*;
     use crate::ledger::{Row as LedgerRow, RowState};
     use crate::migration::Track;
-    use crate::outcome::Applied;
+    use crate::outcome::{Applied, Severity};
     use crate::standing::examples::{migration, row};
+    use nu_protocol::CompareTypes;
 
     const FILE: &str = "20240101000000_core_a.sql";
 
@@ -265,7 +342,14 @@ mod tests {
             .into_iter()
             .map(|(name, kind)| (name.to_owned(), kind))
             .collect();
-        assert_eq!(found, promised);
+        assert_eq!(found.len(), promised.len());
+        for ((name, kind), (promised_name, promised_kind)) in found.into_iter().zip(promised) {
+            assert_eq!(name, promised_name);
+            assert!(
+                kind.is_subtype_of(&promised_kind),
+                "{name}: {kind}, not {promised_kind}"
+            );
+        }
     }
 
     #[test]
@@ -280,7 +364,8 @@ mod tests {
             state: State::Applied,
             applied_at: Some(moment),
             duration: Some(Duration::from_millis(1)),
-            file: Some(migration.path),
+            file: Some(migration.path.clone()),
+            validation_time: Some(Duration::from_millis(1)),
         });
         keeps_its_promise(SummaryRow {
             track: name.track.clone(),
@@ -302,6 +387,21 @@ mod tests {
             }),
             group: 1,
             notices: vec!["hello".to_owned()],
+            checks: vec![Check {
+                check: "20240101000000_core_a.nu".to_owned(),
+                duration: Duration::from_millis(1),
+                output: vec!["hello".to_owned()],
+                result: Some("{rows: 5}".to_owned()),
+            }],
+        });
+        keeps_its_promise(Finding {
+            severity: Severity::Error,
+            rule: "validation-failed",
+            name: name.clone(),
+            file: migration.path,
+            line: Some(3),
+            message: "no customers".to_owned(),
+            help: Some("run core first".to_owned()),
         });
         keeps_its_promise(HistoryRow {
             name: Some(name),

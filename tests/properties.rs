@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use nu_plugin_migrate::conninfo::split_password;
+use nu_plugin_migrate::connection::conninfo::split_password;
 use nu_plugin_migrate::discovery::checksum::Checksum;
 use nu_plugin_migrate::discovery::directives::{self, Directives};
 use nu_plugin_migrate::discovery::name::{Kind, classify, parse_recorded};
@@ -48,6 +48,7 @@ fn name() -> impl Strategy<Value = String> {
 
 fn migration(name: &str) -> Migration {
     Migration {
+        validation: None,
         name: parse_recorded(name).unwrap(),
         path: format!("/db/{name}").into(),
         directives: Directives::default(),
@@ -58,6 +59,7 @@ fn migration(name: &str) -> Migration {
 fn row((name, changed, state): (String, bool, u8)) -> Row {
     let migration = migration(&name);
     Row {
+        validation_time_ms: None,
         track: migration.name.track,
         hash: if changed {
             "other".to_owned()

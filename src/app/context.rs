@@ -17,6 +17,7 @@ use crate::runner::Circumstances;
 use crate::scope::scope;
 use crate::settings::{self, Layer, Settings, TransactionMode};
 use crate::shell::Shell;
+use crate::validation::Source;
 
 /// What every command is told.
 #[derive(Debug, Clone, Default)]
@@ -62,6 +63,11 @@ impl Context {
             settings,
             interrupt,
         })
+    }
+
+    /// The closures of the plugin's configuration that check migrations.
+    pub fn checks(&self) -> &[Source] {
+        &self.shell.checks
     }
 
     /// The `transaction` setting.

@@ -1,12 +1,15 @@
 //! One function per verb, wiring the stages in their order.
 //! The only room that knows the whole sequence; must not hold rules of its own.
 
+mod child;
 mod context;
+mod preflight;
 mod run;
+mod validate;
 
 use uuid::Uuid;
 
-use crate::database::Ledgers;
+use crate::database::{Database, Ledgers};
 use crate::discovery::Tree;
 use crate::discovery::name::parse_recorded;
 use crate::error::Error;
@@ -19,7 +22,9 @@ use crate::scope::everything;
 use crate::standing::compare;
 use crate::{new_migration, status as report};
 pub use context::{Context, Target};
+pub use preflight::Preflight;
 pub use run::run;
+pub use validate::validate;
 
 /// Where every migration stands. `offline` looks at the files alone.
 ///
@@ -28,7 +33,10 @@ pub use run::run;
 pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error> {
     let (tree, ledgers) = match offline {
         true => (context.tree()?, Ledgers::default()),
-        false => look(context)?,
+        false => {
+            let (tree, _, ledgers) = look(context)?;
+            (tree, ledgers)
+        }
     };
     let tracks = context.scope(&tree, &ledgers)?;
     Ok(report::rows(&compare(
@@ -39,14 +47,14 @@ pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error>
 }
 
 /// Reads the folder while psql connects.
-fn look(context: &Context) -> Result<(Tree, Ledgers), Error> {
+fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
     let dialing = context
         .address()
         .and_then(|address| address.dial(&context.interrupt));
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
-    Ok((tree, ledgers))
+    Ok((tree, database, ledgers))
 }
 
 /// What the ledgers say, also of files that are gone.
@@ -80,7 +88,7 @@ pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
 /// # Errors
 /// See the README's list of codes.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
-    let (tree, ledgers) = look(context)?;
+    let (tree, _, ledgers) = look(context)?;
     Ok(make_plan(context, request, &tree, &ledgers)?.rows())
 }
 
@@ -131,20 +139,24 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     Ok(rows)
 }
 
-/// Makes the next migration file.
+/// Makes the next migration file, and its validation script if that is wanted.
 ///
 /// # Errors
 /// See the README's list of codes.
-pub fn add(context: &Context, description: &str) -> Result<Vec<AddedRow>, Error> {
+pub fn add(
+    context: &Context,
+    description: &str,
+    with_validation: bool,
+) -> Result<Vec<AddedRow>, Error> {
     let migrations: Vec<Migration> = match context.root.exists() {
         true => context.tree()?.migrations,
         false => vec![],
     };
     let place =
         new_migration::Place::choose(&context.root, &migrations, context.tracks.as_slice())?;
-    let file = new_migration::create(&place, &migrations, description, chrono::Utc::now())?;
-    Ok(vec![AddedRow {
-        file,
-        kind: "migration",
-    }])
+    let wanted = new_migration::Wanted {
+        description,
+        with_validation,
+    };
+    new_migration::create(&place, &migrations, &wanted, chrono::Utc::now())
 }

@@ -1,5 +1,6 @@
 //! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
 
+use super::preflight::{Checker, Preflight};
 use super::{Context, make_plan};
 use crate::database::Address;
 use crate::discovery::name::parse_recorded;
@@ -8,7 +9,6 @@ use crate::ledger::{Row, RowState};
 use crate::migration::Name;
 use crate::outcome::{Applied, RunRow};
 use crate::plan::Request;
-use crate::progress::Progress;
 use crate::retry;
 use crate::runner::{self, Circumstances, Stop};
 use crate::settle::settle;
@@ -21,16 +21,24 @@ use crate::status::duration;
 pub fn run(
     context: &Context,
     request: &Request,
-    progress: &Progress,
+    preflight: &Preflight<'_>,
 ) -> Result<Vec<RunRow>, Error> {
     let address = context.address()?.for_writing();
     let circumstances = context.circumstances();
+    let mut checker = Checker::new(context, preflight, &circumstances.execution_id);
     let mut applied = Vec::new();
     let mut retries = 0;
     loop {
         let before = applied.len();
-        let Err(stop) = attempt(context, &address, request, &circumstances, &mut applied)
-            .map_err(|error| after(error, &applied))?
+        let Err(stop) = attempt(
+            context,
+            &address,
+            request,
+            &circumstances,
+            &mut checker,
+            &mut applied,
+        )
+        .map_err(|error| after(error, &applied))?
         else {
             return Ok(applied);
         };
@@ -50,7 +58,7 @@ pub fn run(
         }
         retries += 1;
         let pause = retry::pause(retries, retry::chance());
-        progress.retrying(
+        preflight.progress.retrying(
             &failure.fault.summary(),
             retries,
             context.settings.retries,
@@ -75,12 +83,13 @@ fn names(rows: &[RunRow]) -> Vec<Name> {
     rows.iter().map(|row| row.name.clone()).collect()
 }
 
-/// One session: locks, plans under the lock, runs the plan.
+/// One session: locks, plans under the lock, checks, runs the plan.
 fn attempt(
     context: &Context,
     address: &Address,
     request: &Request,
     circumstances: &Circumstances,
+    checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
 ) -> Result<Result<(), Stop>, Error> {
     let dialing = address.dial(&context.interrupt);
@@ -92,11 +101,13 @@ fn attempt(
     recover(&ledgers.rows, &circumstances.execution_id, applied);
     let request = request.after(applied.len());
     let plan = make_plan(context, &request, &tree, &ledgers)?;
+    checker.check(&plan, &database)?;
     Ok(runner::run(
         &mut database,
         &ledgers.tables,
         &plan,
         circumstances,
+        checker,
         applied,
     ))
 }
@@ -123,6 +134,7 @@ fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
                 }),
                 group: applied.last().map_or(1, |row| row.group + 1),
                 notices: vec![],
+                checks: vec![],
             });
         }
     }

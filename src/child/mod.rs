@@ -17,6 +17,8 @@ use watchdog::Watchdog;
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(500);
+/// How long a process that is stopped may take to put things in order.
+const POLITE: Duration = Duration::from_millis(200);
 /// Between two looks whether it has: every command waits here, so it is short.
 const POLL: Duration = Duration::from_micros(200);
 
@@ -77,6 +79,14 @@ impl Child {
         }
         self.signal(Signal::SIGKILL);
         self.process.wait()
+    }
+
+    /// Ends it and everything it has started, politely first.
+    pub fn stop(&mut self) {
+        self.signal(Signal::SIGINT);
+        thread::sleep(POLITE);
+        self.signal(Signal::SIGKILL);
+        let _ = self.process.wait();
     }
 
     fn signal(&self, signal: Signal) {

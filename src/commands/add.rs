@@ -3,7 +3,7 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
-use super::arguments::positional;
+use super::arguments::{positional, switch};
 use super::{MigrateSignature, answer, gives};
 use crate::outcome::AddedRow;
 use crate::value::table_type;
@@ -42,6 +42,11 @@ impl PluginCommand for Add {
                 SyntaxShape::String,
                 "the track of the new migration",
                 Some('t'),
+            )
+            .switch(
+                "with-validation",
+                "also make the validation script beside it",
+                None,
             );
         gives(signature, table_type::<AddedRow>())
     }
@@ -51,6 +56,11 @@ impl PluginCommand for Add {
             Example {
                 example: r#"migrate add ./db "create users" --track core"#,
                 description: "A new migration in the track core",
+                result: None,
+            },
+            Example {
+                example: r#"migrate add ./db "add emails" --track core --with-validation"#,
+                description: "A new migration, and a script that checks whether it may run",
                 result: None,
             },
             Example {
@@ -69,7 +79,11 @@ impl PluginCommand for Add {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         answer(engine, call, &["file"], |context| {
-            app::add(context, &positional(call, 1, "description")?)
+            app::add(
+                context,
+                &positional(call, 1, "description")?,
+                switch(call, "with-validation")?,
+            )
         })
     }
 }

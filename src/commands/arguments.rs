@@ -11,6 +11,7 @@ use crate::plan::Request;
 use crate::repair::{Action, Order};
 use crate::settings::{Key, Layer, Origin, Sourced, TransactionMode};
 use crate::shell::setting;
+use crate::validation::{Source, closures_of};
 
 /// The flags that give a setting.
 const SETTINGS: [(&str, Key); 6] = [
@@ -167,6 +168,22 @@ pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
         true => Err(Error::NothingToRepair),
         false => Ok(orders),
     }
+}
+
+/// The closures of `--check`.
+///
+/// # Errors
+/// It is no closure.
+pub(super) fn checks(call: &EvaluatedCall) -> Result<Vec<Source>, Error> {
+    let mut sources = Vec::new();
+    for value in one_or_more(call, "check")? {
+        let found = closures_of(&value, "--check").map_err(|problem| Error::BadFlag {
+            flag: "check",
+            problem,
+        })?;
+        sources.extend(found);
+    }
+    Ok(sources)
 }
 
 /// The values of a flag that takes one or a list.

@@ -10,6 +10,7 @@ mod run;
 mod status;
 #[cfg(test)]
 mod tests;
+mod validate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -22,6 +23,7 @@ use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::report;
 use crate::shell::Shell;
+use crate::validation::{Closures, Source};
 use crate::value::{Row, table};
 
 /// Every command of the plugin, for nushell and for the tests of the examples.
@@ -32,6 +34,7 @@ pub fn all() -> Vec<Box<dyn PluginCommand<Plugin = MigratePlugin>>> {
         Box::new(run::Run),
         Box::new(history::History),
         Box::new(add::Add),
+        Box::new(validate::Validate),
         Box::new(repair::Repair),
     ]
 }
@@ -99,6 +102,13 @@ fn answer<R: Row>(
     let metadata =
         PipelineMetadata::default().with_table_width_priority_columns(call.head, priority);
     Ok(PipelineData::value(table(rows, call.head), Some(metadata)))
+}
+
+/// The closures that check: those of the configuration, then those of the command itself.
+fn closures(engine: &EngineInterface, context: &Context, own: Vec<Source>) -> Closures {
+    let mut sources = context.checks().to_vec();
+    sources.extend(own);
+    Closures::new(engine.clone(), sources)
 }
 
 /// The types of a command that takes nothing and gives a table.

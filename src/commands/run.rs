@@ -3,8 +3,9 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
-use super::arguments::{request, switch};
-use super::{MigrateSignature, answer, gives};
+use super::arguments::{checks, request, switch};
+use super::{MigrateSignature, answer, closures, gives};
+use crate::app::Preflight;
 use crate::outcome::RunRow;
 use crate::progress::Progress;
 use crate::value::table_type;
@@ -30,7 +31,9 @@ impl PluginCommand for Run {
          nothing of its transaction stays. Refuses to run when an applied file was changed or is \
          gone. Gives a row per applied migration, with the group that shares its transaction and \
          the notices: what the server and psql said, and what queries gave. Nothing pending gives \
-         an empty table. Files that cannot run in a transaction say so at their top with \
+         an empty table. Before any SQL, the `.nu` file beside each pending migration runs in a \
+         nu of its own, and one that fails stops everything; `--check` does the same with a \
+         closure, evaluated in this shell. Files that cannot run in a transaction say so at their top with \
          `-- migrate: no-transaction`."
     }
 
@@ -85,6 +88,17 @@ impl PluginCommand for Run {
                 "how often to try a transaction again after a lock timeout or a deadlock (default 3)",
                 None,
             )
+            .named(
+                "check",
+                SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
+                "evaluate this closure for every planned migration, before any SQL",
+                None,
+            )
+            .switch(
+                "skip-validation",
+                "leave out the validation scripts and the closures that check",
+                None,
+            )
             .switch("quiet", "say nothing while running", Some('q'))
             .param(transaction);
         gives(signature, table_type::<RunRow>())
@@ -112,6 +126,11 @@ impl PluginCommand for Run {
                 description: "Another database, up to a timestamp",
                 result: None,
             },
+            Example {
+                example: r#"migrate run ./db --check {|migration| if $migration.description =~ drop { error make { msg: "nothing is dropped today" } } }"#,
+                description: "Ask this shell about every migration first",
+                result: None,
+            },
         ]
     }
 
@@ -127,13 +146,16 @@ impl PluginCommand for Run {
             let request = request(call, context.transaction_mode())?;
             match switch(call, "dry-run")? {
                 true => app::dry_run(context, &request),
-                false => app::run(
-                    context,
-                    &request,
-                    &Progress {
-                        quiet: switch(call, "quiet")?,
-                    },
-                ),
+                false => {
+                    let preflight = Preflight {
+                        closures: &closures(engine, context, checks(call)?),
+                        progress: Progress {
+                            quiet: switch(call, "quiet")?,
+                        },
+                        skip: switch(call, "skip-validation")?,
+                    };
+                    app::run(context, &request, &preflight)
+                }
             }
         })
     }

@@ -63,10 +63,10 @@ pub fn discover(
             },
         });
     }
-    let names = sort_out(root, walk(root, interrupt)?)?;
-    let mut migrations = names
+    let found = sort_out(root, walk(root, interrupt)?)?;
+    let mut migrations = found
         .into_iter()
-        .map(|(name, path)| read(name, path, folders, interrupt))
+        .map(|found| read(found, folders, interrupt))
         .collect::<Result<Vec<_>, _>>()?;
     migrations.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Tree {
@@ -119,15 +119,27 @@ fn is_skipped(entry: &DirEntry) -> bool {
     name.starts_with(b".") || (entry.file_type().is_dir() && name == TEMPLATES.as_bytes())
 }
 
+/// A migration's files.
+struct Found {
+    name: Name,
+    path: PathBuf,
+    validation: Option<PathBuf>,
+}
+
 /// Tells migrations from companions and other files, and collects every broken rule.
-fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<(Name, PathBuf)>, Error> {
+fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<Found>, Error> {
     let mut migrations = Vec::new();
     let mut companions = Vec::new();
+    let mut validations = BTreeSet::new();
     let mut misnamed = Vec::new();
     for path in files {
         match classify(&path) {
             Ok(Kind::Migration(name)) => migrations.push((name, path)),
-            Ok(Kind::Validation(name) | Kind::Undo(name)) => companions.push((name, path)),
+            Ok(Kind::Validation(name)) => {
+                validations.insert(path.clone());
+                companions.push((name, path));
+            }
+            Ok(Kind::Undo(name)) => companions.push((name, path)),
             Ok(Kind::Other) => {}
             Err(rule) => misnamed.push(Misnamed {
                 file: relative(root, &path),
@@ -138,7 +150,14 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<(Name, PathBuf)>, Er
     misnamed.extend(duplicates(root, &migrations));
     misnamed.extend(orphans(root, &migrations, &companions));
     if misnamed.is_empty() {
-        return Ok(migrations);
+        return Ok(migrations
+            .into_iter()
+            .map(|(name, path)| Found {
+                validation: validations.take(&path.with_extension("nu")),
+                name,
+                path,
+            })
+            .collect());
     }
     misnamed.sort_by(|one, other| one.file.cmp(&other.file));
     Err(Error::BadNames {
@@ -207,19 +226,15 @@ fn check(interrupt: &Interrupt) -> Result<(), Error> {
     }
 }
 
-fn read(
-    name: Name,
-    path: PathBuf,
-    folders: &WorkingFolder,
-    interrupt: &Interrupt,
-) -> Result<Migration, Error> {
+fn read(found: Found, folders: &WorkingFolder, interrupt: &Interrupt) -> Result<Migration, Error> {
     check(interrupt)?;
-    let (directives, checksum) = examine(&path, folders)?;
+    let (directives, checksum) = examine(&found.path, folders)?;
     Ok(Migration {
-        name,
+        name: found.name,
         directives,
         checksum,
-        path,
+        path: found.path,
+        validation: found.validation,
     })
 }
 

@@ -7,6 +7,7 @@ use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
 use crate::server::OLDEST;
 use crate::settings::Key;
+use crate::validation::Rejection;
 
 impl Error {
     /// The state of the database, as a sentence.
@@ -121,6 +122,11 @@ impl Error {
             ),
             Self::Failed(failure) => failure.help(),
             Self::Interrupted => "run the command again".to_owned(),
+            Self::Rejected { rejection, .. } => rejection_help(rejection),
+            Self::NuNotFound { .. } => "put the nu that you are using on PATH".to_owned(),
+            Self::NuNotStarted { .. } => {
+                "check that this program runs and that processes can be started".to_owned()
+            }
             Self::Bug => {
                 "please report it with the lines above; `migrate status DIR` tells what is \
                  applied"
@@ -133,6 +139,16 @@ impl Error {
             Self::NoVersionLeft { .. } => "give that migration an earlier timestamp".to_owned(),
             Self::NotWritten { .. } => "check the folder's permissions and free space".to_owned(),
         }
+    }
+}
+
+/// The check's own advice comes first.
+fn rejection_help(rejection: &Rejection) -> String {
+    let ours = "do what the check asks for and run `migrate run` again, or leave all checks out \
+                with --skip-validation";
+    match &rejection.complaint.help {
+        Some(help) => format!("{help}\n{ours}"),
+        None => ours.to_owned(),
     }
 }
 
@@ -295,6 +311,7 @@ impl Failure {
             (Fault::FileChanged { .. }, _) => {
                 "run `migrate run` again, when nobody edits the files".to_owned()
             }
+            (Fault::Rejected { rejection, .. }, _) => rejection_help(rejection),
             (Fault::Commit { .. }, _) => {
                 "correct what the server names and run `migrate run` again".to_owned()
             }

@@ -7,6 +7,7 @@ use thiserror::Error as ThisError;
 use crate::frame::Frame;
 use crate::migration::Name;
 use crate::psql::message::Diagnostic;
+use crate::validation::Rejection;
 
 /// A run that stopped after it had begun to change the database.
 #[derive(Debug, ThisError)]
@@ -73,6 +74,13 @@ pub enum Fault {
         name: Option<Name>,
         /// What the server said.
         diagnostic: Box<Diagnostic>,
+    },
+    /// A late validation script did not pass.
+    Rejected {
+        /// The migration.
+        name: Name,
+        /// What the script said.
+        rejection: Box<Rejection>,
     },
     /// The transaction could not be committed.
     Commit {
@@ -214,6 +222,9 @@ impl fmt::Display for Fault {
                     None => writeln!(formatter)?,
                 }
                 write_diagnostic(formatter, diagnostic)
+            }
+            Self::Rejected { rejection, .. } => {
+                write!(formatter, "the validation failed: {rejection}")
             }
             Self::Commit { diagnostic } => {
                 writeln!(formatter, "the transaction cannot be committed")?;

@@ -16,6 +16,7 @@ use crate::migration::Name;
 use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
 use crate::settings::{Key, Origin};
+use crate::validation::{Check, Rejection, shown};
 pub use failure::{Failure, Fate, Fault};
 
 /// Why a command could not do what was asked.
@@ -179,6 +180,18 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
 
+    #[error("the validation failed: {rejection}{}", earlier(passed))]
+    Rejected {
+        rejection: Box<Rejection>,
+        passed: Vec<Check>,
+    },
+
+    #[error("cannot find nu for the validation scripts: {problem}")]
+    NuNotFound { problem: String },
+
+    #[error("cannot run {} for a validation script: {reason}", program.display())]
+    NuNotStarted { program: PathBuf, reason: String },
+
     #[error("this plugin has a bug and cannot go on")]
     Bug,
 
@@ -219,6 +232,21 @@ fn from(origin: &Origin) -> String {
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// What had passed before a check that did not.
+fn earlier(passed: &[Check]) -> String {
+    match passed.is_empty() {
+        true => String::new(),
+        false => format!(
+            "\n\nThese had passed:\n{}",
+            list(
+                passed
+                    .iter()
+                    .map(|check| format!("{}: {}", check.check, shown(check.duration)))
+            )
+        ),
+    }
 }
 
 /// Lines of a list, as many as a screen takes.

@@ -55,6 +55,8 @@ pub struct Row {
     pub applied_by: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// How long its checks took, in milliseconds.
+    pub validation_time_ms: Option<i64>,
 }
 
 impl Row {
@@ -88,6 +90,7 @@ struct Record(
     Option<String>,
     Option<String>,
     Option<String>,
+    Option<i64>,
 );
 
 impl Record {
@@ -102,6 +105,7 @@ impl Record {
             execution_id,
             applied_by,
             error,
+            validation_time_ms,
         ) = self;
         let track = Track::parse(&track).ok_or_else(|| Error::LedgerUnreadable {
             problem: format!("`{track}` is no track name"),
@@ -117,6 +121,7 @@ impl Record {
             execution_id,
             applied_by,
             error,
+            validation_time_ms,
         })
     }
 }
@@ -129,8 +134,8 @@ mod tests {
     fn rows_of_ours_and_of_the_predecessor() {
         let rows = parse_rows(
             r#"[["core", "20240101000000_core_a.sql", "ab", "2024-01-02T03:04:05.123456+02:00", 12,
-                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null],
-                ["impl", "odd name", "cd", null, null, "failed", null, null, "x"]]"#,
+                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null, 7],
+                ["impl", "odd name", "cd", null, null, "failed", null, null, "x", null]]"#,
         )
         .unwrap();
         assert_eq!(rows[0].version().unwrap().as_str(), "20240101000000");
@@ -138,6 +143,7 @@ mod tests {
             rows[0].applied_at.unwrap().timestamp_subsec_micros(),
             123_456
         );
+        assert_eq!(rows[0].validation_time_ms, Some(7));
         assert_eq!(rows[1].version(), None);
         assert_eq!(
             (rows[1].state, rows[1].applied_at),
@@ -150,14 +156,14 @@ mod tests {
         for json in [
             "",
             "[[1]]",
-            r#"[["Core", "n", "h", null, null, "applied", null, null, null]]"#,
+            r#"[["Core", "n", "h", null, null, "applied", null, null, null, null]]"#,
         ] {
             assert!(
                 matches!(parse_rows(json), Err(Error::LedgerUnreadable { .. })),
                 "{json}"
             );
         }
-        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null]]"#;
+        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null, null]]"#;
         assert!(parse_rows(odd).is_err());
     }
 }

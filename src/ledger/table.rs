@@ -2,6 +2,7 @@
 //! Text only, from escaped types; the one place that knows the columns.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -100,8 +101,8 @@ impl Place {
 
     fn rows_of(&self, table: &Table) -> String {
         let added = match table.is_current {
-            true => "state, execution_id, applied_by, error",
-            false => "'applied', NULL::uuid, NULL::text, NULL::text",
+            true => "state, execution_id, applied_by, error, validation_time_ms",
+            false => "'applied', NULL::uuid, NULL::text, NULL::text, NULL::bigint",
         };
         let track = Literal(table.track.as_str());
         format!(
@@ -152,26 +153,29 @@ impl Place {
     pub fn record(&self, entry: &Entry<'_>) -> String {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
-             state, execution_id, applied_by)\n\
-             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user\n\
+             state, execution_id, applied_by, validation_time_ms)\n\
+             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n{RECEIPT}",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
             elapsed = elapsed(entry),
             execution_id = Literal(entry.execution_id),
+            validation = milliseconds(entry.validation),
         )
     }
 
     /// Records that a file outside of a transaction begins.
     pub fn record_running(&self, entry: &Entry<'_>) -> String {
         format!(
-            "INSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by)\n\
-             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user);\n",
+            "INSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
+             validation_time_ms)\n\
+             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation});\n",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
             execution_id = Literal(entry.execution_id),
+            validation = milliseconds(entry.validation),
         )
     }
 
@@ -270,6 +274,13 @@ fn elapsed(entry: &Entry<'_>) -> String {
     )
 }
 
+fn milliseconds(duration: Option<Duration>) -> String {
+    duration.map_or_else(
+        || "NULL".to_owned(),
+        |duration| duration.as_millis().to_string(),
+    )
+}
+
 /// What is recorded of a migration.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
@@ -281,6 +292,8 @@ pub struct Entry<'a> {
     pub started: &'a str,
     /// The run's id.
     pub execution_id: &'a str,
+    /// How long its checks took, if there were any.
+    pub validation: Option<Duration>,
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use chrono::{DateTime, Utc};
 use crate::discovery::TEMPLATES;
 use crate::error::Error;
 use crate::migration::{Migration, Name, Track, Version};
+use crate::outcome::AddedRow;
 
 /// The track and the folder of a new migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,17 +81,26 @@ impl Place {
     }
 }
 
-/// Writes the file.
+/// What is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted<'a> {
+    /// What the migration does.
+    pub description: &'a str,
+    /// With a validation script beside it?
+    pub with_validation: bool,
+}
+
+/// Writes the files.
 ///
 /// # Errors
-/// The description cannot be part of a file name, or the file cannot be written.
+/// The description cannot be part of a file name, or a file cannot be written.
 pub fn create(
     place: &Place,
     present: &[Migration],
-    description: &str,
+    wanted: &Wanted<'_>,
     now: DateTime<Utc>,
-) -> Result<PathBuf, Error> {
-    let description = file_name::from_description(description)?;
+) -> Result<Vec<AddedRow>, Error> {
+    let description = file_name::from_description(wanted.description)?;
     let newest = present
         .iter()
         .filter(|migration| migration.name.track == place.track)
@@ -105,24 +115,42 @@ pub fn create(
         version,
         description,
     };
-    write(&place.folder, name)
+    let (file, name) = write(&place.folder, name)?;
+    let mut rows = vec![AddedRow {
+        file: file.clone(),
+        kind: "migration",
+    }];
+    if wanted.with_validation {
+        let file = file.with_extension("nu");
+        write_new(&file, &template::validation(&name))
+            .map_err(|error| not_written(&file, &error))?;
+        rows.push(AddedRow {
+            file,
+            kind: "validation",
+        });
+    }
+    Ok(rows)
+}
+
+fn not_written(path: &Path, error: &std::io::Error) -> Error {
+    Error::NotWritten {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn write_new(path: &Path, content: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(content.as_bytes())
 }
 
 /// Another `migrate add` in the same second may have taken the name; then the next is tried.
-fn write(folder: &Path, mut name: Name) -> Result<PathBuf, Error> {
-    let not_written = |path: &Path, error: &std::io::Error| Error::NotWritten {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    };
+fn write(folder: &Path, mut name: Name) -> Result<(PathBuf, Name), Error> {
     fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
     loop {
         let path = folder.join(name.file_name());
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
-            Ok(mut file) => {
-                file.write_all(template::blank(&name).as_bytes())
-                    .map_err(|error| not_written(&path, &error))?;
-                return Ok(path);
-            }
+        match write_new(&path, &template::blank(&name)) {
+            Ok(()) => return Ok((path, name)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 name.version = file_name::next(&name.version)?;
             }
@@ -192,8 +220,18 @@ mod tests {
         };
         let now = "2024-01-01T00:00:00Z".parse().unwrap();
         let add = |present: &[Migration]| {
-            let path = create(&place, present, "Create users", now).unwrap();
-            path.file_name().unwrap().to_str().unwrap().to_owned()
+            let wanted = Wanted {
+                description: "Create users",
+                with_validation: false,
+            };
+            let rows = create(&place, present, &wanted, now).unwrap();
+            rows[0]
+                .file
+                .file_name()
+                .unwrap()
+                .to_str()
+                .unwrap()
+                .to_owned()
         };
         assert_eq!(add(&[]), "20240101000000_core_create_users.sql");
         assert_eq!(

@@ -37,6 +37,7 @@ pub fn fit(
         true => Ok(Step {
             migration: migration.clone(),
             fit,
+            validation: None,
             adds_enum_value,
         }),
         false => Err(forbidden),
@@ -199,6 +200,7 @@ mod tests {
         let step = |file: &str, fit: Fit, adds_enum_value: bool| Step {
             migration: migration(file),
             fit,
+            validation: None,
             adds_enum_value,
         };
         let [a, b, c, d] = FILES;

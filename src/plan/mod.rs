@@ -10,6 +10,7 @@ use std::ops::Range;
 use crate::migration::{Migration, Version};
 use crate::outcome::RunRow;
 use crate::settings::TransactionMode;
+use crate::validation::Script;
 pub use grouping::{fit, group};
 pub use obstacle::Obstacle;
 pub use selection::select;
@@ -62,6 +63,8 @@ pub struct Step {
     pub migration: Migration,
     /// How it fits into a transaction.
     pub fit: Fit,
+    /// The validation script, if there is one.
+    pub validation: Option<Script>,
     /// Does it add an enum value, which only later transactions can use?
     pub adds_enum_value: bool,
 }
@@ -78,6 +81,11 @@ pub enum Fit {
 }
 
 impl Plan {
+    /// All steps, in the order of their running.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.groups.iter().flat_map(Group::steps)
+    }
+
     /// The plan as the report of a dry run.
     pub fn rows(&self) -> Vec<RunRow> {
         let numbered = (1..).zip(&self.groups);
@@ -88,6 +96,7 @@ impl Plan {
                     applied: None,
                     group,
                     notices: vec![],
+                    checks: vec![],
                 })
             })
             .collect()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Obstacle, Request};
 use crate::ledger::Row;
 use crate::migration::{Migration, Track, Version};
-use crate::standing::{Standing, State};
+use crate::standing::{Standing, State, pending};
 
 /// The migrations that are going to run, in their order.
 ///
@@ -15,10 +15,7 @@ pub fn select<'a>(
     standings: &[Standing<'a>],
     request: &Request,
 ) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
-    let pending: Vec<_> = standings
-        .iter()
-        .filter(|standing| standing.state == State::Pending)
-        .filter_map(|standing| standing.migration)
+    let pending: Vec<_> = pending(standings)
         .filter(|migration| {
             request
                 .to

@@ -12,7 +12,7 @@ use crate::inspection::names_index;
 use crate::ledger::table::Table;
 use crate::plan::Step;
 use crate::psql::Output;
-use crate::script;
+use crate::script::{self, Bracket};
 
 #[derive(Deserialize)]
 struct Before {
@@ -30,8 +30,9 @@ impl Runner<'_> {
     pub(super) fn alone(&mut self, tables: &[Table], step: &Step) -> Result<(), Fault> {
         let name = &step.migration.name;
         let sense = |error: Error| confused(&error, Some(name));
+        let checks = self.checked(step, Bracket::Transaction)?;
         let ensure = self.ensure(tables, step);
-        let entry = self.entry(step, "");
+        let entry = self.entry(step, "", &checks);
         let begin = script::begin_alone(&self.database.place, &entry, &self.limits, &ensure);
         // From here on its row may be there, whether the answer comes or not.
         self.scene = Scene::Alone {
@@ -46,7 +47,7 @@ impl Runner<'_> {
         let before: Before = parse(&output).map_err(sense)?;
         let printed = self.run_alone(step, &before)?;
 
-        let entry = self.entry(step, &before.now);
+        let entry = self.entry(step, &before.now, &checks);
         let finish = script::finish_alone(&self.database.place, &entry, &self.limits);
         let recorded = self.database.session.ask(&finish).map_err(|ending| {
             fault::of(
@@ -56,7 +57,7 @@ impl Runner<'_> {
                 },
             )
         })?;
-        self.note(step, &printed, &recorded)?;
+        self.note(step, checks, &printed, &recorded)?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 //! Must not judge what a stop means for the database; `settle` asks the server.
 
 mod alone;
+mod late;
 mod transaction;
 
 use chrono::DateTime;
@@ -19,10 +20,11 @@ use crate::inspection::{Script, unwrapped};
 use crate::ledger::table::{Entry, Table};
 use crate::migration::Name;
 use crate::notices;
-use crate::outcome::{Applied, RunRow};
+use crate::outcome::{Applied, RunRow, total};
 use crate::plan::{Fit, Group, Plan, Step};
 use crate::psql::{Ending, Output};
 use crate::script::{Include, Limits, Transaction};
+use crate::validation::{Answer, Broken, Check, Rejection};
 
 /// What all steps of a run share.
 #[derive(Debug, Clone)]
@@ -35,6 +37,27 @@ pub struct Circumstances {
     pub lock_timeout: Duration,
     /// How long a statement may take.
     pub statement_timeout: Duration,
+}
+
+/// The checks of a run's steps.
+pub trait Checks {
+    /// What a step has passed before any SQL of the run.
+    fn early(&self, step: &Step) -> Vec<Check>;
+
+    /// Checks a step right before its own SQL, if it has asked for that.
+    ///
+    /// # Errors
+    /// It did not pass, or there is no verdict.
+    fn late(&mut self, step: &Step, session: &mut dyn Answer) -> Result<Option<Check>, Refusal>;
+}
+
+/// Why a step must not run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// A check did not pass.
+    Rejected(Box<Rejection>),
+    /// There is no verdict.
+    Broken(Broken),
 }
 
 /// A run that did not get through its plan.
@@ -102,6 +125,7 @@ pub fn run(
     tables: &[Table],
     plan: &Plan,
     circumstances: &Circumstances,
+    checks: &mut dyn Checks,
     applied: &mut Vec<RunRow>,
 ) -> Result<(), Stop> {
     let mut tables = tables.to_vec();
@@ -115,6 +139,7 @@ pub fn run(
             },
             database: &mut *database,
             circumstances,
+            checks: &mut *checks,
             number,
             scene: Scene::Nothing,
             done: vec![],
@@ -145,6 +170,7 @@ pub fn run(
 struct Runner<'a> {
     database: &'a mut Database,
     circumstances: &'a Circumstances,
+    checks: &'a mut dyn Checks,
     limits: Limits,
     number: usize,
     scene: Scene,
@@ -172,12 +198,13 @@ impl Runner<'_> {
         self.database.place.ensure(track, existing)
     }
 
-    fn entry<'a>(&'a self, step: &'a Step, started: &'a str) -> Entry<'a> {
+    fn entry<'a>(&'a self, step: &'a Step, started: &'a str, checks: &[Check]) -> Entry<'a> {
         Entry {
             name: &step.migration.name,
             hash: step.migration.checksum.as_str(),
             started,
             execution_id: &self.circumstances.execution_id,
+            validation: total(checks),
         }
     }
 
@@ -233,7 +260,13 @@ impl Runner<'_> {
     }
 
     /// Notes a migration as done; gives the server's clock at its end.
-    fn note(&mut self, step: &Step, printed: &Output, recorded: &Output) -> Result<String, Fault> {
+    fn note(
+        &mut self,
+        step: &Step,
+        checks: Vec<Check>,
+        printed: &Output,
+        recorded: &Output,
+    ) -> Result<String, Fault> {
         let name = &step.migration.name;
         let confused = |error: Error| confused(&error, Some(name));
         if recorded.stdout.is_empty() {
@@ -254,6 +287,7 @@ impl Runner<'_> {
             }),
             group: self.number,
             notices: notices::of(printed),
+            checks,
         });
         Ok(receipt.applied_at)
     }

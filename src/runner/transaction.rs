@@ -8,7 +8,7 @@ use crate::ledger::table::Table;
 use crate::migration::Name;
 use crate::plan::Step;
 use crate::psql::Output;
-use crate::script::{self, Transaction};
+use crate::script::{self, Bracket, Transaction};
 
 impl Runner<'_> {
     pub(super) fn transaction(&mut self, tables: &[Table], steps: &[Step]) -> Result<(), Fault> {
@@ -54,9 +54,10 @@ impl Runner<'_> {
         transaction: &Transaction,
         started: &str,
     ) -> Result<String, Fault> {
+        let checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
         let include = self.include(step, &prepared);
-        let entry = self.entry(step, started);
+        let entry = self.entry(step, started, &checks);
         let record = script::record(&self.database.place, &entry, transaction, &self.limits);
         let session = &mut self.database.session;
         // Both at once: the file is recorded the moment it is done.
@@ -70,7 +71,7 @@ impl Runner<'_> {
             .session
             .receive()
             .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
-        self.note(step, &printed, &recorded)
+        self.note(step, checks, &printed, &recorded)
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {

@@ -30,11 +30,15 @@ pub enum Key {
     StatementTimeout,
     /// How often a group is tried again.
     Retries,
+    /// The user's own commands for validation scripts.
+    Prelude,
+    /// How long a validation script may take.
+    ValidationTimeout,
 }
 
 impl Key {
     /// Every setting there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Database,
         Self::Psql,
         Self::Schema,
@@ -46,6 +50,8 @@ impl Key {
         Self::LockTimeout,
         Self::StatementTimeout,
         Self::Retries,
+        Self::Prelude,
+        Self::ValidationTimeout,
     ];
 
     /// The key in `migrate.json` and `$env.config.plugins.migrate`.
@@ -62,6 +68,8 @@ impl Key {
             Self::LockTimeout => "lock_timeout",
             Self::StatementTimeout => "statement_timeout",
             Self::Retries => "retries",
+            Self::Prelude => "prelude",
+            Self::ValidationTimeout => "validation_timeout",
         }
     }
 
@@ -79,6 +87,8 @@ impl Key {
             Self::LockTimeout => "MIGRATE_LOCK_TIMEOUT",
             Self::StatementTimeout => "MIGRATE_STATEMENT_TIMEOUT",
             Self::Retries => "MIGRATE_RETRIES",
+            Self::Prelude => "MIGRATE_PRELUDE",
+            Self::ValidationTimeout => "MIGRATE_VALIDATION_TIMEOUT",
         }
     }
 

@@ -114,6 +114,10 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// How often a group is tried again after a lock timeout or a deadlock.
     pub retries: u32,
+    /// A nu file with the user's own commands for validation scripts.
+    pub prelude: Option<Sourced>,
+    /// How long a validation script may take.
+    pub validation_timeout: Duration,
 }
 
 impl Settings {
@@ -142,6 +146,8 @@ impl Settings {
             retries: found
                 .parsed::<Count>(Key::Retries)?
                 .map_or(3, |count| count.0),
+            prelude: found.text(Key::Prelude),
+            validation_timeout: found.period(Key::ValidationTimeout, Duration::from_secs(60))?,
         })
     }
 }

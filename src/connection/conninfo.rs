@@ -1,4 +1,5 @@
-//! Takes the password out of a connection string, because arguments of a process are public.
+//! Takes connection strings apart: the password, because arguments of a process are public, and
+//! the parameters.
 //! Pure; leaves every other decision about the string to libpq.
 //!
 //! The grammar is libpq's: PostgreSQL manual, "Connection Strings".
@@ -77,6 +78,67 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
     let question_mark = if kept.is_empty() { "" } else { "?" };
     let conninfo = format!("{scheme}{user}{address}{question_mark}{}", kept.join("&"));
     Ok(Split { conninfo, password })
+}
+
+/// The parameters of a string that [`split_password`] has accepted, decoded, in their order.
+pub fn parameters(conninfo: &str) -> Vec<(String, String)> {
+    for scheme in ["postgresql://", "postgres://"] {
+        if let Some(rest) = conninfo.strip_prefix(scheme) {
+            return url_parameters(rest);
+        }
+    }
+    if !conninfo.contains('=') {
+        return vec![("dbname".to_owned(), conninfo.to_owned())];
+    }
+    let mut found = Vec::new();
+    let mut rest = conninfo.trim_start();
+    while let Some((key, after)) = rest.split_once('=') {
+        let start = after.trim_start();
+        let Some((value, length)) = read_value(start) else {
+            break;
+        };
+        found.push((key.trim().to_owned(), value));
+        rest = start.split_at(length).1.trim_start();
+    }
+    found
+}
+
+fn url_parameters(rest: &str) -> Vec<(String, String)> {
+    let plain = |text: &str| decode(text).unwrap_or_else(|_| text.to_owned());
+    let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (address, database) = address.split_once('/').unwrap_or((address, ""));
+    let (user, hosts) = address.rsplit_once('@').unwrap_or(("", address));
+    // Several hosts are a list, and so are their ports: `h1:5432,h2` is `h1,h2` and `5432,`.
+    let (hosts, ports): (Vec<_>, Vec<_>) = hosts.split(',').map(host_and_port).unzip();
+    let mut found: Vec<_> = [
+        ("user", plain(user)),
+        ("host", plain(&hosts.join(","))),
+        ("port", ports.join(",")),
+        ("dbname", plain(database)),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.trim_matches(',').is_empty())
+    .map(|(name, value)| (name.to_owned(), value))
+    .collect();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        found.push((plain(name), plain(value)));
+    }
+    found
+}
+
+/// An IPv6 address stands in brackets, because it has colons of its own.
+fn host_and_port(address: &str) -> (String, &str) {
+    match address
+        .strip_prefix('[')
+        .and_then(|rest| rest.split_once(']'))
+    {
+        Some((host, port)) => (host.to_owned(), port.trim_start_matches(':')),
+        None => match address.split_once(':') {
+            Some((host, port)) => (host.to_owned(), port),
+            None => (address.to_owned(), ""),
+        },
+    }
 }
 
 fn decode(secret: &str) -> Result<String, String> {
@@ -193,6 +255,26 @@ mod tests {
             split("postgresql:///d?pass%77ord=x"),
             ("postgresql:///d".to_owned(), secret("x"))
         );
+    }
+
+    #[test]
+    fn parameters_of_every_form() {
+        let cases = [
+            ("my db", "dbname=my db"),
+            ("host='a b' dbname=it\\'s", "host=a b; dbname=it's"),
+            (
+                "postgresql://a%40b@[::1]:5,h2/d%20b?sslmode=off",
+                "user=a@b; host=::1,h2; port=5,; dbname=d b; sslmode=off",
+            ),
+            ("postgres:///?host=/tmp", "host=/tmp"),
+        ];
+        for (text, expected) in cases {
+            let found: Vec<_> = parameters(text)
+                .into_iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            assert_eq!(found.join("; "), expected, "{text}");
+        }
     }
 
     #[test]

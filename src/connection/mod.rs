@@ -1,12 +1,16 @@
 //! How psql reaches the database: its arguments and its whole environment.
 //! Secrets live here only, in the environment; must not start processes.
 
+pub mod conninfo;
+mod variables;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::conninfo::split_password;
 use crate::error::Error;
 use crate::settings::{Key, Sourced};
+use conninfo::split_password;
+pub use variables::Reached;
 
 /// What PGDATABASE says when nobody named a database. libpq would guess the user's name, which
 /// is how people migrate the wrong database; with this it fails, whatever else a service file or

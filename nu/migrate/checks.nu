@@ -1,0 +1,286 @@
+# Checks for validation scripts: what a migration needs, in a line each.
+#
+# Each passes in silence, or fails with what was expected and what was found. They ask the
+# database that PG* name, through psql, and work in any nushell:
+#
+#     use migrate/checks.nu *
+#     require-table customer
+#     query "SELECT count(*) AS customers FROM customer" | get 0.customers
+#
+# Names are `table` or `schema.table`, as SQL reads them: `"Odd Name"` keeps its quotes.
+
+# Ask the database, and get a table with types: numbers, bools, datetimes, lists, records.
+#
+# The values are for :name, :'name' and :"name" in the text, safely quoted. Text, numbers and
+# bools come as they are, json as records and lists, timestamps as datetimes (those without a
+# time zone as UTC), everything else as text.
+@example "The customers without an email" {
+    query "SELECT id, name FROM customer WHERE email IS NULL"
+}
+@example "With a value" {
+    query "SELECT id FROM customer WHERE name = :'name'" { name: "O'Hara" }
+}
+export def query [
+    sql: string # a SELECT, VALUES, TABLE or WITH
+    values: record = {} # what :'name' stands for
+]: nothing -> table {
+    let sql_text = $sql | str trim | str trim --right --char ";"
+    let names = $values | columns
+    let answer = [
+        '\set ON_ERROR_STOP 1'
+        '\set VERBOSITY default'
+        '\pset format unaligned'
+        '\pset tuples_only on'
+        "\\pset fieldsep '\\t'"
+        ...($names | each {|name| $'\set ($name) (quote-for-psql ($values | get $name))' })
+        $"($sql_text)\n\\gdesc"
+        '\qecho'
+        $"SELECT coalesce\(json_agg\(answer\), '[]') FROM \(\n($sql_text)\n) AS answer;"
+        ...($names | each {|name| $'\unset ($name)' })
+        ""
+    ] | str join "\n" | ask-psql
+    if $answer.exit_code != 0 {
+        error make {
+            msg: (psql-error $answer.stderr)
+            label: { text: "asked here", span: (metadata $sql).span }
+        }
+    }
+    let parts = $answer.stdout | split row --number 2 "\n\n"
+    let moments = $parts.0
+        | lines
+        | parse "{name}\t{type}"
+        | where type =~ '^(timestamp|date)'
+        | get name
+    $parts.1 | from json | each {|row|
+        $moments | reduce --fold $row {|name, row| $row | update $name {|row| $row | get $name | to-moment } }
+    }
+}
+
+# Require that a table, view or other relation exists.
+@example "In the search path" { require-table customer }
+@example "In a schema" { require-table sales.invoice }
+export def require-table [
+    name: string # table or schema.table
+]: nothing -> nothing {
+    if (find-table $name) == null {
+        let parts = $name | split row "."
+        let there = query "
+            SELECT relname AS name FROM pg_catalog.pg_class
+            WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.pg_table_is_visible(oid)
+              AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
+            ORDER BY relname LIMIT 10"
+        let found = if ($there | is-empty) { "no table at all" } else { $there.name | str join ", " }
+        fail (metadata $name).span $"expected the table ($name); found ($found)"
+    }
+}
+
+# Require that a column exists, and has a type.
+@example "Any type" { require-column customer email }
+@example "As format_type spells it" { require-column customer email --type "character varying(200)" }
+export def require-column [
+    table: string # table or schema.table
+    column: string # the column
+    --type: string # its type, as `\d` shows it
+]: nothing -> nothing {
+    require-table $table
+    let columns = query "
+        SELECT attname AS name, pg_catalog.format_type(atttypid, atttypmod) AS type
+        FROM pg_catalog.pg_attribute
+        WHERE attrelid = pg_catalog.to_regclass(:'table') AND attnum > 0 AND NOT attisdropped
+        ORDER BY attnum" { table: $table }
+    let found = $columns | where name == $column
+    if ($found | is-empty) {
+        let there = $columns.name | str join ", "
+        fail (metadata $column).span $"expected the column ($column) in ($table); found ($there)"
+    }
+    if $type != null and $found.0.type != $type {
+        fail (metadata $type).span $"expected ($table).($column) to be ($type); found ($found.0.type)"
+    }
+}
+
+# Require that a schema exists.
+@example "A schema of one's own" { require-schema sales }
+export def require-schema [
+    name: string # the schema
+]: nothing -> nothing {
+    let schemas = query "
+        SELECT nspname AS name FROM pg_catalog.pg_namespace
+        WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname"
+    if $name not-in $schemas.name {
+        fail (metadata $name).span $"expected the schema ($name); found ($schemas.name | str join ', ')"
+    }
+}
+
+# Require that an extension is installed in the database.
+@example "Any version" { require-extension pgcrypto }
+export def require-extension [
+    name: string # the extension
+]: nothing -> nothing {
+    let installed = query "SELECT extname AS name FROM pg_catalog.pg_extension ORDER BY extname"
+    if $name not-in $installed.name {
+        let available = query "
+            SELECT name FROM pg_catalog.pg_available_extensions WHERE name = :'name'" { name: $name }
+        let found = $installed.name | str join ", "
+        (fail (metadata $name).span $"expected the extension ($name); found ($found)"
+            (if ($available | is-empty) { "install its files on the server first" } else { $"CREATE EXTENSION ($name);" }))
+    }
+}
+
+# Require that a role exists.
+@example "Before GRANT" { require-role reporting }
+export def require-role [
+    name: string # the role
+]: nothing -> nothing {
+    let roles = query "
+        SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
+    if $name not-in $roles.name {
+        fail (metadata $name).span $"expected the role ($name); found ($roles.name | str join ', ')" $"CREATE ROLE ($name);"
+    }
+}
+
+# Require that a migration is applied, or comes earlier in the same plan.
+#
+# Its track may be another party's. Outside of a validation script, name the ledgers' schema and
+# prefix in $env.MIGRATION: { ledger: { schema: public, prefix: migrations_ } }.
+@example "Of another track" { require-migration impl 20231201130000 }
+export def require-migration [
+    track: string # the track
+    version: any # its 14 digits
+]: nothing -> nothing {
+    let digits = $version | into string
+    let planned = $env.MIGRATION?.planned? | default []
+    if ($planned | any {|step| $step.track == $track and $step.version == $digits }) { return }
+    let ledger = $env.MIGRATION?.ledger? | default { schema: public, prefix: migrations_ }
+    let name = { schema: $ledger.schema, table: $"($ledger.prefix)($track)" }
+    let exists = query "
+        SELECT FROM pg_catalog.pg_class
+        WHERE relname = :'table' AND relnamespace = pg_catalog.to_regnamespace(quote_ident(:'schema'))" $name
+    let expected = $"expected the migration ($digits) of track ($track) to be applied or planned earlier"
+    if ($exists | is-empty) {
+        fail (metadata $version).span $"($expected); found no ledger of that track"
+    }
+    let applied = query '
+        SELECT left(migration_name, 14) AS version, to_jsonb(ledger) ->> $$state$$ AS state
+        FROM :"schema".:"table" AS ledger ORDER BY 1' $name
+    let found = $applied | where version == $digits
+    if ($found | is-empty) {
+        let newest = $applied | get version | last | default "nothing"
+        fail (metadata $version).span $"($expected); the newest that is applied is ($newest)"
+    }
+    if ($found.0.state | default applied) != applied {
+        fail (metadata $version).span $"($expected); found it ($found.0.state)"
+    }
+}
+
+# Require that a table has no rows.
+@example "Before a new NOT NULL column" { require-empty import_queue }
+export def require-empty [
+    table: string # table or schema.table
+]: nothing -> nothing {
+    let rows = count-rows $table (metadata $table).span
+    if $rows > 0 {
+        fail (metadata $table).span $"expected ($table) to be empty; found ($rows) rows"
+    }
+}
+
+# Require that a table has rows.
+@example "Any" { require-rows currency }
+@example "A number of them" { require-rows currency --at-least 100 }
+export def require-rows [
+    table: string # table or schema.table
+    --at-least: int = 1 # how many
+]: nothing -> nothing {
+    let rows = count-rows $table (metadata $table).span
+    if $rows < $at_least {
+        fail (metadata $table).span $"expected at least ($at_least) rows in ($table); found ($rows)"
+    }
+}
+
+# Require that columns have no NULL, before NOT NULL is set.
+@example "One column" { require-not-null customer email }
+export def require-not-null [
+    table: string # table or schema.table
+    column: string # the column
+]: nothing -> nothing {
+    require-column $table $column
+    let rows = query $"SELECT count\(*) AS count FROM (sql-name $table) WHERE :\"column\" IS NULL" { column: $column }
+    if $rows.0.count > 0 {
+        fail (metadata $column).span $"expected no NULL in ($table).($column); found ($rows.0.count)"
+    }
+}
+
+# Require that no two rows have the same values, before a unique constraint is added.
+@example "Two columns together" { require-unique invoice [customer_id number] }
+export def require-unique [
+    table: string # table or schema.table
+    columns: list<string> # the columns
+]: nothing -> nothing {
+    for column in $columns { require-column $table $column }
+    let list = $columns | each {|column| $'"($column | str replace --all '"' '""')"' } | str join ", "
+    let twice = query $"
+        SELECT ($list), count\(*) AS \"how often\" FROM (sql-name $table)
+        GROUP BY ($list) HAVING count\(*) > 1 ORDER BY count\(*) DESC LIMIT 3"
+    if ($twice | is-not-empty) {
+        let examples = $twice | each {|row| $row | to nuon } | str join ", "
+        fail (metadata $columns).span $"expected unique ($columns | str join ', ') in ($table); found ($examples)"
+    }
+}
+
+# Require a server that is new enough.
+@example "For MERGE" { require-server-version 15 }
+export def require-server-version [
+    at_least: int # the major version
+]: nothing -> nothing {
+    let found = query "
+        SELECT current_setting('server_version') AS version,
+          current_setting('server_version_num')::int / 10000 AS major"
+    if $found.0.major < $at_least {
+        fail (metadata $at_least).span $"expected PostgreSQL ($at_least) or later; found ($found.0.version)"
+    }
+}
+
+# The table as psql shows it, or nothing.
+def find-table [name: string]: nothing -> any {
+    query "SELECT pg_catalog.to_regclass(:'name')::text AS name" { name: $name } | get 0.name
+}
+
+def count-rows [table: string, span: record]: nothing -> int {
+    require-table $table
+    query $"SELECT count\(*) AS count FROM (sql-name $table)" | get 0.count
+}
+
+# A table's name, checked and quoted by the server.
+def sql-name [table: string]: nothing -> string {
+    find-table $table
+}
+
+# Text goes to psql's standard input: that of the run itself in a late script.
+def ask-psql []: string -> record<stdout: string, stderr: string, exit_code: int> {
+    let words = $env.MIGRATION?.psql? | default [psql]
+    $in | ^($words | first) ...($words | skip 1) -X -q -w -f - | complete
+}
+
+def psql-error [stderr: string]: nothing -> string {
+    let line = $stderr | lines | where $it =~ 'ERROR|FATAL|error:' | get 0? | default ($stderr | str trim)
+    $line | str replace --regex '^.*?(ERROR|FATAL|error): +' ""
+}
+
+# psql's own quoting, for `\set`.
+def quote-for-psql [value: any]: nothing -> string {
+    let text = $value | into string
+        | str replace --all '\' '\\'
+        | str replace --all "'" "\\'"
+        | str replace --all "\n" '\n'
+    $"'($text)'"
+}
+
+def to-moment []: any -> any {
+    let text = $in
+    if $text == null { return null }
+    let is_local = $text !~ '([+-]\d{2}:?\d{2}|Z)$' or $text =~ '^\d{4}-\d{2}-\d{2}$'
+    try { if $is_local { $text | into datetime --timezone utc } else { $text | into datetime } } catch { $text }
+}
+
+def fail [span: record, message: string, help?: string] {
+    error make { msg: $message, label: { text: "required here", span: $span }, help: $help }
+}

@@ -1,0 +1,60 @@
+//! What a check is about: the record in `$env.MIGRATION` and in a closure's parameter.
+//! Pure; must not know how it gets there.
+
+use nu_protocol::{Record, Span, Value, record};
+
+use crate::migration::{Migration, Name};
+
+/// What all checks of a run are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The run's id.
+    pub execution_id: String,
+    /// The database.
+    pub database: String,
+    /// The schema of the ledgers.
+    pub schema: String,
+    /// What their names start with.
+    pub prefix: String,
+}
+
+/// The record: a migration, and the steps of the same plan that come before it.
+pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: Span) -> Value {
+    let mut record = describe(migration, span);
+    let planned = planned
+        .iter()
+        .map(|earlier| Value::record(describe(earlier, span), span))
+        .collect();
+    record.push("execution_id", Value::string(&run.execution_id, span));
+    record.push("database", Value::string(&run.database, span));
+    record.push(
+        "ledger",
+        Value::record(
+            record! {
+                "schema" => Value::string(&run.schema, span),
+                "prefix" => Value::string(&run.prefix, span),
+            },
+            span,
+        ),
+    );
+    record.push("planned", Value::list(planned, span));
+    Value::record(record, span)
+}
+
+fn describe(migration: &Migration, span: Span) -> Record {
+    let Name {
+        track,
+        version,
+        description,
+    } = &migration.name;
+    record! {
+        "track" => Value::string(track.as_str(), span),
+        "version" => Value::string(version.as_str(), span),
+        "name" => Value::string(migration.name.file_name(), span),
+        "timestamp" => version
+            .timestamp()
+            .map_or_else(|| Value::nothing(span), |moment| Value::date(moment, span)),
+        "description" => Value::string(description, span),
+        "file" => Value::string(migration.path.to_string_lossy(), span),
+    }
+}

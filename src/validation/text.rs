@@ -1,0 +1,86 @@
+//! The text that a child nu runs around a script.
+//! Pure, from escaped literals; must not know how the child is started.
+
+use std::path::{Path, PathBuf};
+
+use super::caller::literal;
+use super::script::Script;
+
+/// The files that the text refers to.
+pub(super) struct Files {
+    /// The plugin, as nu's registry describes it.
+    pub registry: PathBuf,
+    /// The caller's typed variables.
+    pub environment: PathBuf,
+    /// `$env.MIGRATION`.
+    pub subject: PathBuf,
+    /// The user's own commands.
+    pub prelude: Option<PathBuf>,
+    /// Where the script's result goes.
+    pub result: PathBuf,
+    /// Where its error goes.
+    pub error: PathBuf,
+}
+
+/// Loads the caller's context, runs the script and keeps what it gives or why it fails.
+///
+/// One text, parsed as a whole before anything of it runs, so that a script that does not parse
+/// does nothing. `source` keeps the script's own name and lines in errors.
+pub(super) fn run(script: &Script, files: &Files) -> String {
+    let call = match script.has_main {
+        true => ";\n    main",
+        false => "",
+    };
+    format!(
+        "{preamble}$env.MIGRATION = (open --raw {subject} | from nuon)
+{prelude}try {{
+    let result = (
+    source {script}{call}
+    )
+    try {{ $result | to nuon | save --raw --force {result} }}
+}} catch {{|error|
+    {{
+        details: $error.details
+        rendered: $error.rendered
+    }} | to nuon | save --raw --force {error}
+    exit 1
+}}
+",
+        preamble = preamble(files),
+        subject = quoted(&files.subject),
+        prelude = prelude(files),
+        script = quoted(&script.path),
+        result = quoted(&files.result),
+        error = quoted(&files.error),
+    )
+}
+
+/// Parses the script and runs nothing of it.
+pub(super) fn parse(script: &Script, files: &Files) -> String {
+    format!(
+        "{}{}def never-called [] {{\n    source {}\n}}\n",
+        preamble(files),
+        prelude(files),
+        quoted(&script.path)
+    )
+}
+
+fn preamble(files: &Files) -> String {
+    format!(
+        "plugin use --plugin-config {} migrate\nload-env (open --raw {} | from nuon)\n",
+        quoted(&files.registry),
+        quoted(&files.environment)
+    )
+}
+
+fn prelude(files: &Files) -> String {
+    files
+        .prelude
+        .as_deref()
+        .map(|prelude| format!("source {}\n", quoted(prelude)))
+        .unwrap_or_default()
+}
+
+fn quoted(path: &Path) -> String {
+    literal(&path.to_string_lossy())
+}
