@@ -45,16 +45,16 @@ impl Row for StatusRow {
     fn columns() -> Vec<(&'static str, Type)> {
         vec![
             ("track", Type::String),
-            ("version", Type::String),
-            ("description", Type::String),
+            ("version", or_nothing(Type::String)),
+            ("description", or_nothing(Type::String)),
             ("state", Type::String),
             ("pending", Type::Bool),
-            ("applied_at", Type::Date),
-            ("duration", Type::Duration),
-            ("timestamp", Type::Date),
+            ("applied_at", or_nothing(Type::Date)),
+            ("duration", or_nothing(Type::Duration)),
+            ("timestamp", or_nothing(Type::Date)),
             ("name", Type::String),
-            ("file", Type::String),
-            ("validation_time", Type::Duration),
+            ("file", or_nothing(Type::String)),
+            ("validation_time", or_nothing(Type::Duration)),
         ]
     }
 
@@ -86,7 +86,7 @@ impl Row for SummaryRow {
             ("changed", Type::Int),
             ("missing", Type::Int),
             ("failed", Type::Int),
-            ("last_applied_at", Type::Date),
+            ("last_applied_at", or_nothing(Type::Date)),
             ("duration", Type::Duration),
         ]
     }
@@ -112,13 +112,13 @@ impl Row for RunRow {
             ("track", Type::String),
             ("name", Type::String),
             ("state", Type::String),
-            ("duration", Type::Duration),
-            ("applied_at", Type::Date),
-            ("execution_id", Type::String),
+            ("duration", or_nothing(Type::Duration)),
+            ("applied_at", or_nothing(Type::Date)),
+            ("execution_id", or_nothing(Type::String)),
             ("group", Type::Int),
-            ("notices", Type::List(Box::new(Type::String))),
-            ("validation_time", Type::Duration),
-            ("validation", Type::Table(columns_of_checks().into())),
+            ("notices", list()),
+            ("validation_time", or_nothing(Type::Duration)),
+            ("validation", list()),
         ]
     }
 
@@ -159,17 +159,17 @@ impl Row for HistoryRow {
     fn columns() -> Vec<(&'static str, Type)> {
         vec![
             ("track", Type::String),
-            ("version", Type::String),
+            ("version", or_nothing(Type::String)),
             ("name", Type::String),
-            ("timestamp", Type::Date),
-            ("description", Type::String),
+            ("timestamp", or_nothing(Type::Date)),
+            ("description", or_nothing(Type::String)),
             ("state", Type::String),
-            ("applied_at", Type::Date),
-            ("duration", Type::Duration),
-            ("applied_by", Type::String),
-            ("execution_id", Type::String),
+            ("applied_at", or_nothing(Type::Date)),
+            ("duration", or_nothing(Type::Duration)),
+            ("applied_by", or_nothing(Type::String)),
+            ("execution_id", or_nothing(Type::String)),
             ("hash", Type::String),
-            ("validation_time", Type::Duration),
+            ("validation_time", or_nothing(Type::Duration)),
         ]
     }
 
@@ -231,9 +231,9 @@ impl Row for Finding {
             ("track", Type::String),
             ("name", Type::String),
             ("file", Type::String),
-            ("line", Type::Int),
+            ("line", or_nothing(Type::Int)),
             ("message", Type::String),
-            ("help", Type::String),
+            ("help", or_nothing(Type::String)),
         ]
     }
 
@@ -251,16 +251,14 @@ impl Row for Finding {
     }
 }
 
-/// The columns of a table in a table: the checks of a migration.
-fn columns_of_checks() -> Vec<(String, Type)> {
-    [
-        ("check", Type::String),
-        ("duration", Type::Duration),
-        ("output", Type::List(Box::new(Type::String))),
-        ("result", Type::Any),
-    ]
-    .map(|(name, kind)| (name.to_owned(), kind))
-    .to_vec()
+/// A column that may be empty. nushell checks what `let` is given against the promise.
+fn or_nothing(kind: Type) -> Type {
+    Type::one_of([kind, Type::Nothing])
+}
+
+/// A column of lists, any of which may be empty and then is a `list<any>`.
+fn list() -> Type {
+    Type::list(Type::Any)
 }
 
 fn check(check: Check, span: Span) -> Value {

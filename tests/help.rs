@@ -47,3 +47,34 @@ fn the_bare_command_lists_the_others() {
         assert!(output.text().contains(command.name()), "{}", output.stdout);
     }
 }
+
+#[test]
+fn what_a_command_gives_can_be_kept_in_a_variable() {
+    let project = Project::with(&[
+        ("20240101000000_core_a.sql", "SELECT 1;\n"),
+        ("20240231000000_core_no_date.sql", "SELECT 1;\n"),
+    ]);
+    project.write("db/20240101000000_core_a.nu", "print hello; 5");
+    let before_and_after = [
+        "migrate status db",
+        "migrate status db --summary",
+        "migrate history db",
+        "migrate run db --dry-run",
+        "migrate validate db",
+        "migrate validate db --offline",
+        "migrate run db",
+        "migrate status db",
+        "migrate status db --summary",
+        "migrate history db",
+        "migrate run db",
+        "migrate repair db --forget 20240231000000_core_no_date.sql",
+        "migrate status db",
+        "migrate run db",
+        "migrate add db new",
+        "migrate status db",
+    ];
+    for command in before_and_after {
+        let output = project.nu(&format!("let kept = {command}; $kept | describe"));
+        assert_eq!(output.code, Some(0), "{command}: {}", output.stderr);
+    }
+}

@@ -29,3 +29,4 @@ mod run;
 mod settings;
 mod status;
 mod transactions;
+mod validation;

@@ -1,7 +1,7 @@
 //! What a context is to a child nu: its program, its environment, its configuration.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nu_protocol::{Record, Span, Value};
 
@@ -35,7 +35,10 @@ impl Context {
             program: find(&self.shell.environment, &self.shell.directory)?,
             folder: self.shell.directory.clone(),
             environment,
-            library: library(self.shell.variables.get("NU_LIB_DIRS")),
+            library: library(
+                self.shell.variables.get("NU_LIB_DIRS"),
+                &self.shell.directory,
+            ),
             prelude,
             time_limit: self.settings.validation_timeout,
             interrupt: self.interrupt.clone(),
@@ -96,18 +99,19 @@ impl Context {
     }
 }
 
-/// The folders of `$env.NU_LIB_DIRS`, a list or a text with separators.
-fn library(folders: Option<&Value>) -> Vec<String> {
-    match folders {
+/// The folders of `$env.NU_LIB_DIRS`, a list or a text with separators, as the caller reads them.
+fn library(folders: Option<&Value>, caller: &Path) -> Vec<String> {
+    let folders: Vec<&str> = match folders {
         Some(Value::List { vals, .. }) => vals
             .iter()
-            .filter_map(|folder| folder.as_str().ok().map(str::to_owned))
+            .filter_map(|folder| folder.as_str().ok())
             .collect(),
-        Some(Value::String { val, .. }) => val
-            .split(['\u{1e}', ':'])
-            .filter(|folder| !folder.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        Some(Value::String { val, .. }) => val.split(['\u{1e}', ':']).collect(),
         _ => vec![],
-    }
+    };
+    folders
+        .into_iter()
+        .filter(|folder| !folder.is_empty())
+        .map(|folder| caller.join(folder).to_string_lossy().into_owned())
+        .collect()
 }
