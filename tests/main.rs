@@ -14,6 +14,8 @@
 mod support;
 
 mod add;
+mod checks;
+mod documents;
 mod errors;
 mod faults;
 mod help;

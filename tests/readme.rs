@@ -30,7 +30,7 @@ fn every_nu_block_runs_one_after_the_other() {
             &project.database,
             "SELECT count(*) FROM migrations_core, migrations_impl"
         ),
-        "1"
+        "2"
     );
 }
 

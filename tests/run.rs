@@ -63,7 +63,8 @@ fn columns_have_their_types() {
     assert_eq!(
         types.text(),
         "track string, name string, state string, duration duration, applied_at datetime, \
-         execution_id string, group int, notices list<string>"
+         execution_id string, group int, notices list<string>, \
+         validation_time nothing, validation list<any>"
     );
     assert_eq!(
         project.sql(
@@ -126,7 +127,8 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
         .json();
     let planned = |track: &str, name: &str, group: i32| {
         json!({"track": track, "name": name, "state": "planned", "duration": null,
-               "applied_at": null, "execution_id": null, "group": group})
+               "applied_at": null, "execution_id": null, "group": group,
+               "validation_time": null, "validation": []})
     };
     assert_eq!(
         rows,

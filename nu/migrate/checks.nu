@@ -165,7 +165,7 @@ export def require-migration [
     let found = $applied | where version == $digits
     if ($found | is-empty) {
         let newest = $applied | get version | last | default "nothing"
-        fail (metadata $version).span $"($expected); the newest that is applied is ($newest)"
+        fail (metadata $version).span $"($expected); found no such migration; the newest that is applied is ($newest)"
     }
     if ($found.0.state | default applied) != applied {
         fail (metadata $version).span $"($expected); found it ($found.0.state)"

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use nu_protocol::{Record, Span, Value};
 
 use super::Context;
+use crate::child::Watchdog;
 use crate::connection::Reached;
 use crate::error::Error;
 use crate::progress::Progress;
@@ -42,6 +43,10 @@ impl Context {
             prelude,
             time_limit: self.settings.validation_timeout,
             interrupt: self.interrupt.clone(),
+            watchdog: Watchdog::start().map_err(|error| Error::NuNotStarted {
+                program: "/bin/sh".into(),
+                reason: error.to_string(),
+            })?,
             progress,
             psql,
         })

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 
-use watchdog::Watchdog;
+pub use watchdog::Watchdog;
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(500);
@@ -25,7 +25,6 @@ const POLL: Duration = Duration::from_micros(200);
 /// A running process and everything it has started itself.
 pub struct Child {
     process: std::process::Child,
-    watchdog: Option<Watchdog>,
 }
 
 impl Child {
@@ -37,22 +36,12 @@ impl Child {
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Ok(Self {
             process: command.process_group(0).spawn()?,
-            watchdog: None,
         })
     }
 
     /// Its two outputs, where they are pipes; to be taken once.
     pub fn outputs(&mut self) -> (Option<ChildStdout>, Option<ChildStderr>) {
         (self.process.stdout.take(), self.process.stderr.take())
-    }
-
-    /// Makes sure that it does not outlive the plugin.
-    ///
-    /// # Errors
-    /// The watchdog cannot be started.
-    pub fn watch(&mut self) -> io::Result<()> {
-        self.watchdog = Some(Watchdog::over(self.process.id())?);
-        Ok(())
     }
 
     /// Asks it to stop what it does and end, as Ctrl-C would.

@@ -2,30 +2,33 @@
 //! Nothing else would: psql reads its script only between statements, and a statement that runs
 //! for an hour would keep its locks for that hour.
 
-use std::io::{self, PipeWriter};
+use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// Waits for the end of its standard input, which is the end of the plugin; then lets the
-/// group cancel what it does, and ends it.
-const SCRIPT: &str = r#"read -r _; kill -s INT -- "-$1"; sleep 0.3; kill -s KILL -- "-$1""#;
+/// Reads whom to watch over until the end of its standard input, which is the end of the plugin;
+/// then lets that group cancel what it does, and ends it.
+const SCRIPT: &str = r#"group=0
+while read -r next; do group=$next; done
+[ "$group" = 0 ] && exit
+kill -s INT -- "-$group"; sleep 0.3; kill -s KILL -- "-$group""#;
 
 /// A shell that outlives the plugin by a moment.
-pub(super) struct Watchdog {
+pub struct Watchdog {
     shell: Child,
-    /// Closed by the system when the plugin dies. Never written to.
-    _leash: PipeWriter,
+    /// Closed by the system when the plugin dies.
+    leash: PipeWriter,
 }
 
 impl Watchdog {
-    /// Watches over a process group.
+    /// Watches over nobody yet.
     ///
     /// # Errors
     /// No shell can be started.
-    pub(super) fn over(group: u32) -> io::Result<Self> {
+    pub fn start() -> io::Result<Self> {
         let (input, leash) = io::pipe()?;
         let shell = Command::new("/bin/sh")
-            .args(["-c", SCRIPT, "watchdog", &group.to_string()])
+            .args(["-c", SCRIPT, "watchdog"])
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::from(input))
@@ -34,10 +37,21 @@ impl Watchdog {
             // What kills the plugin's group must not kill its watchdog.
             .process_group(0)
             .spawn()?;
-        Ok(Self {
-            shell,
-            _leash: leash,
-        })
+        Ok(Self { shell, leash })
+    }
+
+    /// Watches over this child from now on, and over no other.
+    ///
+    /// # Errors
+    /// The shell is gone.
+    pub fn guard(&self, child: &super::Child) -> io::Result<()> {
+        writeln!(&self.leash, "{}", child.process.id())
+    }
+
+    /// Watches over nobody.
+    pub fn release(&self) {
+        // A shell that is gone watches over nobody, too.
+        let _ = writeln!(&self.leash, "0");
     }
 }
 

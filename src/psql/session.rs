@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::process;
 use super::stream::Sections;
-use crate::child::Child;
 use crate::child::lines::{Channel, Event, drain};
+use crate::child::{Child, Watchdog};
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -48,6 +48,7 @@ pub struct Session {
     // Declared first, so that it is closed before the process is waited for: psql ends at the
     // end of its script.
     driver: Option<PipeWriter>,
+    watchdog: Option<Watchdog>,
     process: Child,
     events: Receiver<Event>,
     stdout: Sections,
@@ -87,6 +88,7 @@ impl Session {
         Ok(Self {
             driver: Some(driver),
             process,
+            watchdog: None,
             events,
             stdout: Sections::default(),
             stderr: Sections::default(),
@@ -101,10 +103,15 @@ impl Session {
     /// # Errors
     /// The watchdog cannot be started.
     pub fn watch(&mut self) -> Result<(), Error> {
-        self.process.watch().map_err(|error| Error::PsqlNotStarted {
+        let watchdog = Watchdog::start().and_then(|watchdog| {
+            watchdog.guard(&self.process)?;
+            Ok(watchdog)
+        });
+        self.watchdog = Some(watchdog.map_err(|error| Error::PsqlNotStarted {
             psql: "/bin/sh".into(),
             reason: error.to_string(),
-        })
+        })?);
+        Ok(())
     }
 
     /// Sends text and ends a section after what it prints. The text must end with a line end.

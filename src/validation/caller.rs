@@ -21,6 +21,9 @@ const OWN: [&str; 10] = [
     "PWD",
 ];
 
+/// The parts of a configuration that only the line editor uses: large, and of no use to a script.
+const INTERACTIVE: [&str; 3] = ["hooks", "keybindings", "menus"];
+
 /// The variables that a process's environment cannot hold: lists, records, numbers, dates and
 /// the like, without what cannot leave its shell, such as closures.
 pub fn typed_variables(environment: &HashMap<String, Value>) -> Record {
@@ -90,6 +93,9 @@ pub fn configuration(callers: Option<&Value>, plugin: Record) -> Value {
         Some(Value::Record { val, .. }) => val.into_owned(),
         _ => Record::new(),
     };
+    for key in INTERACTIVE {
+        config.remove(key);
+    }
     config.insert("use_ansi_coloring", Value::bool(false, span));
     config.insert("error_style", Value::string("fancy", span));
     let mut plugins = match config.remove("plugins") {
@@ -149,6 +155,7 @@ mod tests {
         let callers = Value::test_record(record! {
             "table" => Value::test_record(record! { "mode" => Value::test_string("light") }),
             "use_ansi_coloring" => Value::test_bool(true),
+            "keybindings" => Value::test_list(vec![]),
             "plugins" => Value::test_record(record! { "other" => Value::test_int(1), "migrate" => closure() }),
         });
         let plugin = record! { "schema" => Value::test_string("ops") };

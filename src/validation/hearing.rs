@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::questions::{Ear, Question, Reply};
 use super::verdict::End;
-use crate::child::Child;
 use crate::child::lines::{Channel, Event, drain};
+use crate::child::{Child, Watchdog};
 use crate::interrupt::Interrupt;
 use crate::psql::Ending;
 
@@ -39,6 +39,8 @@ pub trait Answer {
 /// How a process is heard.
 pub(super) struct Hearing<'a, 's> {
     pub interrupt: &'a Interrupt,
+    /// Ends the process should the plugin die.
+    pub watchdog: &'a Watchdog,
     /// How long it may take.
     pub limit: Duration,
     /// For files between a question and its answer.
@@ -90,7 +92,7 @@ impl Hearing<'_, '_> {
         };
         let started = Instant::now();
         let mut child = Child::start(command)?;
-        child.watch()?;
+        self.watchdog.guard(&child)?;
         if let (Some(stdout), Some(stderr)) = child.outputs() {
             drain(Channel::Stdout, stdout, emit(sender.clone()));
             drain(Channel::Stderr, stderr, emit(sender));
@@ -100,6 +102,7 @@ impl Hearing<'_, '_> {
         if !matches!(end, Ok(End::Exited(_))) {
             child.stop();
         }
+        self.watchdog.release();
         spoken.duration = started.elapsed();
         Ok((end?, spoken))
     }

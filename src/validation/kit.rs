@@ -113,7 +113,13 @@ fn registry() -> io::Result<PluginRegistryFile> {
     let commands = MigratePlugin
         .commands()
         .iter()
-        .map(|command| create_plugin_signature(&**command))
+        .map(|command| {
+            let mut signature = create_plugin_signature(&**command);
+            // Every script reads all of this; nobody reads the help in one.
+            signature.examples.clear();
+            signature.sig.extra_description.clear();
+            signature
+        })
         .collect();
     let mut registry = PluginRegistryFile::new();
     registry.upsert_plugin(PluginRegistryItem::new(&identity, metadata, commands));

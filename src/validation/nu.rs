@@ -15,6 +15,7 @@ use super::script::Script;
 use super::text::{self, Files};
 use super::verdict::{End, complaint};
 use super::{Check, Kit, Rejection};
+use crate::child::Watchdog;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
@@ -36,6 +37,8 @@ pub struct Surroundings {
     pub time_limit: Duration,
     /// Ctrl-C.
     pub interrupt: Interrupt,
+    /// Ends a script should the plugin die.
+    pub watchdog: Watchdog,
     /// Where output goes while a script runs.
     pub progress: Progress,
     /// psql, for the scripts' questions.
@@ -172,6 +175,7 @@ impl Surroundings {
         let on_line = |line: &str| self.progress.said(&name, line);
         let hearing = Hearing {
             interrupt: &self.interrupt,
+            watchdog: &self.watchdog,
             limit,
             folder: kit.path(),
             socket: kit.socket(),

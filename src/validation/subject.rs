@@ -20,10 +20,21 @@ pub struct Run {
 
 /// The record: a migration, and the steps of the same plan that come before it.
 pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: Span) -> Value {
-    let mut record = describe(migration, span);
+    let mut record = identify(&migration.name, span);
+    let version = &migration.name.version;
+    record.push(
+        "timestamp",
+        version
+            .timestamp()
+            .map_or_else(|| Value::nothing(span), |moment| Value::date(moment, span)),
+    );
+    record.push(
+        "file",
+        Value::string(migration.path.to_string_lossy(), span),
+    );
     let planned = planned
         .iter()
-        .map(|earlier| Value::record(describe(earlier, span), span))
+        .map(|earlier| Value::record(identify(&earlier.name, span), span))
         .collect();
     record.push("execution_id", Value::string(&run.execution_id, span));
     record.push("database", Value::string(&run.database, span));
@@ -41,20 +52,11 @@ pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: S
     Value::record(record, span)
 }
 
-fn describe(migration: &Migration, span: Span) -> Record {
-    let Name {
-        track,
-        version,
-        description,
-    } = &migration.name;
+fn identify(name: &Name, span: Span) -> Record {
     record! {
-        "track" => Value::string(track.as_str(), span),
-        "version" => Value::string(version.as_str(), span),
-        "name" => Value::string(migration.name.file_name(), span),
-        "timestamp" => version
-            .timestamp()
-            .map_or_else(|| Value::nothing(span), |moment| Value::date(moment, span)),
-        "description" => Value::string(description, span),
-        "file" => Value::string(migration.path.to_string_lossy(), span),
+        "track" => Value::string(name.track.as_str(), span),
+        "version" => Value::string(name.version.as_str(), span),
+        "name" => Value::string(name.file_name(), span),
+        "description" => Value::string(&name.description, span),
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct Files {
 /// Loads the caller's context, runs the script and keeps what it gives or why it fails.
 ///
 /// One text, parsed as a whole before anything of it runs, so that a script that does not parse
-/// does nothing. `source` keeps the script's own name and lines in errors.
+/// does nothing. `source` keeps the script's own name and lines in errors. Without the `exit`, nu
+/// would ask `tput` four times how wide the nothing is that it is going to print.
 pub(super) fn run(script: &Script, files: &Files) -> String {
     let call = match script.has_main {
         true => ";\n    main",
@@ -45,6 +46,7 @@ pub(super) fn run(script: &Script, files: &Files) -> String {
     }} | to nuon | save --raw --force {error}
     exit 1
 }}
+exit 0
 ",
         preamble = preamble(files),
         subject = quoted(&files.subject),

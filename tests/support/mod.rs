@@ -1,5 +1,6 @@
 //! What the tests stand on: a server, a project folder with a database, a nu to type into.
 
+pub(crate) mod document;
 pub(crate) mod golden;
 pub(crate) mod nu;
 pub(crate) mod project;

@@ -1,0 +1,82 @@
+//! A document with commands in it and what they give.
+
+use regex::Regex;
+
+/// A ```` ```nu ```` block, and the ```` ```text ```` block right behind it, if there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The commands.
+    pub(crate) code: String,
+    /// What they are said to print.
+    pub(crate) output: Option<String>,
+    /// The lines of that output in the document, for blessing.
+    output_lines: Option<std::ops::Range<usize>>,
+}
+
+/// All blocks of a document, in their order.
+pub(crate) fn blocks(document: &str) -> Vec<Block> {
+    let lines: Vec<_> = document.lines().collect();
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[at] != "```nu" {
+            at += 1;
+            continue;
+        }
+        let code = fenced(&lines, at);
+        at = code.end + 1;
+        let next = (at..lines.len()).find(|&line| !lines[line].is_empty());
+        let output = next
+            .filter(|&line| lines[line] == "```text")
+            .map(|line| fenced(&lines, line));
+        blocks.push(Block {
+            code: lines[code].join("\n"),
+            output: output.clone().map(|output| lines[output].join("\n")),
+            output_lines: output,
+        });
+    }
+    blocks
+}
+
+/// The lines between a fence and its end.
+fn fenced(lines: &[&str], fence: usize) -> std::ops::Range<usize> {
+    let length = lines[fence + 1..]
+        .iter()
+        .position(|line| *line == "```")
+        .expect("a fence that is closed");
+    fence + 1..fence + 1 + length
+}
+
+/// The document with other outputs.
+pub(crate) fn blessed(document: &str, outputs: &[String]) -> String {
+    let mut lines: Vec<String> = document.lines().map(str::to_owned).collect();
+    let found = blocks(document);
+    for (block, output) in found.iter().zip(outputs).rev() {
+        if let Some(range) = block.output_lines.clone() {
+            lines.splice(range, output.lines().map(str::to_owned));
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Output without what differs from run to run: times, ids, and the widths that follow from them.
+pub(crate) fn masked(output: &str) -> String {
+    let mut text = output.to_owned();
+    for (pattern, shown) in [
+        (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
+        (
+            r"\b\d+(\.\d+)?(ns|µs|ms|sec|min)( \d+(ns|µs|ms|sec))*",
+            "<time>",
+        ),
+        (r"\b(now|(a|\d+) (second|minute)s? ago)\b", "<moment>"),
+        (r"\d{14}_", "<version>_"),
+        (r"─+", "─"),
+        (r"[ \t]+", " "),
+    ] {
+        text = Regex::new(pattern)
+            .unwrap()
+            .replace_all(&text, shown)
+            .into_owned();
+    }
+    text.lines().map(str::trim).collect::<Vec<_>>().join("\n")
+}
