@@ -12,7 +12,7 @@
 //!   decide (pure)   discovery ──► standing ──► plan        status   notices   fault
 //!                       ▲            ▲          │            ▲         ▲        ▲
 //!                       │            │          ▼            │         │        │
-//!   act             files        ledger ◄─── database ◄── runner ──────┴────────┘
+//!   act             files        ledger ◄─── database ◄── runner ◄── validation ──► nu
 //!                                    │          │            │          settle
 //!                                    ▼          ▼            ▼
 //!   speak           sql ─────────► script ────────────► psql::session ──► psql ──► PostgreSQL

@@ -16,8 +16,7 @@ impl Error {
             Self::Failed(failure) => failure.state(),
             Self::BadDescription { .. }
             | Self::TrackUnclear { .. }
-            | Self::NoVersionLeft { .. }
-            | Self::NotWritten { .. } => "No file was made.".to_owned(),
+            | Self::NoVersionLeft { .. } => "No file was made.".to_owned(),
             Self::AfterCommits { applied, .. } => stayed(applied),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => "The database was not changed.".to_owned(),
