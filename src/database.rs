@@ -41,6 +41,7 @@ pub struct Address {
 /// A psql that has been started and may still be connecting.
 pub struct Dialing {
     session: Session,
+    connection: Connection,
     prefix: String,
     is_schema_set: bool,
 }
@@ -49,6 +50,8 @@ pub struct Dialing {
 pub struct Database {
     /// The conversation.
     pub session: Session,
+    /// What psql was told.
+    pub connection: Connection,
     /// What the server said of itself.
     pub server: Server,
     /// Where the ledgers are.
@@ -91,6 +94,7 @@ impl Address {
         session.send(&script::hello(self.schema.as_deref(), self.mark.as_deref()));
         Ok(Dialing {
             session,
+            connection: self.connection.clone(),
             prefix: self.prefix.clone(),
             is_schema_set: self.schema.is_some(),
         })
@@ -116,6 +120,7 @@ impl Dialing {
         };
         Ok(Database {
             session: self.session,
+            connection: self.connection,
             server,
             place,
             checks_connection: false,

@@ -74,5 +74,6 @@ pub mod standing;
 pub mod status;
 pub mod validation;
 pub mod value;
+pub mod variables;
 
 pub use plugin::MigratePlugin;

@@ -1,5 +1,6 @@
 //! What a migration printed, as the lines of its `notices` column. Pure.
 
+use crate::child::lines::Channel;
 use crate::psql::Output;
 use crate::psql::message::{Message, parse};
 
@@ -13,9 +14,56 @@ pub fn of(output: &Output) -> Vec<String> {
     output.stdout.iter().cloned().chain(said).collect()
 }
 
+/// A line as it is shown while the file runs: without place and code. An error is left out,
+/// because it is told at the end, with all that belongs to it.
+pub fn live(channel: Channel, line: &str) -> Option<String> {
+    if channel == Channel::Stdout {
+        return Some(line.to_owned());
+    }
+    match parse([line]).pop()? {
+        Message::Diagnostic(diagnostic) if diagnostic.is_error() => None,
+        Message::Diagnostic(diagnostic) => Some(diagnostic.message),
+        Message::Text(text) => {
+            let belongs_to_another = BELONGING.iter().any(|label| text.starts_with(label));
+            (!belongs_to_another).then_some(text)
+        }
+    }
+}
+
+/// What the server says more of a message.
+const BELONGING: [&str; 10] = [
+    "LOCATION:  ",
+    "DETAIL:  ",
+    "HINT:  ",
+    "CONTEXT:  ",
+    "QUERY:  ",
+    "SCHEMA NAME:  ",
+    "TABLE NAME:  ",
+    "COLUMN NAME:  ",
+    "CONSTRAINT NAME:  ",
+    "LINE ",
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn live_lines_say_what_matters() {
+        let shown = |line| live(Channel::Stderr, line);
+        assert_eq!(
+            shown("psql:/db/a.sql:3: NOTICE:  00000: hello"),
+            Some("hello".to_owned())
+        );
+        assert_eq!(
+            shown("psql:/db/a.sql:3: WARNING:  01000: hm"),
+            Some("hm".to_owned())
+        );
+        assert_eq!(shown("psql:/db/a.sql:3: ERROR:  42601: no"), None);
+        assert_eq!(shown("LOCATION:  exec_stmt_raise, pl_exec.c:3923"), None);
+        assert_eq!(shown("careful"), Some("careful".to_owned()));
+        assert_eq!(live(Channel::Stdout, "LINE 5"), Some("LINE 5".to_owned()));
+    }
 
     #[test]
     fn both_outputs_without_places_and_codes() {

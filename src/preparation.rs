@@ -1,13 +1,16 @@
 //! Reads the files that are going to run and decides how each fits into a transaction.
 //! The reading around `inspection` and `plan::fit`; must not decide by itself.
 
+use crate::discovery::includes::Included;
 use crate::discovery::{self, WorkingFolder, includes};
 use crate::error::Error;
-use crate::inspection::{Script, inspect};
+use crate::inspection::{Script, Violation, inspect};
 use crate::migration::Migration;
 use crate::plan::{Step, fit};
 use crate::settings::TransactionControl;
 use crate::validation::Script as Validation;
+use crate::variables::Variables;
+use crate::variables::usage::{leftovers, unset};
 
 /// The steps of these migrations.
 ///
@@ -17,32 +20,28 @@ pub fn prepare(
     pending: &[&Migration],
     folders: &WorkingFolder,
     control: TransactionControl,
+    users: &Variables,
 ) -> Result<Vec<Step>, Error> {
     let mut steps = Vec::with_capacity(pending.len());
     let mut files = 0;
     let mut violations = Vec::new();
+    let mut without_value = Vec::new();
     for migration in pending {
         let path = migration.path.as_path();
         let content = discovery::content(path)?;
         let included = includes::follow(path, &content, folders.of(path));
-        let scripts: Vec<_> = included
-            .iter()
-            .filter(|file| file.is_script)
-            .map(|file| Script {
-                path: &file.path,
-                content: &file.content,
-            })
-            .collect();
-        let inspection = inspect(
-            Script {
-                path,
-                content: &content,
-            },
-            &scripts,
-        );
+        let scripts = scripts(&included);
+        let script = Script {
+            path,
+            content: &content,
+        };
+        without_value.extend(unset(script, &scripts, users));
+        let leftovers = leftovers(&[&[script], scripts.as_slice()].concat());
+        let inspection = inspect(script, &scripts);
         match fit(migration, inspection, control) {
             Ok(step) => steps.push(Step {
                 validation: validation(migration)?,
+                leftovers,
                 ..step
             }),
             Err(found) => {
@@ -51,10 +50,46 @@ pub fn prepare(
             }
         }
     }
-    match violations.is_empty() {
-        true => Ok(steps),
-        false => Err(Error::Forbidden { files, violations }),
+    if !violations.is_empty() {
+        return Err(Error::Forbidden { files, violations });
     }
+    match without_value.is_empty() {
+        true => Ok(steps),
+        false => Err(Error::UnsetVariables {
+            uses: without_value,
+        }),
+    }
+}
+
+/// The psql variables that a migration uses and nobody has set.
+///
+/// # Errors
+/// It cannot be read.
+pub fn unset_variables(
+    migration: &Migration,
+    folders: &WorkingFolder,
+    users: &Variables,
+) -> Result<Vec<Violation>, Error> {
+    let path = migration.path.as_path();
+    let content = discovery::content(path)?;
+    let included = includes::follow(path, &content, folders.of(path));
+    let script = Script {
+        path,
+        content: &content,
+    };
+    Ok(unset(script, &scripts(&included), users))
+}
+
+/// The scripts among what a migration includes.
+fn scripts(included: &[Included]) -> Vec<Script<'_>> {
+    included
+        .iter()
+        .filter(|file| file.is_script)
+        .map(|file| Script {
+            path: &file.path,
+            content: &file.content,
+        })
+        .collect()
 }
 
 /// The validation script of a migration, as it is at this moment.

@@ -11,10 +11,10 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A check printed a line.
-    pub fn said(&self, check: &str, line: &str) {
+    /// A file printed a line: a check, or a migration.
+    pub fn said(&self, file: &str, line: &str) {
         if !self.quiet {
-            eprintln!("{check}: {line}");
+            eprintln!("{file}: {line}");
         }
     }
 

@@ -76,6 +76,7 @@ fn flag_of(key: Key) -> &'static str {
         Key::LockWait => "lock-wait",
         Key::LockTimeout => "lock-timeout",
         Key::StatementTimeout => "statement-timeout",
+        Key::Variables => "set",
         other => other.name(),
     }
 }

@@ -36,6 +36,9 @@ const PSQL_STATE: &str = "\
 \\pset pager off
 \\pset null ''
 \\pset recordsep '\\n'
+\\pset fieldsep '|'
+\\pset title
+\\pset numericlocale off
 ";
 
 /// What holds for the session beside the server's own settings.
@@ -67,6 +70,30 @@ impl Limits {
 
 fn set_timeout(name: &str, timeout: Duration) -> String {
     format!("SET {name} = '{}ms'", timeout.as_millis())
+}
+
+/// Lists psql's variables.
+pub fn list_variables() -> String {
+    "\\set\n".to_owned()
+}
+
+/// Forgets variables, and gives environment variables their value back.
+pub fn forget<'a>(
+    variables: impl Iterator<Item = &'a String>,
+    environment: impl Iterator<Item = (&'a String, Option<&'a String>)>,
+) -> String {
+    let variables: String = variables.map(|name| format!("\\unset {name}\n")).collect();
+    let environment: String = environment
+        .map(|(name, value)| {
+            let value = value.map(|value| Argument(value).to_string());
+            format!(
+                "\\setenv {} {}\n",
+                Argument(name),
+                value.unwrap_or_default()
+            )
+        })
+        .collect();
+    variables + &environment
 }
 
 /// What the server says when ledger rows are gone at the end of their transaction.
@@ -167,6 +194,8 @@ pub struct Include<'a> {
     pub lock_timeout: Option<Duration>,
     /// The file's own limit on a statement.
     pub statement_timeout: Option<Duration>,
+    /// The variables that it finds set.
+    pub variables: &'a [(String, String)],
 }
 
 impl Include<'_> {
@@ -185,8 +214,13 @@ impl Include<'_> {
             .flatten()
             .map(|set| format!("{set};\n"))
             .collect();
+        let variables: String = self
+            .variables
+            .iter()
+            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
+            .collect();
         format!(
-            "\\cd {}\n{own}\\i {}\n{PSQL_STATE}",
+            "{variables}\\cd {}\n{own}\\i {}\n{PSQL_STATE}",
             Argument(&self.folder.to_string_lossy()),
             Argument(&self.file.to_string_lossy())
         )
@@ -381,6 +415,7 @@ mod tests {
             encoding: None,
             lock_timeout: None,
             statement_timeout: None,
+            variables: &[],
         }
     }
 
@@ -402,6 +437,20 @@ mod tests {
         .text();
         assert!(
             text.starts_with("\\cd '/it''s 100%'\n\\i '/it''s 100%/ü\\\\a.sql'\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_value_cannot_become_a_command() {
+        let variables = [("v".to_owned(), "it's\n\\! :x `date`".to_owned())];
+        let text = Include {
+            variables: &variables,
+            ..include()
+        }
+        .text();
+        assert!(
+            text.starts_with("\\set v 'it''s\\n\\\\! :x `date`'\n\\cd"),
             "{text}"
         );
     }

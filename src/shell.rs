@@ -129,6 +129,9 @@ fn layer(record: Record) -> Result<Layer, Error> {
             let key = Key::named(&name).ok_or_else(|| bad(format!("unknown setting `{name}`")))?;
             let text = match value {
                 Value::Int { val, .. } if key == Key::Retries => Some(val.to_string()),
+                Value::Record { .. } if key == Key::Variables => {
+                    Some(object(&value).map_err(|problem| bad(format!("`{name}`: {problem}")))?)
+                }
                 _ => setting(&value),
             };
             let text =
@@ -142,6 +145,25 @@ fn layer(record: Record) -> Result<Layer, Error> {
             ))
         })
         .collect()
+}
+
+/// A record of texts, numbers and bools as a JSON object.
+///
+/// # Errors
+/// It is no record, or something in it is nothing that psql could hold.
+pub fn object(value: &Value) -> Result<String, String> {
+    let record = value
+        .as_record()
+        .map_err(|_| format!("expected a record, got a {}", value.get_type()))?;
+    let object: Result<serde_json::Map<_, _>, String> = record
+        .iter()
+        .map(|(name, value)| {
+            let text =
+                text(value).ok_or_else(|| format!("`{name}` cannot be a {}", value.get_type()))?;
+            Ok((name.clone(), serde_json::Value::String(text)))
+        })
+        .collect();
+    Ok(serde_json::Value::Object(object?).to_string())
 }
 
 /// A setting as text, in the form that all sources share.

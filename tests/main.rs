@@ -32,3 +32,4 @@ mod settings;
 mod status;
 mod transactions;
 mod validation;
+mod variables;

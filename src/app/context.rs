@@ -12,12 +12,14 @@ use crate::discovery::{Tree, WorkingFolder, discover};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::migration::Track;
+use crate::progress::Progress;
 use crate::psql::locate::locate;
 use crate::runner::Circumstances;
 use crate::scope::scope;
 use crate::settings::{self, Layer, Settings, TransactionMode};
 use crate::shell::Shell;
 use crate::validation::Source;
+use crate::variables::Common;
 
 /// What every command is told.
 #[derive(Debug, Clone, Default)]
@@ -87,9 +89,18 @@ impl Context {
         }
     }
 
-    pub(super) fn circumstances(&self) -> Circumstances {
+    pub(super) fn circumstances(
+        &self,
+        transaction: TransactionMode,
+        progress: Progress,
+    ) -> Circumstances {
         Circumstances {
-            execution_id: Uuid::new_v4().to_string(),
+            common: Common {
+                execution_id: Uuid::new_v4().to_string(),
+                transaction_mode: transaction.to_string(),
+                users: self.settings.variables.clone(),
+            },
+            progress,
             folders: self.folders(),
             lock_timeout: self.settings.lock_timeout,
             statement_timeout: self.settings.statement_timeout,

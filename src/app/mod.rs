@@ -103,7 +103,12 @@ fn make_plan(
     let pending =
         plan::select(&standings, request).map_err(|obstacles| Error::Refused { obstacles })?;
     let control = context.settings.transaction_control;
-    let steps = prepare(&pending, &context.folders(), control)?;
+    let steps = prepare(
+        &pending,
+        &context.folders(),
+        control,
+        &context.settings.variables,
+    )?;
     plan::group(steps, request)
 }
 

@@ -88,6 +88,7 @@ impl<'a> Checker<'a> {
             database: database.server.database.clone(),
             schema: database.place.schema.clone(),
             prefix: database.place.prefix.clone(),
+            variables: self.context.settings.variables.clone(),
         };
         subject(migration, planned, &run, Span::unknown())
     }

@@ -24,8 +24,8 @@ pub fn run(
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RunRow>, Error> {
     let address = context.address()?.for_writing();
-    let circumstances = context.circumstances();
-    let mut checker = Checker::new(context, preflight, &circumstances.execution_id);
+    let circumstances = context.circumstances(request.transaction, preflight.progress);
+    let mut checker = Checker::new(context, preflight, &circumstances.common.execution_id);
     let mut applied = Vec::new();
     let mut retries = 0;
     loop {
@@ -45,7 +45,12 @@ pub fn run(
         if applied.len() > before {
             retries = 0;
         }
-        let failure = match resume(&address, stop, &circumstances.execution_id, &mut applied) {
+        let failure = match resume(
+            &address,
+            stop,
+            &circumstances.common.execution_id,
+            &mut applied,
+        ) {
             None => continue,
             Some(failure) => failure,
         };
@@ -98,7 +103,7 @@ fn attempt(
     database.server.require_writable()?;
     database.lock(context.settings.lock_wait)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
-    recover(&ledgers.rows, &circumstances.execution_id, applied);
+    recover(&ledgers.rows, &circumstances.common.execution_id, applied);
     let request = request.after(applied.len());
     let plan = make_plan(context, &request, &tree, &ledgers)?;
     checker.check(&plan, &database)?;

@@ -6,7 +6,7 @@ use crate::database::Ledgers;
 use crate::error::Error;
 use crate::migration::Migration;
 use crate::outcome::{Finding, Severity};
-use crate::preparation::validation;
+use crate::preparation::{unset_variables, validation};
 use crate::standing::{compare, pending};
 use crate::validation::{Check, Kit, Rejection, Script, Stage, shown};
 
@@ -66,6 +66,7 @@ fn check_pending(context: &Context, preflight: &Preflight<'_>) -> Result<Vec<Fin
     let mut findings = Vec::new();
     let mut planned: Vec<&Migration> = Vec::new();
     for migration in pending(&standings) {
+        findings.extend(variables(context, migration)?);
         let subject = checker.subject(migration, &planned, &database);
         planned.push(migration);
         match preflight.closures.check(&migration.name, &subject) {
@@ -96,6 +97,23 @@ fn check_pending(context: &Context, preflight: &Preflight<'_>) -> Result<Vec<Fin
         }
     }
     Ok(findings)
+}
+
+/// The psql variables that a migration uses and nobody has set.
+fn variables(context: &Context, migration: &Migration) -> Result<Vec<Finding>, Error> {
+    let uses = unset_variables(migration, &context.folders(), &context.settings.variables)?;
+    Ok(uses
+        .into_iter()
+        .map(|found| {
+            let message = format!("{} is used and has no value", found.found);
+            Finding {
+                file: found.path.clone(),
+                line: Some(found.line),
+                help: Some(Error::UnsetVariables { uses: vec![found] }.help()),
+                ..finding(migration, None, Severity::Error, "unset-variable", message)
+            }
+        })
+        .collect())
 }
 
 /// The script of a migration, unless a line at its top is wrong.

@@ -10,7 +10,7 @@ use crate::migration::{Track, Version};
 use crate::plan::Request;
 use crate::repair::{Action, Order};
 use crate::settings::{Key, Layer, Origin, Sourced, TransactionMode};
-use crate::shell::setting;
+use crate::shell::{object, setting};
 use crate::validation::{Source, closures_of};
 
 /// The flags that give a setting.
@@ -113,6 +113,19 @@ pub(super) fn request(
 }
 
 fn flags(call: &EvaluatedCall) -> Result<Layer, Error> {
+    let mut layer = simple_flags(call)?;
+    if let Some(value) = call.get_flag_value("set") {
+        let text = object(&value).map_err(|problem| Error::BadFlag {
+            flag: "set",
+            problem,
+        })?;
+        let origin = Origin::Flag;
+        layer.insert(Key::Variables, Sourced { text, origin });
+    }
+    Ok(layer)
+}
+
+fn simple_flags(call: &EvaluatedCall) -> Result<Layer, Error> {
     SETTINGS
         .iter()
         .filter_map(|&(name, key)| {

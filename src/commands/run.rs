@@ -99,6 +99,12 @@ impl PluginCommand for Run {
                 "leave out the validation scripts and the closures that check",
                 None,
             )
+            .named(
+                "set",
+                SyntaxShape::Record(Default::default()),
+                "psql variables, such as { tenant: acme }",
+                None,
+            )
             .switch("quiet", "say nothing while running", Some('q'))
             .param(transaction);
         gives(signature, table_type::<RunRow>())

@@ -48,6 +48,12 @@ impl PluginCommand for Validate {
                 "evaluate this closure, too, for every pending migration",
                 None,
             )
+            .named(
+                "set",
+                SyntaxShape::Record(Default::default()),
+                "psql variables, such as { tenant: acme }",
+                None,
+            )
             .switch("quiet", "keep what scripts print to the report", Some('q'));
         gives(signature, table_type::<Finding>())
     }

@@ -48,6 +48,13 @@ impl Error {
                  `-- migrate: transaction-control unwrap` (leave its outer pair out) or `separate` \
                  (run it as it is, on its own), or the setting `transaction_control`"
                 .to_owned(),
+            Self::UnsetVariables { uses } => {
+                let name = uses.first().map_or("name", |first| first.found.trim_start_matches(':'));
+                format!(
+                    "give the value with --set {{ {name}: ... }} or the setting `variables`, or in the \
+                     file with \\set or \\gset.\nWhat is no variable is written with a backslash: \\:{name}"
+                )
+            }
             Self::NotAtomic { .. } => {
                 "run without --atomic, or in parts with --to and --steps".to_owned()
             }

@@ -15,6 +15,7 @@ impl Error {
             Self::UnreadableFile { .. } => "migrate::unreadable_file",
             Self::BadDirective { .. } => "migrate::bad_directive",
             Self::Forbidden { .. } => "migrate::forbidden",
+            Self::UnsetVariables { .. } => "migrate::unset_variable",
             Self::NotAtomic { .. } => "migrate::not_atomic",
             Self::PooledConnection => "migrate::pooled_connection",
             Self::NothingToRepair | Self::RepairRefused { .. } => "migrate::repair_refused",

@@ -58,6 +58,9 @@ pub enum Error {
         violations: Vec<Violation>,
     },
 
+    #[error("psql variables are used and have no value:\n{}", list(uses.iter().map(ToString::to_string)))]
+    UnsetVariables { uses: Vec<Violation> },
+
     #[error("this plan needs {groups} transactions, and --atomic allows one:\n{}", list(reasons.iter().cloned()))]
     NotAtomic { groups: usize, reasons: Vec<String> },
 

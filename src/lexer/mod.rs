@@ -37,6 +37,8 @@ pub struct Statement {
     pub range: Range<usize>,
     /// The insides of its string literals and dollar quotes.
     pub literals: Vec<Range<usize>>,
+    /// The psql variables in it.
+    pub variables: Vec<Variable>,
     /// How many words it has in all.
     word_count: usize,
 }
@@ -48,10 +50,36 @@ pub struct Command {
     pub name: String,
     /// Its arguments, unquoted. One that psql would expand has [`Argument::is_literal`] false.
     pub arguments: Vec<Argument>,
+    /// The psql variables in its arguments.
+    pub variables: Vec<Variable>,
     /// Its line, from 1.
     pub line: usize,
     /// Its bytes, from the backslash to the end of the arguments.
     pub range: Range<usize>,
+}
+
+/// A place where psql puts a variable's value, if there is such a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// How it is written.
+    pub form: Form,
+    /// Its line, from 1.
+    pub line: usize,
+}
+
+/// How a variable is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// `:name`, which may be something else where there is no such variable.
+    Plain,
+    /// `:name` where an array's slice may stand: `a[1:n]`.
+    Slice,
+    /// `:'name'` or `:"name"`.
+    Quoted,
+    /// `:{?name}` asks whether there is one.
+    Test,
 }
 
 /// An argument of a meta-command.

@@ -1,7 +1,7 @@
 //! The scanner itself.
 
 use super::cursor::Cursor;
-use super::{Argument, BYTE_ORDER_MARK, Command, Item, KEPT_WORDS, Statement};
+use super::{Argument, BYTE_ORDER_MARK, Command, Form, Item, KEPT_WORDS, Statement, Variable};
 
 /// Meta-commands that send the statement before them, as a semicolon would.
 const SENDERS: [&str; 9] = [
@@ -30,6 +30,7 @@ pub fn scan(content: &[u8]) -> Vec<Item> {
         items: Vec::new(),
         statement: Statement::default(),
         parentheses: 0,
+        brackets: 0,
         blocks: 0,
     };
     while let Some(byte) = scanner.cursor.peek() {
@@ -44,6 +45,7 @@ struct Scanner<'a> {
     items: Vec<Item>,
     statement: Statement,
     parentheses: usize,
+    brackets: usize,
     /// How many `BEGIN ATOMIC` and `CASE` are open in a routine's body.
     blocks: usize,
 }
@@ -70,6 +72,11 @@ impl Scanner<'_> {
             b')' => self.parenthesis(self.parentheses.saturating_sub(1)),
             byte if is_word_start(byte) => self.identifier(),
             byte => {
+                match byte {
+                    b'[' => self.brackets += 1,
+                    b']' => self.brackets = self.brackets.saturating_sub(1),
+                    _ => {}
+                }
                 if !byte.is_ascii_whitespace() {
                     self.begin();
                 }
@@ -117,20 +124,49 @@ impl Scanner<'_> {
         }
     }
 
-    /// `::`, `:name`, `:'name'`, `:"name"`: a variable's quotes are no string.
     fn variable(&mut self) {
         self.begin();
+        let found = self.reference(self.brackets > 0);
+        self.statement.variables.extend(found);
+    }
+
+    /// `:name`, `:'name'`, `:"name"`, `:{?name}`; but not `::`, `:=` and `a[1:2]`. A variable's
+    /// quotes are no string.
+    fn reference(&mut self, is_in_brackets: bool) -> Option<Variable> {
+        let line = self.cursor.line();
         self.cursor.next();
-        match self.cursor.peek() {
-            Some(b':') => self.cursor.skip(1),
-            Some(quote @ (b'\'' | b'"')) => {
+        let (range, form) = match self.cursor.peek()? {
+            b':' => {
+                self.cursor.skip(1);
+                return None;
+            }
+            quote @ (b'\'' | b'"') => {
                 self.cursor.next();
-                self.cursor.take_quoted(quote, false);
+                (self.cursor.take_quoted(quote, false), Form::Quoted)
             }
-            _ => {
-                self.cursor.take_while(is_word_part);
+            b'{' if self.cursor.is_at(b"{?") => {
+                self.cursor.skip(2);
+                let range = self.cursor.take_while(is_variable_part);
+                self.cursor.take_while(|byte| byte == b'}');
+                (range, Form::Test)
             }
-        }
+            _ => (
+                self.cursor.take_while(is_variable_part),
+                match is_in_brackets {
+                    true => Form::Slice,
+                    false => Form::Plain,
+                },
+            ),
+        };
+        let name = self.cursor.slice(range);
+        // psql itself takes `:2` for a variable, but nobody means one by it.
+        let is_name = name.iter().any(|byte| !byte.is_ascii_digit())
+            && name.iter().copied().all(is_variable_part);
+        is_name.then(|| Variable {
+            name: String::from_utf8_lossy(name).into_owned(),
+            form,
+            line,
+        })
     }
 
     fn identifier(&mut self) {
@@ -185,6 +221,7 @@ impl Scanner<'_> {
     fn end_statement(&mut self) {
         let mut statement = std::mem::take(&mut self.statement);
         self.parentheses = 0;
+        self.brackets = 0;
         self.blocks = 0;
         if statement.line > 0 {
             statement.range.end = self.cursor.position();
@@ -209,13 +246,14 @@ impl Scanner<'_> {
             .cursor
             .take_while(|byte| byte.is_ascii_alphanumeric() || b"_!?+".contains(&byte));
         let name = String::from_utf8_lossy(self.cursor.slice(name)).into_owned();
+        let mut variables = Vec::new();
         let arguments = match name.as_str() {
             // The rest of the line, whatever it is, is for a program.
             "!" => {
                 self.cursor.take_while(|byte| byte != b'\n');
                 vec![]
             }
-            _ => self.arguments(),
+            _ => self.arguments(&mut variables),
         };
         let range = start..self.cursor.position();
         if SENDERS.contains(&name.as_str()) {
@@ -224,6 +262,7 @@ impl Scanner<'_> {
         let command = Command {
             name,
             arguments,
+            variables,
             line,
             range,
         };
@@ -235,7 +274,7 @@ impl Scanner<'_> {
     }
 
     /// Up to the end of the line, or to `\` where the next meta-command begins.
-    fn arguments(&mut self) -> Vec<Argument> {
+    fn arguments(&mut self, variables: &mut Vec<Variable>) -> Vec<Argument> {
         let mut arguments = Vec::new();
         loop {
             self.cursor
@@ -248,12 +287,12 @@ impl Scanner<'_> {
                     }
                     return arguments;
                 }
-                Some(_) => arguments.push(self.argument()),
+                Some(_) => arguments.push(self.argument(variables)),
             }
         }
     }
 
-    fn argument(&mut self) -> Argument {
+    fn argument(&mut self, variables: &mut Vec<Variable>) -> Argument {
         let mut argument = Argument {
             text: Vec::new(),
             is_literal: true,
@@ -273,6 +312,14 @@ impl Scanner<'_> {
                     self.cursor.next();
                     self.cursor.take_quoted(b'`', false);
                     argument.is_literal = false;
+                }
+                // Further behind it is a colon in a text: `\echo Step:done`, `\echo 12:30`.
+                b':' if argument.text.is_empty() && argument.is_literal => {
+                    argument.is_literal = false;
+                    let start = self.cursor.position();
+                    variables.extend(self.reference(false));
+                    let written = start..self.cursor.position();
+                    argument.text.extend(self.cursor.slice(written));
                 }
                 byte => {
                     argument.is_literal &= byte != b':';
@@ -327,6 +374,10 @@ fn is_inline_copy(command: &Command) -> bool {
 
 fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn is_variable_part(byte: u8) -> bool {
+    is_word_start(byte) || byte.is_ascii_digit()
 }
 
 fn is_word_part(byte: u8) -> bool {
@@ -427,6 +478,36 @@ mod tests {
         assert_eq!(
             outline("SELECT 1\\; COMMIT\\; SELECT 2;"),
             ["1 SELECT", "1 COMMIT", "1 SELECT"]
+        );
+    }
+
+    #[test]
+    fn variables_are_found_where_psql_puts_their_values() {
+        let script = "SELECT :a, :'b c', :'d', :\"e\", x::text, f(y := 1), z[1:2], z[1:n], \
+                      ':q', \"r:s\", $$:t$$, E'\\':u', :{?v}, \\:w -- :x\n, /* :y */ 12:30;\n\
+                      \\echo :g 'h:i' :'j' Step:done 12:30\n\\set k :l\n\\if :{?m}\n\\i :n/o.sql\n";
+        let found: Vec<_> = scan(script.as_bytes())
+            .into_iter()
+            .flat_map(|item| match item {
+                Item::Statement(found) => found.variables,
+                Item::Command(found) => found.variables,
+            })
+            .map(|found| format!("{} {:?} {}", found.line, found.form, found.name))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                "1 Plain a",
+                "1 Quoted d",
+                "1 Quoted e",
+                "1 Slice n",
+                "1 Test v",
+                "3 Plain g",
+                "3 Quoted j",
+                "4 Plain l",
+                "5 Test m",
+                "6 Plain n"
+            ]
         );
     }
 

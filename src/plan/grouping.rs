@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::inspection::{Inspection, Violation};
 use crate::migration::Migration;
 use crate::settings::{TransactionControl, TransactionMode};
+use crate::variables::usage::Leftovers;
 
 /// Decides how a migration fits into a transaction.
 ///
@@ -38,6 +39,7 @@ pub fn fit(
             migration: migration.clone(),
             fit,
             validation: None,
+            leftovers: Leftovers::default(),
             adds_enum_value,
         }),
         false => Err(forbidden),
@@ -201,6 +203,7 @@ mod tests {
             migration: migration(file),
             fit,
             validation: None,
+            leftovers: Leftovers::default(),
             adds_enum_value,
         };
         let [a, b, c, d] = FILES;

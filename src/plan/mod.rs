@@ -11,6 +11,7 @@ use crate::migration::{Migration, Version};
 use crate::outcome::RunRow;
 use crate::settings::TransactionMode;
 use crate::validation::Script;
+use crate::variables::usage::Leftovers;
 pub use grouping::{fit, group};
 pub use obstacle::Obstacle;
 pub use selection::select;
@@ -65,6 +66,8 @@ pub struct Step {
     pub fit: Fit,
     /// The validation script, if there is one.
     pub validation: Option<Script>,
+    /// What it leaves in psql.
+    pub leftovers: Leftovers,
     /// Does it add an enum value, which only later transactions can use?
     pub adds_enum_value: bool,
 }

@@ -130,6 +130,18 @@ impl Session {
     /// # Errors
     /// psql ended, or the user pressed Ctrl-C.
     pub fn receive(&mut self) -> Result<Output, Ending> {
+        self.receive_live(&mut |_, _| {})
+    }
+
+    /// The same, and tells of every line the moment it comes. Where sections were sent ahead,
+    /// these may be lines of the next one, too.
+    ///
+    /// # Errors
+    /// As [`Session::receive`].
+    pub fn receive_live(
+        &mut self,
+        on_line: &mut dyn FnMut(Channel, &str),
+    ) -> Result<Output, Ending> {
         loop {
             if self.stdout.has_complete() && (self.stderr.has_complete() || self.stderr.is_closed())
             {
@@ -146,8 +158,19 @@ impl Session {
                 return Err(self.exited());
             }
             match self.events.recv_timeout(HEARTBEAT) {
-                Ok(Event::Line(Channel::Stdout, line)) => self.stdout.push(line, &self.mark),
-                Ok(Event::Line(Channel::Stderr, line)) => self.stderr.push(line, &self.mark),
+                Ok(Event::Line(channel, line)) => {
+                    let sections = match channel {
+                        Channel::Stdout => &mut self.stdout,
+                        Channel::Stderr => &mut self.stderr,
+                    };
+                    if !sections.has_complete() {
+                        let text = line.strip_suffix(&self.mark).unwrap_or(&line);
+                        if text.len() == line.len() || !text.is_empty() {
+                            on_line(channel, text);
+                        }
+                    }
+                    sections.push(line, &self.mark);
+                }
                 Ok(Event::Closed(Channel::Stdout)) => self.stdout.close(),
                 Ok(Event::Closed(Channel::Stderr)) => self.stderr.close(),
                 // What psql has started may hold its outputs open long after its end.

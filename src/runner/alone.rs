@@ -58,7 +58,7 @@ impl Runner<'_> {
             )
         })?;
         self.note(step, checks, &printed, &recorded)?;
-        Ok(())
+        self.forget(step)
     }
 
     /// An error of the server's means that there is no row; a lost connection leaves it open.
@@ -77,8 +77,8 @@ impl Runner<'_> {
         let session = &mut self.database.session;
         session.send(&include);
         session.send(&script::check_alone());
-        let printed = session
-            .receive()
+        let printed = self
+            .hear(step)
             .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
         let checked = self
             .database

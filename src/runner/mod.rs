@@ -3,6 +3,7 @@
 
 mod alone;
 mod late;
+mod leftovers;
 mod transaction;
 
 use chrono::DateTime;
@@ -22,15 +23,22 @@ use crate::migration::Name;
 use crate::notices;
 use crate::outcome::{Applied, RunRow, total};
 use crate::plan::{Fit, Group, Plan, Step};
+use crate::progress::Progress;
 use crate::psql::{Ending, Output};
 use crate::script::{Include, Limits, Transaction};
 use crate::validation::{Answer, Broken, Check, Rejection};
+use crate::variables::{self, Common};
+
+/// The variable `transaction_mode` of a file outside of our transactions.
+const NO_TRANSACTION: &str = "none";
 
 /// What all steps of a run share.
 #[derive(Debug, Clone)]
 pub struct Circumstances {
-    /// The run's id.
-    pub execution_id: String,
+    /// The run's id, and the rest of what all migrations are told.
+    pub common: Common,
+    /// Where what files print goes while they run.
+    pub progress: Progress,
     /// Where psql stands while it runs a file.
     pub folders: WorkingFolder,
     /// How long a statement may wait for a lock.
@@ -203,19 +211,24 @@ impl Runner<'_> {
             name: &step.migration.name,
             hash: step.migration.checksum.as_str(),
             started,
-            execution_id: &self.circumstances.execution_id,
+            execution_id: &self.circumstances.common.execution_id,
             validation: total(checks),
         }
     }
 
     fn include(&self, step: &Step, prepared: &Prepared) -> String {
         let migration = &step.migration;
+        let mut common = self.circumstances.common.clone();
+        if step.fit == Fit::Alone {
+            common.transaction_mode = NO_TRANSACTION.to_owned();
+        }
         Include {
             file: &prepared.file,
             folder: self.circumstances.folders.of(&migration.path),
             encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
             lock_timeout: migration.directives.lock_timeout,
             statement_timeout: migration.directives.statement_timeout,
+            variables: &variables::of(migration, &common),
         }
         .text()
     }
@@ -283,13 +296,24 @@ impl Runner<'_> {
             applied: Some(Applied {
                 duration: Duration::from_millis(receipt.execution_time_ms),
                 applied_at,
-                execution_id: self.circumstances.execution_id.clone(),
+                execution_id: self.circumstances.common.execution_id.clone(),
             }),
             group: self.number,
             notices: notices::of(printed),
             checks,
         });
         Ok(receipt.applied_at)
+    }
+
+    /// What a file prints, shown while it runs.
+    fn hear(&mut self, step: &Step) -> Result<Output, Ending> {
+        let progress = self.circumstances.progress;
+        let name = step.migration.name.file_name();
+        self.database.session.receive_live(&mut |channel, line| {
+            if let Some(line) = notices::live(channel, line) {
+                progress.said(&name, &line);
+            }
+        })
     }
 
     fn fault_in(

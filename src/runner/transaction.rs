@@ -63,15 +63,17 @@ impl Runner<'_> {
         // Both at once: the file is recorded the moment it is done.
         session.send(&include);
         session.send(&record);
-        let printed = session
-            .receive()
+        let printed = self
+            .hear(step)
             .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
         let recorded = self
             .database
             .session
             .receive()
             .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
-        self.note(step, checks, &printed, &recorded)
+        let ended = self.note(step, checks, &printed, &recorded)?;
+        self.forget(step)?;
+        Ok(ended)
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {

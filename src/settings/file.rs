@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{fmt, fs, io};
 
 use regex::Regex;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::{Key, Layer, Origin, Sourced};
 use crate::error::Error;
@@ -68,7 +71,7 @@ pub fn parse(
     path: &Path,
     environment: &BTreeMap<String, String>,
 ) -> Result<Layer, Error> {
-    let values: HashMap<Key, String> =
+    let values: HashMap<Key, Raw> =
         serde_json::from_str(text).map_err(|error| Error::BadSettingsFile {
             path: path.to_owned(),
             line: error.line(),
@@ -79,12 +82,14 @@ pub fn parse(
         .into_iter()
         .map(|(key, value)| {
             let (line, column) = position(text, key);
-            let text = expand(&value, environment).map_err(|problem| Error::BadSettingsFile {
-                path: path.to_owned(),
-                line,
-                column,
-                problem: format!("`{key}`: {problem}"),
-            })?;
+            let text = value
+                .text(key, environment)
+                .map_err(|problem| Error::BadSettingsFile {
+                    path: path.to_owned(),
+                    line,
+                    column,
+                    problem: format!("`{key}`: {problem}"),
+                })?;
             let origin = Origin::File {
                 path: path.to_owned(),
                 line,
@@ -93,6 +98,57 @@ pub fn parse(
             Ok((key, Sourced { text, origin }))
         })
         .collect()
+}
+
+/// A value as it stands in the file.
+enum Raw {
+    Text(String),
+    Object(serde_json::Map<String, serde_json::Value>),
+}
+
+impl Raw {
+    /// The text that all sources share, with its variables expanded.
+    fn text(self, key: Key, environment: &BTreeMap<String, String>) -> Result<String, String> {
+        match (self, key) {
+            (Self::Text(text), Key::Variables) => {
+                Err(format!("expected an object, got the text `{text}`"))
+            }
+            (Self::Text(text), _) => expand(&text, environment),
+            (Self::Object(mut object), Key::Variables) => {
+                for value in object.values_mut() {
+                    if let serde_json::Value::String(text) = value {
+                        *text = expand(text, environment)?;
+                    }
+                }
+                Ok(serde_json::Value::Object(object).to_string())
+            }
+            (Self::Object(_), _) => Err("expected a text, got an object".to_owned()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Raw;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
+                Ok(Raw::Text(text.to_owned()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {
+                Deserialize::deserialize(MapAccessDeserializer::new(map)).map(Raw::Object)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 /// serde_json ends its messages with the position, which we give in our own form, and knows
@@ -178,12 +234,21 @@ mod tests {
     }
 
     #[test]
+    fn variables_are_an_object_whose_texts_expand() {
+        let text = r#"{"variables": {"name": "${NAME}_x", "n": 5}}"#;
+        let layer = parse(text, Path::new("/db/migrate.json"), &environment()).unwrap();
+        assert_eq!(layer[&Key::Variables].text, r#"{"n":5,"name":"erp_x"}"#);
+    }
+
+    #[test]
     fn a_bad_file_is_refused_with_line_and_column() {
         let cases = [
             ("{\n  \"databse\": \"x\"\n}", 2, 11),
             ("{\n  \"database\": 5\n}", 2, 15),
             ("{\n  \"database\": \"x\",\n}", 3, 1),
             ("{\n  \"database\": \"${NOPE}\"\n}", 2, 3),
+            ("{\n  \"database\": {}\n}", 2, 3),
+            ("{\n  \"variables\": \"x\"\n}", 2, 3),
             ("[]", 1, 0),
             ("", 1, 0),
         ];

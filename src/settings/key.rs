@@ -34,11 +34,13 @@ pub enum Key {
     Prelude,
     /// How long a validation script may take.
     ValidationTimeout,
+    /// The user's psql variables: an object.
+    Variables,
 }
 
 impl Key {
     /// Every setting there is.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Database,
         Self::Psql,
         Self::Schema,
@@ -52,6 +54,7 @@ impl Key {
         Self::Retries,
         Self::Prelude,
         Self::ValidationTimeout,
+        Self::Variables,
     ];
 
     /// The key in `migrate.json` and `$env.config.plugins.migrate`.
@@ -70,6 +73,7 @@ impl Key {
             Self::Retries => "retries",
             Self::Prelude => "prelude",
             Self::ValidationTimeout => "validation_timeout",
+            Self::Variables => "variables",
         }
     }
 
@@ -89,6 +93,7 @@ impl Key {
             Self::Retries => "MIGRATE_RETRIES",
             Self::Prelude => "MIGRATE_PRELUDE",
             Self::ValidationTimeout => "MIGRATE_VALIDATION_TIMEOUT",
+            Self::Variables => "MIGRATE_VARIABLES",
         }
     }
 

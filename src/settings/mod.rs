@@ -14,6 +14,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::variables::{self, Variables};
 pub use key::Key;
 
 /// The longest ledger prefix: PostgreSQL's names have 63 bytes, a track has up to 40.
@@ -118,6 +119,8 @@ pub struct Settings {
     pub prelude: Option<Sourced>,
     /// How long a validation script may take.
     pub validation_timeout: Duration,
+    /// The user's psql variables: the sources are joined, name by name.
+    pub variables: Variables,
 }
 
 impl Settings {
@@ -148,6 +151,7 @@ impl Settings {
                 .map_or(3, |count| count.0),
             prelude: found.text(Key::Prelude),
             validation_timeout: found.period(Key::ValidationTimeout, Duration::from_secs(60))?,
+            variables: found.variables()?,
         })
     }
 }
@@ -194,6 +198,23 @@ impl Found {
 }
 
 impl Found {
+    /// All sources together; for a name that several give, the strongest decides.
+    fn variables(&self) -> Result<Variables, Error> {
+        let mut variables = Variables::new();
+        for layer in self.0.iter().rev() {
+            let Some(Sourced { text, origin }) = layer.get(&Key::Variables) else {
+                continue;
+            };
+            let given = parse_variables(text).map_err(|problem| Error::BadSetting {
+                key: Key::Variables,
+                origin: origin.clone(),
+                problem,
+            })?;
+            variables.extend(given);
+        }
+        Ok(variables)
+    }
+
     fn period(&self, key: Key, default: Duration) -> Result<Duration, Error> {
         Ok(self
             .parsed::<Period>(key)?
@@ -252,6 +273,30 @@ impl FromStr for TransactionControl {
             )),
         }
     }
+}
+
+/// Reads variables from a JSON object of texts, numbers and bools.
+fn parse_variables(text: &str) -> Result<Variables, String> {
+    let object: BTreeMap<String, serde_json::Value> = serde_json::from_str(text)
+        .map_err(|_| r#"expected an object such as {"tenant": "acme"}"#.to_owned())?;
+    object
+        .into_iter()
+        .map(|(name, value)| {
+            let value = match value {
+                serde_json::Value::String(text) => text,
+                serde_json::Value::Number(number) => number.to_string(),
+                serde_json::Value::Bool(bool) => bool.to_string(),
+                _ => {
+                    return Err(format!(
+                        "the value of `{name}` must be a text, a number or a bool"
+                    ));
+                }
+            };
+            variables::check_name(&name)?;
+            variables::check_value(&name, &value)?;
+            Ok((name, value))
+        })
+        .collect()
 }
 
 /// A number of times.
@@ -360,6 +405,44 @@ mod tests {
                 }
                 other => panic!("{key:?}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn variables_are_joined_name_by_name() {
+        let source = |origin, text| layer(origin, Key::Variables, text);
+        let layers = [
+            source(Origin::Flag, r#"{"a": "flag", "n": 5}"#),
+            source(Origin::PluginConfig, r#"{"a": "config", "b": true}"#),
+            Layer::new(),
+            source(
+                Origin::Environment("MIGRATE_VARIABLES"),
+                r#"{"b": "no", "c": ""}"#,
+            ),
+        ];
+        let variables = Settings::resolve(layers).unwrap().variables;
+        let found: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        assert_eq!(found, ["a=flag", "b=true", "c=", "n=5"]);
+        for bad in [
+            "x",
+            "[]",
+            r#"{"a": null}"#,
+            r#"{"1": "x"}"#,
+            r#"{"track_name": "x"}"#,
+        ] {
+            let layers = [
+                source(Origin::Flag, bad),
+                Layer::new(),
+                Layer::new(),
+                Layer::new(),
+            ];
+            assert!(
+                matches!(Settings::resolve(layers), Err(Error::BadSetting { .. })),
+                "{bad}"
+            );
         }
     }
 

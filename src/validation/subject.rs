@@ -4,6 +4,7 @@
 use nu_protocol::{Record, Span, Value, record};
 
 use crate::migration::{Migration, Name};
+use crate::variables::Variables;
 
 /// What all checks of a run are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +17,8 @@ pub struct Run {
     pub schema: String,
     /// What their names start with.
     pub prefix: String,
+    /// The user's psql variables.
+    pub variables: Variables,
 }
 
 /// The record: a migration, and the steps of the same plan that come before it.
@@ -48,6 +51,12 @@ pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: S
             span,
         ),
     );
+    let variables: Record = run
+        .variables
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::string(value, span)))
+        .collect();
+    record.push("variables", Value::record(variables, span));
     record.push("planned", Value::list(planned, span));
     Value::record(record, span)
 }
