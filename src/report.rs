@@ -54,6 +54,7 @@ fn culprit(error: &Error, call: &EvaluatedCall) -> Option<(Span, &'static str)> 
             .get(1)
             .map(|value| (value.span(), "this description")),
         Error::UnknownTrack { .. } => flag(call, "track"),
+        Error::UnknownTemplate { .. } => flag(call, "template"),
         Error::BadFlag { flag: name, .. } => flag(call, name),
         Error::BadSetting {
             key,

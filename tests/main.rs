@@ -30,6 +30,7 @@ mod repair;
 mod run;
 mod settings;
 mod status;
+mod templates;
 mod transactions;
 mod validation;
 mod variables;

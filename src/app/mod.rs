@@ -14,11 +14,13 @@ use crate::discovery::Tree;
 use crate::discovery::name::parse_recorded;
 use crate::error::Error;
 use crate::migration::{Migration, Track};
+use crate::new_migration::template::{self, Template};
 use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow};
 use crate::plan::{self, Plan, Request};
 use crate::preparation::prepare;
 use crate::repair::{self, Order};
 use crate::scope::everything;
+use crate::settings::resolve_path;
 use crate::standing::compare;
 use crate::{new_migration, status as report};
 pub use context::{Context, Target};
@@ -144,24 +146,42 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     Ok(rows)
 }
 
+/// What `migrate add` is to make.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AddOrder {
+    /// What the migration does.
+    pub description: String,
+    /// The template's name, or its file.
+    pub template: Option<String>,
+    /// For outside of a transaction?
+    pub no_transaction: bool,
+    /// With a validation script beside it?
+    pub with_validation: bool,
+}
+
 /// Makes the next migration file, and its validation script if that is wanted.
 ///
 /// # Errors
 /// See the README's list of codes.
-pub fn add(
-    context: &Context,
-    description: &str,
-    with_validation: bool,
-) -> Result<Vec<AddedRow>, Error> {
+pub fn add(context: &Context, order: &AddOrder) -> Result<Vec<AddedRow>, Error> {
     let migrations: Vec<Migration> = match context.root.exists() {
         true => context.tree()?.migrations,
         false => vec![],
     };
     let place =
         new_migration::Place::choose(&context.root, &migrations, context.tracks.as_slice())?;
+    let caller = &context.shell.directory;
+    let setting = context.settings.templates.as_ref();
+    let setting = setting.map(|setting| resolve_path(setting, caller));
+    let folders = template::folders(&context.root, setting);
+    let found = Template::find(order.template.as_deref(), caller, &folders)?;
     let wanted = new_migration::Wanted {
-        description,
-        with_validation,
+        description: &order.description,
+        template: match order.no_transaction {
+            true => found.without_transaction(),
+            false => found,
+        },
+        with_validation: order.with_validation,
     };
     new_migration::create(&place, &migrations, &wanted, chrono::Utc::now())
 }

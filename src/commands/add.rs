@@ -1,10 +1,12 @@
 //! `migrate add`: makes the next migration file.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
-use super::arguments::{positional, switch};
+use super::arguments::{flag, positional, switch};
 use super::{MigrateSignature, answer, gives};
+use crate::app::AddOrder;
+use crate::new_migration::template;
 use crate::outcome::AddedRow;
 use crate::value::table_type;
 use crate::{MigratePlugin, app};
@@ -26,7 +28,10 @@ impl PluginCommand for Add {
     fn extra_description(&self) -> &str {
         "The timestamp is the present moment in UTC, or later if the track has a newer file. \
          Without --track it is the only track in the directory, else the directory's name. The \
-         file goes beside the newest of its track; a new track beside others gets a folder."
+         file goes beside the newest of its track; a new track beside others gets a folder. The \
+         templates are table, column, index, foreign-key, enum-value, function, view, trigger, \
+         conditional, backfill, dynamic-sql, load-csv, role, extension and blank; your own are files \
+         NAME.sql in the directory's folder `templates`."
     }
 
     fn signature(&self) -> Signature {
@@ -43,6 +48,13 @@ impl PluginCommand for Add {
                 "the track of the new migration",
                 Some('t'),
             )
+            .param(
+                Flag::new("template")
+                    .arg(SyntaxShape::String)
+                    .desc("what to begin with: the name of a template, or a file")
+                    .completion(Completion::new_list(&template::NAMES)),
+            )
+            .switch("no-transaction", "for outside of a transaction", None)
             .switch(
                 "with-validation",
                 "also make the validation script beside it",
@@ -64,6 +76,11 @@ impl PluginCommand for Add {
                 result: None,
             },
             Example {
+                example: r#"migrate add ./db "invoice customer" --track core --template foreign-key"#,
+                description: "Begin with a template",
+                result: None,
+            },
+            Example {
                 example: r#"migrate add ./db/impl "create users" | get file | each {|file| ^$env.EDITOR $file }"#,
                 description: "Make a migration and edit it",
                 result: None,
@@ -79,11 +96,13 @@ impl PluginCommand for Add {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         answer(engine, call, &["file"], |context| {
-            app::add(
-                context,
-                &positional(call, 1, "description")?,
-                switch(call, "with-validation")?,
-            )
+            let order = AddOrder {
+                description: positional(call, 1, "description")?,
+                template: flag(call, "template")?,
+                no_transaction: switch(call, "no-transaction")?,
+                with_validation: switch(call, "with-validation")?,
+            };
+            app::add(context, &order)
         })
     }
 }

@@ -71,7 +71,10 @@ pub(super) fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, E
 }
 
 /// The text of a flag.
-fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
+///
+/// # Errors
+/// It is no text.
+pub(super) fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
     call.get_flag_value(name)
         .map(|value| usable(&value, name))
         .transpose()

@@ -16,6 +16,7 @@ impl Error {
             Self::Failed(failure) => failure.state(),
             Self::BadDescription { .. }
             | Self::TrackUnclear { .. }
+            | Self::UnknownTemplate { .. }
             | Self::NoVersionLeft { .. } => "No file was made.".to_owned(),
             Self::AfterCommits { applied, .. } => stayed(applied),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
@@ -143,6 +144,11 @@ impl Error {
             }
             Self::TrackUnclear { .. } => "name it: --track core".to_owned(),
             Self::NoVersionLeft { .. } => "give that migration an earlier timestamp".to_owned(),
+            Self::UnknownTemplate { known, .. } => format!(
+                "there is {}; your own are files NAME.sql in the directory's folder `templates`, or in \
+                 the folder that the setting `templates` names",
+                known.join(", ")
+            ),
             Self::NotWritten { .. } => "check the folder's permissions and free space".to_owned(),
         }
     }

@@ -55,6 +55,7 @@ impl Error {
             Self::TrackUnclear { .. } => "migrate::track_unclear",
             Self::NoVersionLeft { .. } => "migrate::no_version_left",
             Self::NotWritten { .. } => "migrate::not_written",
+            Self::UnknownTemplate { .. } => "migrate::unknown_template",
         }
     }
 }

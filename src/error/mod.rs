@@ -210,6 +210,9 @@ pub enum Error {
     #[error("the track has a migration {after}, and no timestamp comes after it")]
     NoVersionLeft { after: String },
 
+    #[error("there is no template `{name}`")]
+    UnknownTemplate { name: String, known: Vec<String> },
+
     #[error("cannot write {}: {reason}", path.display())]
     NotWritten { path: PathBuf, reason: String },
 }

@@ -2,6 +2,7 @@
 
 use chrono::{Datelike, Months, NaiveDate, NaiveTime, TimeDelta, Utc};
 
+use crate::discovery::name::parse_recorded;
 use crate::error::Error;
 use crate::migration::Version;
 
@@ -18,7 +19,15 @@ pub fn from_description(description: &str) -> Result<String, Error> {
         description: description.chars().take(60).collect(),
         problem,
     };
-    let spaced: String = description
+    let description = description.trim();
+    if parse_recorded(description).is_some() {
+        return Err(bad(
+            "it is a whole file name; the timestamp, the track and the ending come by themselves"
+                .to_owned(),
+        ));
+    }
+    let words = description.strip_suffix(".sql").unwrap_or(description);
+    let spaced: String = apart(words)
         .chars()
         .map(|c| {
             if c.is_alphanumeric() || c == '-' {
@@ -40,6 +49,20 @@ pub fn from_description(description: &str) -> Result<String, Error> {
         )));
     }
     Ok(name)
+}
+
+/// `createUserTable` as words.
+fn apart(text: &str) -> String {
+    let mut words = String::with_capacity(text.len());
+    let mut was_lower = false;
+    for character in text.chars() {
+        if was_lower && character.is_uppercase() {
+            words.push(' ');
+        }
+        was_lower = character.is_lowercase() || character.is_numeric();
+        words.push(character);
+    }
+    words
 }
 
 /// The first moment after a version; a version that is no date-time counts as the end of its
@@ -85,6 +108,9 @@ mod tests {
         );
         assert_eq!(name("größe-ändern"), found("größe-ändern"));
         assert_eq!(name("../../etc/passwd"), found("etc_passwd"));
+        assert_eq!(name("createUserTable"), found("create_user_table"));
+        assert_eq!(name("add HTTP2 log.sql"), found("add_http2_log"));
+        assert_eq!(name("20240101000000_core_create_users.sql"), None);
         for bad in ["", " ", "_-_", "///", &"x".repeat(181)] {
             assert_eq!(name(bad), None, "{bad}");
         }

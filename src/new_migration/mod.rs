@@ -2,6 +2,7 @@
 //! Writes files, never over another; must not know the database.
 
 pub mod file_name;
+mod identifier;
 pub mod template;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use crate::discovery::TEMPLATES;
 use crate::error::Error;
 use crate::migration::{Migration, Name, Track, Version};
 use crate::outcome::AddedRow;
+use template::Template;
 
 /// The track and the folder of a new migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,10 +84,12 @@ impl Place {
 }
 
 /// What is to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted<'a> {
     /// What the migration does.
     pub description: &'a str,
+    /// What its file holds.
+    pub template: Template,
     /// With a validation script beside it?
     pub with_validation: bool,
 }
@@ -115,7 +119,7 @@ pub fn create(
         version,
         description,
     };
-    let (file, name) = write(&place.folder, name)?;
+    let (file, name) = write(&place.folder, name, &wanted.template)?;
     let mut rows = vec![AddedRow {
         file: file.clone(),
         kind: "migration",
@@ -128,6 +132,11 @@ pub fn create(
             file,
             kind: "validation",
         });
+    }
+    if let Some(data) = wanted.template.data() {
+        let file = file.with_extension("csv");
+        write_new(&file, data).map_err(|error| not_written(&file, &error))?;
+        rows.push(AddedRow { file, kind: "data" });
     }
     Ok(rows)
 }
@@ -145,11 +154,11 @@ fn write_new(path: &Path, content: &str) -> std::io::Result<()> {
 }
 
 /// Another `migrate add` in the same second may have taken the name; then the next is tried.
-fn write(folder: &Path, mut name: Name) -> Result<(PathBuf, Name), Error> {
+fn write(folder: &Path, mut name: Name, template: &Template) -> Result<(PathBuf, Name), Error> {
     fs::create_dir_all(folder).map_err(|error| not_written(folder, &error))?;
     loop {
         let path = folder.join(name.file_name());
-        match write_new(&path, &template::blank(&name)) {
+        match write_new(&path, &template.sql(&name)) {
             Ok(()) => return Ok((path, name)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 name.version = file_name::next(&name.version)?;
@@ -222,6 +231,7 @@ mod tests {
         let add = |present: &[Migration]| {
             let wanted = Wanted {
                 description: "Create users",
+                template: Template::find(None, Path::new("/"), &[]).unwrap(),
                 with_validation: false,
             };
             let rows = create(&place, present, &wanted, now).unwrap();

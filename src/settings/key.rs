@@ -36,11 +36,13 @@ pub enum Key {
     ValidationTimeout,
     /// The user's psql variables: an object.
     Variables,
+    /// A folder of templates for new migrations.
+    Templates,
 }
 
 impl Key {
     /// Every setting there is.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Database,
         Self::Psql,
         Self::Schema,
@@ -55,6 +57,7 @@ impl Key {
         Self::Prelude,
         Self::ValidationTimeout,
         Self::Variables,
+        Self::Templates,
     ];
 
     /// The key in `migrate.json` and `$env.config.plugins.migrate`.
@@ -74,6 +77,7 @@ impl Key {
             Self::Prelude => "prelude",
             Self::ValidationTimeout => "validation_timeout",
             Self::Variables => "variables",
+            Self::Templates => "templates",
         }
     }
 
@@ -94,6 +98,7 @@ impl Key {
             Self::Prelude => "MIGRATE_PRELUDE",
             Self::ValidationTimeout => "MIGRATE_VALIDATION_TIMEOUT",
             Self::Variables => "MIGRATE_VARIABLES",
+            Self::Templates => "MIGRATE_TEMPLATES",
         }
     }
 

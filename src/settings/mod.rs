@@ -121,6 +121,8 @@ pub struct Settings {
     pub validation_timeout: Duration,
     /// The user's psql variables: the sources are joined, name by name.
     pub variables: Variables,
+    /// A folder of templates for new migrations.
+    pub templates: Option<Sourced>,
 }
 
 impl Settings {
@@ -152,6 +154,7 @@ impl Settings {
             prelude: found.text(Key::Prelude),
             validation_timeout: found.period(Key::ValidationTimeout, Duration::from_secs(60))?,
             variables: found.variables()?,
+            templates: found.text(Key::Templates),
         })
     }
 }

@@ -1,0 +1,14 @@
+-- {{title}}
+--
+-- Roles belong to the whole server and may be there already. One that cannot log in holds the rights, and
+-- users are members of it; the default privileges are for tables that the same owner makes later.
+
+SELECT to_regrole('{{identifier}}') IS NULL AS is_new \gset
+\if :is_new
+    CREATE ROLE {{identifier}} NOLOGIN;
+\endif
+
+SELECT current_schema() AS schema \gset
+GRANT USAGE ON SCHEMA :"schema" TO {{identifier}};
+GRANT SELECT ON ALL TABLES IN SCHEMA :"schema" TO {{identifier}};
+ALTER DEFAULT PRIVILEGES IN SCHEMA :"schema" GRANT SELECT ON TABLES TO {{identifier}};
