@@ -2,7 +2,8 @@
 //!
 //! One target, so that everything is linked once and one server serves the whole run. The
 //! server is, in this order: the one `MIGRATE_TEST_URL` names (a superuser's URL), a throw-away
-//! local cluster, a container. None of them is a failure, not a skip.
+//! local cluster (of the initdb that `MIGRATE_TEST_INITDB` names, else of the one that is
+//! installed), a container. None of them is a failure, not a skip.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -129,7 +129,10 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes a cluster that does not run yet.
     pub(crate) fn create() -> Result<Self, String> {
-        let initdb = program("initdb").ok_or("no initdb")?;
+        let initdb = std::env::var_os("MIGRATE_TEST_INITDB")
+            .map(PathBuf::from)
+            .or_else(|| program("initdb"))
+            .ok_or("no initdb")?;
         let folder = tempfile::Builder::new()
             .prefix("migrate-server-")
             .tempdir()
