@@ -14,18 +14,28 @@ pub fn of(output: &Output) -> Vec<String> {
     output.stdout.iter().cloned().chain(said).collect()
 }
 
-/// A line as it is shown while the file runs: without place and code. An error is left out,
-/// because it is told at the end, with all that belongs to it.
-pub fn live(channel: Channel, line: &str) -> Option<String> {
-    if channel == Channel::Stdout {
-        return Some(line.to_owned());
-    }
-    match parse([line]).pop()? {
-        Message::Diagnostic(diagnostic) if diagnostic.is_error() => None,
-        Message::Diagnostic(diagnostic) => Some(diagnostic.message),
-        Message::Text(text) => {
-            let belongs_to_another = BELONGING.iter().any(|label| text.starts_with(label));
-            (!belongs_to_another).then_some(text)
+/// Lines as they are shown while a file runs: without place and code. An error is left out, because
+/// it is told at the end, with all that belongs to it.
+#[derive(Debug, Default)]
+pub struct Live {
+    is_in_error: bool,
+}
+
+impl Live {
+    /// What is to be shown of a line.
+    pub fn line(&mut self, channel: Channel, line: &str) -> Option<String> {
+        if channel == Channel::Stdout {
+            return Some(line.to_owned());
+        }
+        match parse([line]).pop()? {
+            Message::Diagnostic(diagnostic) => {
+                self.is_in_error = diagnostic.is_error();
+                (!self.is_in_error).then_some(diagnostic.message)
+            }
+            Message::Text(text) => {
+                let belongs_to_another = BELONGING.iter().any(|label| text.starts_with(label));
+                (!belongs_to_another && !self.is_in_error).then_some(text)
+            }
         }
     }
 }
@@ -50,7 +60,7 @@ mod tests {
 
     #[test]
     fn live_lines_say_what_matters() {
-        let shown = |line| live(Channel::Stderr, line);
+        let shown = |line| Live::default().line(Channel::Stderr, line);
         assert_eq!(
             shown("psql:/db/a.sql:3: NOTICE:  00000: hello"),
             Some("hello".to_owned())
@@ -62,7 +72,16 @@ mod tests {
         assert_eq!(shown("psql:/db/a.sql:3: ERROR:  42601: no"), None);
         assert_eq!(shown("LOCATION:  exec_stmt_raise, pl_exec.c:3923"), None);
         assert_eq!(shown("careful"), Some("careful".to_owned()));
-        assert_eq!(live(Channel::Stdout, "LINE 5"), Some("LINE 5".to_owned()));
+        let mut live = Live::default();
+        assert_eq!(
+            live.line(Channel::Stdout, "LINE 5"),
+            Some("LINE 5".to_owned())
+        );
+        live.line(
+            Channel::Stderr,
+            "psql:/db/a.sql:3: ERROR:  42703: no column",
+        );
+        assert_eq!(live.line(Channel::Stderr, "        ^"), None);
     }
 
     #[test]

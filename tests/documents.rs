@@ -5,25 +5,28 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::Project;
-use crate::support::document::{blessed, blocks, masked};
+use crate::support::document::{Block, blessed, blocks, masked, sessions};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// Between the outputs of two blocks.
 const MARK: &str = "<<<< next block >>>>";
 
-/// Runs a document's blocks in one nushell, in a copy of its folder, on a database of its own.
+/// Runs a document's blocks in one nushell, in a copy of a folder, on a database of its own.
 #[track_caller]
-fn holds_true(readme: &Path) {
+fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
     let document = fs::read_to_string(readme).unwrap();
-    let blocks = blocks(&document);
+    let blocks = find(&document);
     assert!(!blocks.is_empty(), "{}", readme.display());
     let project = Project::new();
-    copy(readme.parent().unwrap(), &project.path("copy"));
+    copy(folder, &project.path("copy"));
+    let database = format!("\"{}\"", project.database);
     let session: String = blocks
         .iter()
         .map(|block| format!("do --env {{\n{}\n}} | print\nprint '{MARK}'\n", block.code))
         .collect();
+    // A document's database is called as people would; the tests share a server.
+    let session = session.replace("\"erp\"", &database);
     let output = project.nu(&format!("cd copy\n{session}"));
     assert_eq!(
         output.code,
@@ -45,7 +48,7 @@ fn holds_true(readme: &Path) {
                 .is_some_and(|said| masked(said) != masked(output))
         });
         if different {
-            fs::write(readme, blessed(&document, &outputs)).unwrap();
+            fs::write(readme, blessed(&document, &blocks, &outputs)).unwrap();
         }
         return;
     }
@@ -89,8 +92,17 @@ fn examples() {
     let readmes = readmes();
     assert!(!readmes.is_empty());
     for readme in readmes {
-        holds_true(&readme);
+        holds_true(&readme, readme.parent().unwrap(), blocks);
     }
+}
+
+#[test]
+fn the_readme() {
+    let root = Path::new(ROOT);
+    let readme = root.join("README.md");
+    holds_true(&readme, &root.join("examples"), sessions);
+    let empty = tempfile::tempdir().unwrap();
+    holds_true(&readme, empty.path(), blocks);
 }
 
 #[test]

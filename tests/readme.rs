@@ -1,38 +1,10 @@
-//! The README is true: its commands run, its tables are complete.
+//! The README's tables are complete.
 
 use nu_plugin_migrate::settings::Key;
 
-use crate::support::{Project, server::SERVER};
+use crate::support::Project;
 
 const README: &str = include_str!("../README.md");
-
-/// The blocks of one language.
-fn blocks(language: &str) -> Vec<&'static str> {
-    README
-        .split("\n```")
-        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
-        .collect()
-}
-
-#[test]
-fn every_nu_block_runs_one_after_the_other() {
-    let mut project = Project::new();
-    project.unset("PGDATABASE");
-    // The README's database is called as people would; the tests share a server.
-    let session = blocks("nu")
-        .join("\n")
-        .replace("\"erp\"", &format!("\"{}\"", project.database));
-    assert!(session.matches("migrate ").count() >= 8, "{session}");
-    let output = project.nu(&session);
-    assert_eq!(output.code, Some(0), "{}", output.stderr);
-    assert_eq!(
-        SERVER.sql(
-            &project.database,
-            "SELECT count(*) FROM migrations_core, migrations_impl"
-        ),
-        "2"
-    );
-}
 
 #[test]
 fn the_settings_table_has_every_setting() {

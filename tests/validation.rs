@@ -240,7 +240,7 @@ fn a_script_knows_its_migration_and_what_comes_before_it() {
     let expected = format!(
         "{{\"track\":\"core\",\"version\":\"20240102000000\",\"name\":\"{B}.sql\",\
          \"description\":\"b\",\"timestamp\":\"2024-01-02\",\
-         \"ledger\":{{\"schema\":\"public\",\"prefix\":\"migrations_\"}},\
+         \"ledger\":{{\"schema\":\"public\",\"prefix\":\"migrations_\"}},\"variables\":{{}},\
          \"planned\":[{{\"track\":\"core\",\"version\":\"20240101000000\",\"name\":\"{A}.sql\",\
          \"description\":\"a\"}}]}}"
     );

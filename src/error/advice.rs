@@ -76,7 +76,10 @@ impl Error {
                 "correct the value and try again".to_owned()
             }
             Self::BadSettingsFile { .. } | Self::BadPluginConfig { .. } => {
-                format!("the settings are {}; all are strings", Key::names())
+                format!(
+                    "the settings are {}; `variables` is an object, all others are strings",
+                    Key::names()
+                )
             }
             Self::BadVariable { variable, .. } => {
                 format!("set it to a string, or remove it with `hide-env {variable}`")

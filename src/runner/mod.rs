@@ -20,7 +20,7 @@ use crate::fault::{self, Stage};
 use crate::inspection::{Script, unwrapped};
 use crate::ledger::table::{Entry, Table};
 use crate::migration::Name;
-use crate::notices;
+use crate::notices::{self, Live};
 use crate::outcome::{Applied, RunRow, total};
 use crate::plan::{Fit, Group, Plan, Step};
 use crate::progress::Progress;
@@ -309,8 +309,9 @@ impl Runner<'_> {
     fn hear(&mut self, step: &Step) -> Result<Output, Ending> {
         let progress = self.circumstances.progress;
         let name = step.migration.name.file_name();
+        let mut live = Live::default();
         self.database.session.receive_live(&mut |channel, line| {
-            if let Some(line) = notices::live(channel, line) {
+            if let Some(line) = live.line(channel, line) {
                 progress.said(&name, &line);
             }
         })

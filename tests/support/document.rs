@@ -38,6 +38,38 @@ pub(crate) fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
+/// The sessions of a document: ```` ```text ```` blocks in which a command stands behind `> `, and
+/// what it prints below it.
+pub(crate) fn sessions(document: &str) -> Vec<Block> {
+    let lines: Vec<_> = document.lines().collect();
+    let mut blocks = Vec::new();
+    let mut at = 0;
+    while at < lines.len() {
+        if lines[at] != "```text" || !lines[at + 1].starts_with("> ") {
+            at += 1;
+            continue;
+        }
+        let block = fenced(&lines, at);
+        at = block.end + 1;
+        let prompts: Vec<_> = block
+            .clone()
+            .filter(|&line| lines[line].starts_with("> "))
+            .collect();
+        for (index, &prompt) in prompts.iter().enumerate() {
+            let mut end = prompts.get(index + 1).copied().unwrap_or(block.end);
+            while lines[end - 1].is_empty() {
+                end -= 1;
+            }
+            blocks.push(Block {
+                code: lines[prompt].trim_start_matches("> ").to_owned(),
+                output: Some(lines[prompt + 1..end].join("\n")),
+                output_lines: Some(prompt + 1..end),
+            });
+        }
+    }
+    blocks
+}
+
 /// The lines between a fence and its end.
 fn fenced(lines: &[&str], fence: usize) -> std::ops::Range<usize> {
     let length = lines[fence + 1..]
@@ -48,9 +80,8 @@ fn fenced(lines: &[&str], fence: usize) -> std::ops::Range<usize> {
 }
 
 /// The document with other outputs.
-pub(crate) fn blessed(document: &str, outputs: &[String]) -> String {
+pub(crate) fn blessed(document: &str, found: &[Block], outputs: &[String]) -> String {
     let mut lines: Vec<String> = document.lines().map(str::to_owned).collect();
-    let found = blocks(document);
     for (block, output) in found.iter().zip(outputs).rev() {
         if let Some(range) = block.output_lines.clone() {
             lines.splice(range, output.lines().map(str::to_owned));

@@ -1,0 +1,16 @@
+-- Some installations have a table from before there were migrations. Take it over where it is, make it
+-- where it is not: afterwards all are the same.
+
+SELECT to_regclass('legacy_price') IS NOT NULL AS has_old_table \gset
+\if :has_old_table
+    ALTER TABLE legacy_price RENAME TO price;
+    ALTER TABLE price ADD COLUMN IF NOT EXISTS valid_from date NOT NULL DEFAULT '2000-01-01';
+    \echo took the old table over
+\else
+    CREATE TABLE price (
+        article_id bigint NOT NULL,
+        amount     numeric(12, 2) NOT NULL,
+        valid_from date NOT NULL DEFAULT '2000-01-01'
+    );
+    \echo made a new table
+\endif

@@ -1,0 +1,7 @@
+-- What a query gives becomes a variable with \gset, and stays in this file.
+
+SELECT count(*) AS tenants, count(*) * :seats_per_tenant AS seats FROM tenant \gset
+
+CREATE TABLE seat_limit AS SELECT :seats AS seats;
+COMMENT ON TABLE seat_limit IS :'migration_description';
+\echo :tenants tenant, :seats seats

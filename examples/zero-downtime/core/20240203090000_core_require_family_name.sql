@@ -1,0 +1,9 @@
+-- migrate: no-transaction
+-- Step 3: NOT NULL without a long lock. The check is NOT VALID first, then validated while others
+-- write, and NOT NULL believes it (PostgreSQL 12 and later).
+
+ALTER TABLE person DROP CONSTRAINT IF EXISTS person_family_name_check;
+ALTER TABLE person ADD CONSTRAINT person_family_name_check CHECK (family_name IS NOT NULL) NOT VALID;
+ALTER TABLE person VALIDATE CONSTRAINT person_family_name_check;
+ALTER TABLE person ALTER COLUMN family_name SET NOT NULL;
+ALTER TABLE person DROP CONSTRAINT person_family_name_check;
