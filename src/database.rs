@@ -111,7 +111,7 @@ impl Dialing {
             Ending::Exited { status, output } => {
                 refusal::refused(&output.stderr, status.and_then(|status| status.code()))
             }
-            Ending::Interrupted => Error::Interrupted,
+            Ending::Interrupted | Ending::Overdue => Error::Interrupted,
         })?;
         let server: Server = parse(&output)?;
         let place = Place {
@@ -257,7 +257,7 @@ impl Database {
 fn unreadable(ending: Ending) -> Error {
     let error = match &ending {
         Ending::Exited { output, .. } => decisive_error(output.stderr.iter().map(String::as_str)),
-        Ending::Interrupted => None,
+        Ending::Interrupted | Ending::Overdue => None,
     };
     match error {
         Some(error) => Error::LedgerUnreadable {
@@ -270,7 +270,7 @@ fn unreadable(ending: Ending) -> Error {
 /// The error for a psql that ended between a run's steps.
 fn unexpected(ending: Ending) -> Error {
     match ending {
-        Ending::Interrupted => Error::Interrupted,
+        Ending::Interrupted | Ending::Overdue => Error::Interrupted,
         Ending::Exited { output, .. } => Error::PsqlEnded {
             detail: output.stderr.join("\n"),
         },

@@ -47,7 +47,7 @@ pub enum Stage<'a> {
 /// Tells what broke.
 pub fn of(ending: Ending, stage: Stage<'_>) -> Fault {
     let (status, output) = match ending {
-        Ending::Interrupted => return Fault::Interrupted,
+        Ending::Interrupted | Ending::Overdue => return Fault::Interrupted,
         Ending::Exited { status, output } => (status, output),
     };
     let printed = match stage {

@@ -81,6 +81,12 @@ fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
                         .transaction_control
                         .push(violation(statement.line, found));
                 }
+                let text = script.content.get(statement.range.clone());
+                if text.is_some_and(frees_all_locks) {
+                    let found = "pg_advisory_unlock_all, which frees the run's own lock as well";
+                    let found = found.to_owned();
+                    inspection.forbidden.push(violation(statement.line, found));
+                }
                 inspection.adds_enum_value |= adds_enum_value(statement, script.content);
             }
             Item::Command(command) => {
@@ -90,6 +96,53 @@ fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
             }
         }
     }
+}
+
+/// The statements of a script that PostgreSQL refuses inside a transaction (its manual says so of
+/// each).
+pub fn needs_no_transaction(script: Script<'_>) -> Vec<Violation> {
+    let items = scan(script.content);
+    items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Statement(statement) => Some((statement, alone(statement)?)),
+            Item::Command(_) => None,
+        })
+        .map(|(statement, found)| Violation {
+            path: script.path.to_owned(),
+            line: statement.line,
+            found,
+        })
+        .collect()
+}
+
+fn alone(statement: &Statement) -> Option<String> {
+    let words: Vec<_> = statement.words.iter().take(3).map(String::as_str).collect();
+    let is_alone = match words.as_slice() {
+        ["VACUUM", ..] | ["ALTER", "SYSTEM", ..] => true,
+        [
+            "CREATE" | "DROP",
+            "DATABASE" | "TABLESPACE" | "SUBSCRIPTION",
+            ..,
+        ] => true,
+        ["CREATE" | "DROP", "INDEX", "CONCURRENTLY"] | ["CREATE", "UNIQUE", "INDEX"] => {
+            statement.has(&["CONCURRENTLY"])
+        }
+        ["REINDEX", "DATABASE" | "SYSTEM", ..] => true,
+        ["REINDEX", ..] => statement.has(&["CONCURRENTLY"]),
+        ["ALTER", "TABLE", ..] => statement.has(&["DETACH"]) && statement.has(&["CONCURRENTLY"]),
+        ["ALTER", "DATABASE", ..] => statement.has(&["SET", "TABLESPACE"]),
+        _ => false,
+    };
+    is_alone.then(|| match words.as_slice() {
+        [first @ ("VACUUM" | "REINDEX"), ..] => (*first).to_owned(),
+        [first, second, ..] => format!("{first} {second}"),
+        _ => String::new(),
+    })
+}
+
+fn frees_all_locks(text: &[u8]) -> bool {
+    memmem::find(&text.to_ascii_lowercase(), b"pg_advisory_unlock_all").is_some()
 }
 
 /// Names the statement if it begins or ends a transaction.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
@@ -136,6 +137,40 @@ impl Name {
 impl fmt::Display for Name {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.file_name())
+    }
+}
+
+/// A migration that another one needs, of any track.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Requirement {
+    /// Its track.
+    pub track: Track,
+    /// Its version.
+    pub version: Version,
+}
+
+impl FromStr for Requirement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(track, version)| {
+                Some(Self {
+                    track: Track::parse(track)?,
+                    version: Version::parse(version)?,
+                })
+            })
+            .ok_or_else(|| {
+                format!(
+                    "expected a track and 14 digits, such as `impl/20231201130000`, got `{text}`"
+                )
+            })
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.track, self.version)
     }
 }
 

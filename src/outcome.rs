@@ -113,44 +113,6 @@ pub struct RepairRow {
     pub action: &'static str,
 }
 
-/// How grave a finding is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// A run would fail.
-    Error,
-    /// Good to know.
-    Info,
-}
-
-impl Severity {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Info => "info",
-        }
-    }
-}
-
-/// A row of `migrate validate`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
-    /// How grave it is.
-    pub severity: Severity,
-    /// The stable name of what was looked for.
-    pub rule: &'static str,
-    /// The migration.
-    pub name: Name,
-    /// The file.
-    pub file: PathBuf,
-    /// The line in it, from 1.
-    pub line: Option<usize>,
-    /// What was found.
-    pub message: String,
-    /// The way out.
-    pub help: Option<String>,
-}
-
 /// A row of `migrate add`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedRow {

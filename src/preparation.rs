@@ -4,13 +4,52 @@
 use crate::discovery::includes::Included;
 use crate::discovery::{self, WorkingFolder, includes};
 use crate::error::Error;
-use crate::inspection::{Script, Violation, inspect};
+use crate::inspection::{Script, inspect};
 use crate::migration::Migration;
 use crate::plan::{Step, fit};
 use crate::settings::TransactionControl;
 use crate::validation::Script as Validation;
 use crate::variables::Variables;
 use crate::variables::usage::{leftovers, unset};
+
+/// What a migration consists of, as it is at this moment.
+pub struct Material {
+    content: Vec<u8>,
+    included: Vec<Included>,
+}
+
+impl Material {
+    /// The migration itself.
+    pub fn script<'a>(&'a self, migration: &'a Migration) -> Script<'a> {
+        Script {
+            path: &migration.path,
+            content: &self.content,
+        }
+    }
+
+    /// The scripts among what it includes.
+    pub fn scripts(&self) -> Vec<Script<'_>> {
+        self.included
+            .iter()
+            .filter(|file| file.is_script)
+            .map(|file| Script {
+                path: &file.path,
+                content: &file.content,
+            })
+            .collect()
+    }
+}
+
+/// Reads a migration and what it includes.
+///
+/// # Errors
+/// The migration cannot be read.
+pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Material, Error> {
+    let path = migration.path.as_path();
+    let content = discovery::content(path)?;
+    let included = includes::follow(path, &content, folders.of(path));
+    Ok(Material { content, included })
+}
 
 /// The steps of these migrations.
 ///
@@ -27,17 +66,12 @@ pub fn prepare(
     let mut violations = Vec::new();
     let mut without_value = Vec::new();
     for migration in pending {
-        let path = migration.path.as_path();
-        let content = discovery::content(path)?;
-        let included = includes::follow(path, &content, folders.of(path));
-        let scripts = scripts(&included);
-        let script = Script {
-            path,
-            content: &content,
-        };
-        without_value.extend(unset(script, &scripts, users));
-        let leftovers = leftovers(&[&[script], scripts.as_slice()].concat());
-        let inspection = inspect(script, &scripts);
+        let material = read(migration, folders)?;
+        let script = material.script(migration);
+        let included = material.scripts();
+        without_value.extend(unset(script, &included, users));
+        let leftovers = leftovers(&[&[script], included.as_slice()].concat());
+        let inspection = inspect(script, &included);
         match fit(migration, inspection, control) {
             Ok(step) => steps.push(Step {
                 validation: validation(migration)?,
@@ -59,37 +93,6 @@ pub fn prepare(
             uses: without_value,
         }),
     }
-}
-
-/// The psql variables that a migration uses and nobody has set.
-///
-/// # Errors
-/// It cannot be read.
-pub fn unset_variables(
-    migration: &Migration,
-    folders: &WorkingFolder,
-    users: &Variables,
-) -> Result<Vec<Violation>, Error> {
-    let path = migration.path.as_path();
-    let content = discovery::content(path)?;
-    let included = includes::follow(path, &content, folders.of(path));
-    let script = Script {
-        path,
-        content: &content,
-    };
-    Ok(unset(script, &scripts(&included), users))
-}
-
-/// The scripts among what a migration includes.
-fn scripts(included: &[Included]) -> Vec<Script<'_>> {
-    included
-        .iter()
-        .filter(|file| file.is_script)
-        .map(|file| Script {
-            path: &file.path,
-            content: &file.content,
-        })
-        .collect()
 }
 
 /// The validation script of a migration, as it is at this moment.

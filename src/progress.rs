@@ -1,7 +1,13 @@
 //! What a run says while it runs, on standard error, which nushell leaves alone.
 //! Must not be needed: everything that matters is in the result or the error.
 
+use std::io::{self, Write};
 use std::time::Duration;
+
+/// A reader that went away, such as `head`, is no reason to stop.
+fn show(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
+}
 
 /// Speaks, unless it was told to be quiet.
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +20,7 @@ impl Progress {
     /// A file printed a line: a check, or a migration.
     pub fn said(&self, file: &str, line: &str) {
         if !self.quiet {
-            eprintln!("{file}: {line}");
+            show(&format!("{file}: {line}"));
         }
     }
 
@@ -22,7 +28,9 @@ impl Progress {
     pub fn retrying(&self, why: &str, retry: u32, of: u32, pause: Duration) {
         if !self.quiet {
             let seconds = pause.as_secs_f64();
-            eprintln!("migrate: {why}; retry {retry} of {of} in {seconds:.1} s");
+            show(&format!(
+                "migrate: {why}; retry {retry} of {of} in {seconds:.1} s"
+            ));
         }
     }
 }

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::connection::SESSION_MARK;
 use crate::ledger::table::{Entry, Place};
 use crate::sql::{Argument, Literal};
@@ -332,12 +334,14 @@ pub enum Bracket {
 /// Runs the text in a file for a check, with what it prints written to another file. An error in it
 /// is an answer, too.
 pub fn question(bracket: Bracket, file: &Path, answer: &Path, patience: Duration) -> String {
+    // Nobody can guess the name, and so nobody else can end what it began.
+    let name = format!("migrate_{}", Uuid::new_v4().simple());
     let (open, close) = match bracket {
         Bracket::Savepoint => (
-            "SAVEPOINT migrate_question;\nSET TRANSACTION READ ONLY;",
-            "ROLLBACK TO SAVEPOINT migrate_question;\nRELEASE SAVEPOINT migrate_question;",
+            format!("SAVEPOINT {name};\nSET TRANSACTION READ ONLY;"),
+            format!("ROLLBACK TO SAVEPOINT {name};\nRELEASE SAVEPOINT {name};"),
         ),
-        Bracket::Transaction => ("BEGIN READ ONLY;", "ROLLBACK;"),
+        Bracket::Transaction => ("BEGIN READ ONLY;".to_owned(), "ROLLBACK;".to_owned()),
     };
     format!(
         "{open}\nSET LOCAL statement_timeout = '{}ms';\n\\set ON_ERROR_STOP 0\n\\o {}\n\\i {}\n{PSQL_STATE}{close}\n",

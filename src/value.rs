@@ -7,8 +7,9 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use nu_protocol::{Record, Span, Type, Value, record};
 
+use crate::finding::Finding;
 use crate::migration::Name;
-use crate::outcome::{AddedRow, Finding, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
+use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
 use crate::standing::State;
 use crate::status::{duration as row_duration, validation_time};
 use crate::validation::Check;
@@ -228,9 +229,9 @@ impl Row for Finding {
         vec![
             ("severity", Type::String),
             ("rule", Type::String),
-            ("track", Type::String),
-            ("name", Type::String),
-            ("file", Type::String),
+            ("track", or_nothing(Type::String)),
+            ("name", or_nothing(Type::String)),
+            ("file", or_nothing(Type::String)),
             ("line", or_nothing(Type::Int)),
             ("message", Type::String),
             ("help", or_nothing(Type::String)),
@@ -241,9 +242,9 @@ impl Row for Finding {
         record! {
             "severity" => Value::string(self.severity.as_str(), span),
             "rule" => Value::string(self.rule, span),
-            "track" => Value::string(self.name.track.as_str(), span),
-            "name" => Value::string(self.name.file_name(), span),
-            "file" => path(&self.file, span),
+            "track" => string(self.track.map(|track| track.to_string()), span),
+            "name" => string(self.name, span),
+            "file" => self.file.map_or_else(|| Value::nothing(span), |file| path(&file, span)),
             "line" => self.line.map_or_else(|| Value::nothing(span), |line| int(line, span)),
             "message" => Value::string(self.message, span),
             "help" => string(self.help, span),
@@ -320,9 +321,10 @@ fn path(path: &Path, span: Span) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::finding::Severity;
     use crate::ledger::{Row as LedgerRow, RowState};
     use crate::migration::Track;
-    use crate::outcome::{Applied, Severity};
+    use crate::outcome::Applied;
     use crate::standing::examples::{migration, row};
     use nu_protocol::CompareTypes;
 
@@ -393,13 +395,9 @@ mod tests {
             }],
         });
         keeps_its_promise(Finding {
-            severity: Severity::Error,
-            rule: "validation-failed",
-            name: name.clone(),
-            file: migration.path,
             line: Some(3),
-            message: "no customers".to_owned(),
             help: Some("run core first".to_owned()),
+            ..Finding::about(&name, migration.path, Severity::Error, "validation-failed")
         });
         keeps_its_promise(HistoryRow {
             name: Some(name),

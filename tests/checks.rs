@@ -57,7 +57,7 @@ const CHECKS: [(&str, &str, &str); 18] = [
         "expected the schema sale; found public, sales",
     ),
     (
-        "require-extension plpgsql",
+        "require-extension plpgsql; require-schema pg_catalog; require-role pg_monitor",
         "require-extension plpgsq",
         "expected the extension plpgsq; found plpgsql",
     ),
@@ -102,7 +102,7 @@ const CHECKS: [(&str, &str, &str); 18] = [
         "expected no NULL in customer.email; found 1",
     ),
     (
-        "require-unique customer [id email]",
+        "require-unique customer [id]; require-unique customer [email 'Odd \"Name']",
         "require-unique customer [email]",
         "expected unique email in customer; found {email: a@x, \"how often\": 2}",
     ),
@@ -190,6 +190,30 @@ fn a_query_gives_a_table_with_types() {
     );
     assert_eq!(ask("query 'SELECT 1 AS a WHERE false;' | to json -r"), "[]");
     assert_eq!(
+        ask("query 'SELECT ARRAY[now()] AS a' | get 0.a | describe"),
+        "list<string>"
+    );
+    // A moment survives the way there and back, whatever time zone the server thinks in.
+    assert_eq!(
+        ask(
+            "$env.PGTZ = 'America/New_York'; let t = 2024-03-04T05:06:07.5+05:00\n\
+             query \"SELECT :'x'::timestamptz AS x\" {x: $t} | get 0.x | $in == $t"
+        ),
+        "true"
+    );
+    assert_eq!(
+        ask(
+            "query \"SELECT :'d'::interval = '90 minutes' AS d, :'f'::int AS f\" {d: 1.5hr, f: 5kb} | to json -r"
+        ),
+        r#"[{"d":true,"f":5000}]"#
+    );
+    let null = project.nu(&format!("use '{MODULE}' *\nquery 'SELECT 1' {{x: null}}"));
+    assert!(
+        null.stderr.contains("the value of x is a nothing"),
+        "{}",
+        null.stderr
+    );
+    assert_eq!(
         ask("query 'VALUES (1), (2)' | get column1 | to json -r"),
         "[1,2]"
     );
@@ -245,4 +269,27 @@ fn every_helper_is_documented_and_its_examples_parse() {
         }
     }
     assert!(Path::new(MODULE).exists());
+}
+
+#[test]
+fn an_error_points_at_the_script_and_not_into_the_helpers() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    for check in [
+        "require-table nonesuch",
+        "require-column nonesuch x",
+        "require-rows nonesuch",
+        "require-empty nonesuch",
+        "require-not-null nonesuch x",
+        "require-unique nonesuch [x]",
+        "require-unique nonesuch []",
+        "require-migration core 20230101000000",
+        "query 'SELECT nope'",
+    ] {
+        project.write(
+            "db/20240101000000_core_a.nu",
+            format!("use migrate/checks.nu *\n\n{check}\n"),
+        );
+        let finding = project.nu("migrate validate db --quiet | where severity == error | first | [$in.line ($in.message | str contains 'core_a.nu:3:')] | to json -r");
+        assert_eq!(finding.text(), "[3,true]", "{check}: {}", finding.stderr);
+    }
 }

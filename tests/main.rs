@@ -19,6 +19,7 @@ mod checks;
 mod documents;
 mod errors;
 mod faults;
+mod foresight;
 mod help;
 mod interrupts;
 mod ledger;

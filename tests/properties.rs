@@ -159,7 +159,7 @@ proptest! {
 
         let transaction = [TransactionMode::All, TransactionMode::Track, TransactionMode::Each][mode];
         let request = Request { steps, transaction, ..Request::default() };
-        let Ok(pending) = select(&standings, &request) else { return Ok(()) };
+        let Ok(pending) = select(&standings, &rows, &request) else { return Ok(()) };
         let known: BTreeSet<_> = rows.iter().map(|row| row.name.clone()).collect();
         let expected: Vec<_> = files
             .iter()

@@ -612,7 +612,7 @@ fn validate_offline_only_parses() {
         output.json(),
         serde_json::json!([
             {"rule": "validation-unparsed", "name": format!("{B}.sql"), "line": 1},
-            {"rule": "validation-unreadable", "name": format!("{C}.sql"), "line": 1},
+            {"rule": "bad-directive", "name": format!("{C}.sql"), "line": 1},
         ])
     );
 }
@@ -673,4 +673,132 @@ fn ctrl_c_and_a_killed_plugin_end_a_script_at_once() {
         );
         assert_eq!(project.tables(), "");
     }
+}
+
+#[test]
+fn a_question_that_smuggles_a_commit_in_is_caught() {
+    let project = with_script(
+        "# migrate: late\nuse migrate/checks.nu *\ntry { query \"SELECT 1 AS a :c SELECT 1 AS b\" {c: '; COMMIT;'} }",
+    );
+    let output = project.nu("migrate run db");
+    assert_eq!(output.code, Some(1));
+    for expected in ["migrate::transaction_ended", "IS in the database"] {
+        assert!(output.stderr.contains(expected), "{}", output.stderr);
+    }
+}
+
+#[test]
+fn a_closure_that_ends_with_a_program_must_not_hide_its_failure() {
+    let project = with_script("1");
+    for (check, code) in [
+        ("^sh -c 'exit 3'", 1),
+        ("^sh -c 'echo x; exit 3'", 1),
+        ("let x = (^sh -c 'exit 3'); $x", 1),
+        ("^sh -c 'exit 3'; true", 1),
+        ("let x = (^sh -c 'echo x'); $x", 0),
+        ("^sh -c 'exit 3' | complete", 0),
+    ] {
+        let output = project.nu(&format!(
+            "migrate run db --quiet --check {{|m| {check} }} | ignore"
+        ));
+        assert_eq!(output.code, Some(code), "{check}: {}", output.stderr);
+        project.sql("DROP TABLE IF EXISTS a, b, c, migrations_core");
+    }
+}
+
+#[test]
+fn a_prelude_cannot_switch_validation_off() {
+    for prelude in [
+        "def save [...x: any, --raw, --force] { }",
+        "def \"to nuon\" [] { 'x' }",
+        "def exit [code?: int] { }",
+        "exit 0",
+        "error make {msg: 'bad prelude'}",
+        "let x = (",
+    ] {
+        for script in ["false", "error make {msg: x}"] {
+            let mut project = with_script(script);
+            project.write("prelude.nu", prelude);
+            project.set("MIGRATE_PRELUDE", "prelude.nu");
+            refused(&project, "migrate run db");
+        }
+    }
+}
+
+#[test]
+fn nobody_else_can_read_what_a_script_gets() {
+    let project = with_script("let mode = (^stat -c '%a' ($NU_LIB_DIRS | first | path dirname)); $mode | str trim");
+    assert_eq!(
+        project
+            .nu("migrate run db | get 1.validation.0.result")
+            .text(),
+        "700"
+    );
+    // Without a connection there is no use for a password, and it stays where it is.
+    let project = with_script("let x = (");
+    let script = "$env.config.plugins.migrate = {database: 'postgresql://me:s3cret@h/erp'}; migrate validate db --offline --quiet | to text";
+    assert!(!project.nu(script).text().contains("s3cret"));
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_stop_a_run() {
+    let project = with_script("^seq 1 10000");
+    let mut command = project.command("migrate run db | length | save count");
+    let mut run = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(run.stderr.take());
+    assert!(run.wait().unwrap().success());
+    assert_eq!(std::fs::read_to_string(project.path("count")).unwrap(), "3");
+}
+
+#[test]
+fn an_asker_that_does_not_take_its_answer_holds_nothing_up() {
+    let script = "# migrate: late\n# migrate: time-limit 20sec\n\
+        ^python3 -c \"\nimport socket, time, os\ns = socket.socket(socket.AF_UNIX); s.connect('SOCKET'.replace('SOCKET', os.environ['ASK_AT']))\n\
+        s.sendall(b\\\"SELECT repeat('x', 5000000);\\\"); s.shutdown(1); time.sleep(60)\n\"";
+    let script = script.replacen(
+        "^python3",
+        "$env.ASK_AT = $env.MIGRATION.psql.2\n^timeout 30 python3",
+        1,
+    );
+    if which::which("python3").is_err() {
+        return;
+    }
+    let mut project = with_script(&script);
+    let path = format!(
+        "{}:{}",
+        project.environment["PATH"], "/root/.pyenv/shims:/usr/local/bin"
+    );
+    project.set("PATH", &path);
+    let started = Instant::now();
+    let error = refused(&project, "migrate run db");
+    assert!(started.elapsed() < Duration::from_secs(40), "{error}");
+}
+
+#[test]
+fn three_thousand_steps_are_no_trouble() {
+    let project = Project::new();
+    for number in 0..3_000 {
+        project.write(
+            &format!("db/{:014}_core_m.sql", 20_240_101_000_000_u64 + number),
+            "SELECT 1 \\g /dev/null\n",
+        );
+    }
+    project.write(
+        "db/20240101002999_core_m.nu",
+        "$env.MIGRATION.planned | length",
+    );
+    let started = Instant::now();
+    let output = project.nu(
+        "migrate run db --quiet --check {|m| true } | last | get validation.result | to json -r",
+    );
+    assert_eq!(output.text(), "[true,2999]", "{}", output.stderr);
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "{:?}",
+        started.elapsed()
+    );
 }

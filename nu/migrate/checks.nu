@@ -12,8 +12,8 @@
 # Ask the database, and get a table with types: numbers, bools, datetimes, lists, records.
 #
 # The values are for :name, :'name' and :"name" in the text, safely quoted. Text, numbers and
-# bools come as they are, json as records and lists, timestamps as datetimes (those without a
-# time zone as UTC), everything else as text.
+# bools come as they are (numeric as a float), json as records and lists, timestamps as datetimes
+# (those without a time zone as UTC), everything else as text. Give each column a name of its own.
 @example "The customers without an email" {
     query "SELECT id, name FROM customer WHERE email IS NULL"
 }
@@ -27,12 +27,13 @@ export def query [
     let sql_text = $sql | str trim | str trim --right --char ";"
     let names = $values | columns
     let answer = [
+        '\encoding UTF8'
         '\set ON_ERROR_STOP 1'
         '\set VERBOSITY default'
         '\pset format unaligned'
         '\pset tuples_only on'
         "\\pset fieldsep '\\t'"
-        ...($names | each {|name| $'\set ($name) (quote-for-psql ($values | get $name))' })
+        ...($names | each {|name| $'\set ($name) (quote-for-psql $name ($values | get $name))' })
         $"($sql_text)\n\\gdesc"
         '\qecho'
         $"SELECT coalesce\(json_agg\(answer\), '[]') FROM \(\n($sql_text)\n) AS answer;"
@@ -49,7 +50,7 @@ export def query [
     let moments = $parts.0
         | lines
         | parse "{name}\t{type}"
-        | where type =~ '^(timestamp|date)'
+        | where type =~ '^(timestamp|date)[^\[]*$'
         | get name
     $parts.1 | from json | each {|row|
         $moments | reduce --fold $row {|name, row| $row | update $name {|row| $row | get $name | to-moment } }
@@ -62,15 +63,18 @@ export def query [
 export def require-table [
     name: string # table or schema.table
 ]: nothing -> nothing {
+    check-table $name (metadata $name).span
+}
+
+def check-table [name: string, span: record] {
     if (find-table $name) == null {
-        let parts = $name | split row "."
         let there = query "
             SELECT relname AS name FROM pg_catalog.pg_class
             WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.pg_table_is_visible(oid)
               AND relnamespace::regnamespace::text NOT IN ('pg_catalog', 'information_schema')
             ORDER BY relname LIMIT 10"
         let found = if ($there | is-empty) { "no table at all" } else { $there.name | str join ", " }
-        fail (metadata $name).span $"expected the table ($name); found ($found)"
+        fail $span $"expected the table ($name); found ($found)"
     }
 }
 
@@ -82,20 +86,28 @@ export def require-column [
     column: string # the column
     --type: string # its type, as `\d` shows it
 ]: nothing -> nothing {
-    require-table $table
-    let columns = query "
+    check-column $table $column (metadata $table).span (metadata $column).span
+    if $type == null { return }
+    let found = columns-of $table | where name == $column | get 0.type
+    if $found != $type {
+        fail (metadata $type).span $"expected ($table).($column) to be ($type); found ($found)"
+    }
+}
+
+def check-column [table: string, column: string, table_span: record, column_span: record] {
+    check-table $table $table_span
+    let names = columns-of $table | get name
+    if $column not-in $names {
+        fail $column_span $"expected the column ($column) in ($table); found ($names | str join ', ')"
+    }
+}
+
+def columns-of [table: string]: nothing -> table<name: string, type: string> {
+    query "
         SELECT attname AS name, pg_catalog.format_type(atttypid, atttypmod) AS type
         FROM pg_catalog.pg_attribute
         WHERE attrelid = pg_catalog.to_regclass(:'table') AND attnum > 0 AND NOT attisdropped
         ORDER BY attnum" { table: $table }
-    let found = $columns | where name == $column
-    if ($found | is-empty) {
-        let there = $columns.name | str join ", "
-        fail (metadata $column).span $"expected the column ($column) in ($table); found ($there)"
-    }
-    if $type != null and $found.0.type != $type {
-        fail (metadata $type).span $"expected ($table).($column) to be ($type); found ($found.0.type)"
-    }
 }
 
 # Require that a schema exists.
@@ -103,11 +115,10 @@ export def require-column [
 export def require-schema [
     name: string # the schema
 ]: nothing -> nothing {
-    let schemas = query "
-        SELECT nspname AS name FROM pg_catalog.pg_namespace
-        WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' ORDER BY nspname"
-    if $name not-in $schemas.name {
-        fail (metadata $name).span $"expected the schema ($name); found ($schemas.name | str join ', ')"
+    let schemas = query "SELECT nspname AS name FROM pg_catalog.pg_namespace ORDER BY nspname" | get name
+    if $name not-in $schemas {
+        let own = $schemas | where $it !~ '^(pg_|information_schema$)' | str join ", "
+        fail (metadata $name).span $"expected the schema ($name); found ($own)"
     }
 }
 
@@ -122,7 +133,7 @@ export def require-extension [
             SELECT name FROM pg_catalog.pg_available_extensions WHERE name = :'name'" { name: $name }
         let found = $installed.name | str join ", "
         (fail (metadata $name).span $"expected the extension ($name); found ($found)"
-            (if ($available | is-empty) { "install its files on the server first" } else { $"CREATE EXTENSION ($name);" }))
+            (if ($available | is-empty) { "install its files on the server first" } else { $"CREATE EXTENSION (quote-name $name);" }))
     }
 }
 
@@ -131,10 +142,10 @@ export def require-extension [
 export def require-role [
     name: string # the role
 ]: nothing -> nothing {
-    let roles = query "
-        SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolname !~ '^pg_' ORDER BY rolname"
-    if $name not-in $roles.name {
-        fail (metadata $name).span $"expected the role ($name); found ($roles.name | str join ', ')" $"CREATE ROLE ($name);"
+    let roles = query "SELECT rolname AS name FROM pg_catalog.pg_roles ORDER BY rolname" | get name
+    if $name not-in $roles {
+        let own = $roles | where $it !~ '^pg_' | str join ", "
+        fail (metadata $name).span $"expected the role ($name); found ($own)" $"CREATE ROLE (quote-name $name);"
     }
 }
 
@@ -202,27 +213,33 @@ export def require-not-null [
     table: string # table or schema.table
     column: string # the column
 ]: nothing -> nothing {
-    require-column $table $column
-    let rows = query $"SELECT count\(*) AS count FROM (sql-name $table) WHERE :\"column\" IS NULL" { column: $column }
+    check-column $table $column (metadata $table).span (metadata $column).span
+    let rows = query $"SELECT count\(*) AS count FROM (find-table $table) WHERE (quote-name $column) IS NULL"
     if $rows.0.count > 0 {
         fail (metadata $column).span $"expected no NULL in ($table).($column); found ($rows.0.count)"
     }
 }
 
-# Require that no two rows have the same values, before a unique constraint is added.
+# Require that no two rows have the same values, before a unique constraint is added. As for the
+# constraint, a row with a NULL in it is like no other.
 @example "Two columns together" { require-unique invoice [customer_id number] }
 export def require-unique [
     table: string # table or schema.table
     columns: list<string> # the columns
 ]: nothing -> nothing {
-    for column in $columns { require-column $table $column }
-    let list = $columns | each {|column| $'"($column | str replace --all '"' '""')"' } | str join ", "
+    let span = (metadata $columns).span
+    if ($columns | is-empty) { fail $span "expected the names of columns; found none" }
+    for column in $columns { check-column $table $column (metadata $table).span $span }
+    let names = $columns | each {|column| quote-name $column }
+    let list = $names | str join ", "
+    let not_null = $names | each {|name| $"($name) IS NOT NULL" } | str join " AND "
     let twice = query $"
-        SELECT ($list), count\(*) AS \"how often\" FROM (sql-name $table)
+        SELECT ($list), count\(*) AS \"how often\" FROM (find-table $table)
+        WHERE ($not_null)
         GROUP BY ($list) HAVING count\(*) > 1 ORDER BY count\(*) DESC LIMIT 3"
     if ($twice | is-not-empty) {
         let examples = $twice | each {|row| $row | to nuon } | str join ", "
-        fail (metadata $columns).span $"expected unique ($columns | str join ', ') in ($table); found ($examples)"
+        fail $span $"expected unique ($columns | str join ', ') in ($table); found ($examples)"
     }
 }
 
@@ -239,19 +256,14 @@ export def require-server-version [
     }
 }
 
-# The table as psql shows it, or nothing.
+# The table's name as the server writes it, quoted where it must be; nothing if there is none.
 def find-table [name: string]: nothing -> any {
     query "SELECT pg_catalog.to_regclass(:'name')::text AS name" { name: $name } | get 0.name
 }
 
 def count-rows [table: string, span: record]: nothing -> int {
-    require-table $table
-    query $"SELECT count\(*) AS count FROM (sql-name $table)" | get 0.count
-}
-
-# A table's name, checked and quoted by the server.
-def sql-name [table: string]: nothing -> string {
-    find-table $table
+    check-table $table $span
+    query $"SELECT count\(*) AS count FROM (find-table $table)" | get 0.count
 }
 
 # Text goes to psql's standard input: that of the run itself in a late script.
@@ -265,9 +277,26 @@ def psql-error [stderr: string]: nothing -> string {
     $line | str replace --regex '^.*?(ERROR|FATAL|error): +' ""
 }
 
-# psql's own quoting, for `\set`.
-def quote-for-psql [value: any]: nothing -> string {
-    let text = $value | into string
+# A name as SQL takes it, whatever it holds.
+def quote-name [name: string]: nothing -> string {
+    $'"($name | str replace --all '"' '""')"'
+}
+
+# psql's own quoting, for `\set`. A moment keeps its time zone and its fractions.
+def quote-for-psql [name: string, value: any]: nothing -> string {
+    let plain = match ($value | describe | split row "<" | first) {
+        "string" | "int" | "float" | "bool" | "glob" => $value
+        "datetime" => ($value | format date "%+")
+        "duration" => $"($value / 1sec) seconds"
+        "filesize" => ($value | into int)
+        $other => {
+            error make {
+                msg: $"the value of ($name) is a ($other); a query takes text, numbers, bools and moments"
+                label: { text: "given here", span: (metadata $value).span }
+            }
+        }
+    }
+    let text = $plain | into string
         | str replace --all '\' '\\'
         | str replace --all "'" "\\'"
         | str replace --all "\n" '\n'

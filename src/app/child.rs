@@ -10,16 +10,17 @@ use crate::child::Watchdog;
 use crate::connection::Reached;
 use crate::error::Error;
 use crate::progress::Progress;
-use crate::settings::resolve_path;
-use crate::validation::Surroundings;
+use crate::settings::{Key, resolve_path};
 use crate::validation::caller::{configuration, typed_variables};
 use crate::validation::program::find;
+use crate::validation::{Kit, Surroundings};
 
 impl Context {
     /// What all scripts share; `reached` where there is a connection.
     pub(super) fn surroundings(
         &self,
         reached: Option<&Reached>,
+        kit: &Kit,
         progress: Progress,
     ) -> Result<Surroundings, Error> {
         let prelude = self
@@ -43,7 +44,7 @@ impl Context {
             prelude,
             time_limit: self.settings.validation_timeout,
             interrupt: self.interrupt.clone(),
-            watchdog: Watchdog::start().map_err(|error| Error::NuNotStarted {
+            watchdog: Watchdog::start(Some(kit.path())).map_err(|error| Error::NuNotStarted {
                 program: "/bin/sh".into(),
                 reason: error.to_string(),
             })?,
@@ -84,6 +85,8 @@ impl Context {
             .shell
             .config
             .iter()
+            // It may hold a password, and is put back below without it.
+            .filter(|(key, _)| **key != Key::Database)
             .map(|(key, setting)| (key.name().to_owned(), Value::string(&setting.text, span)))
             .collect();
         let mut settle = |name: &str, value: &str| plugin.insert(name, Value::string(value, span));

@@ -119,16 +119,26 @@ impl Context {
         })
     }
 
-    /// The tracks whose ledgers matter: those asked for, else those of the tree.
+    /// The tracks whose ledgers matter: those asked for, else those of the tree; and those that
+    /// something in the tree requires.
     pub(super) fn wants<'a>(&'a self, tree: &'a Tree) -> impl Fn(&Track) -> bool + 'a {
         let in_tree: BTreeSet<_> = tree
             .migrations
             .iter()
             .map(|migration| &migration.name.track)
             .collect();
-        move |track| match self.tracks.is_empty() {
-            true => in_tree.contains(track),
-            false => self.tracks.contains(track),
+        let required: BTreeSet<_> = tree
+            .migrations
+            .iter()
+            .flat_map(|migration| &migration.directives.requires)
+            .map(|required| &required.track)
+            .collect();
+        move |track| {
+            required.contains(track)
+                || match self.tracks.is_empty() {
+                    true => in_tree.contains(track),
+                    false => self.tracks.contains(track),
+                }
         }
     }
 

@@ -102,8 +102,8 @@ fn make_plan(
 ) -> Result<Plan, Error> {
     let tracks = context.scope(tree, ledgers)?;
     let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
-    let pending =
-        plan::select(&standings, request).map_err(|obstacles| Error::Refused { obstacles })?;
+    let pending = plan::select(&standings, &ledgers.rows, request)
+        .map_err(|obstacles| Error::Refused { obstacles })?;
     let control = context.settings.transaction_control;
     let steps = prepare(
         &pending,

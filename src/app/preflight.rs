@@ -33,7 +33,7 @@ pub(super) struct Checker<'a> {
     preflight: &'a Preflight<'a>,
     execution_id: &'a str,
     passed: BTreeMap<String, Vec<Check>>,
-    /// What the plan makes before each of its steps, by file name.
+    /// What the late checks are told, by file name.
     subjects: BTreeMap<String, Value>,
     child: Option<(Surroundings, Kit)>,
 }
@@ -67,9 +67,7 @@ impl<'a> Checker<'a> {
         for step in plan.steps() {
             let name = step.migration.name.file_name();
             if !self.passed.contains_key(&name) {
-                let subject = self.subject(&step.migration, &planned, database);
-                self.subjects.insert(name.clone(), subject.clone());
-                let checks = self.early_checks(step, subject, database)?;
+                let checks = self.early_checks(step, &planned, database)?;
                 self.passed.insert(name, checks);
             }
             planned.push(&step.migration);
@@ -96,25 +94,45 @@ impl<'a> Checker<'a> {
     fn early_checks(
         &mut self,
         step: &Step,
-        subject: Value,
+        planned: &[&Migration],
         database: &Database,
     ) -> Result<Vec<Check>, Error> {
-        let mut checks = self
-            .preflight
-            .closures
-            .check(&step.migration.name, &subject)
-            .map_err(|rejection| self.rejected(rejection))?;
-        if let Some(script) = &step.validation {
-            self.prepare(database)?;
-            if script.stage == Stage::Early {
+        let mut checks = self.closures(&step.migration, database)?;
+        // What comes before is put together where it is needed: for thousands of steps it is much.
+        let Some(script) = &step.validation else {
+            return Ok(checks);
+        };
+        self.prepare(database)?;
+        let subject = self.subject(&step.migration, planned, database);
+        match script.stage {
+            Stage::Early => {
                 let check = self
                     .run(script, subject, None)
                     .map_err(no_session)?
                     .map_err(|rejection| self.rejected(rejection))?;
                 checks.push(check);
             }
+            Stage::Late => {
+                self.subjects
+                    .insert(step.migration.name.file_name(), subject);
+            }
         }
         Ok(checks)
+    }
+
+    /// The closures' word on a migration.
+    fn closures(&self, migration: &Migration, database: &Database) -> Result<Vec<Check>, Error> {
+        if self.preflight.closures.is_empty() {
+            return Ok(vec![]);
+        }
+        let subject = self.subject(migration, &[], database);
+        self.preflight
+            .closures
+            .check(&migration.name, &subject)
+            .map_err(|rejection| match self.context.interrupt.requested() {
+                true => Error::Interrupted,
+                false => self.rejected(rejection),
+            })
     }
 
     fn rejected(&self, rejection: Rejection) -> Error {
@@ -137,10 +155,11 @@ impl<'a> Checker<'a> {
     /// Makes everything ready for scripts, once.
     pub(super) fn prepare(&mut self, database: &Database) -> Result<(), Error> {
         if self.child.is_none() {
-            let surroundings = self
-                .context
-                .surroundings(Some(&database.server.reached()), self.preflight.progress)?;
             let kit = Kit::lay_out(self.context.variables(true)?)?;
+            let reached = database.server.reached();
+            let surroundings =
+                self.context
+                    .surroundings(Some(&reached), &kit, self.preflight.progress)?;
             self.child = Some((surroundings, kit));
         }
         Ok(())

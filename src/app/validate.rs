@@ -1,209 +1,219 @@
 //! `migrate validate`: what a run would stumble over, all of it at once.
+//! Wires the lookers together; what each looks for is theirs.
 
+use std::collections::BTreeSet;
+
+use super::Context;
 use super::preflight::{Checker, Preflight, no_session};
-use super::{Context, look};
-use crate::database::Ledgers;
+use crate::database::{Database, Ledgers};
+use crate::discovery::{Survey, survey};
 use crate::error::Error;
-use crate::migration::Migration;
-use crate::outcome::{Finding, Severity};
-use crate::preparation::{unset_variables, validation};
-use crate::standing::{compare, pending};
-use crate::validation::{Check, Kit, Rejection, Script, Stage, shown};
+use crate::finding::{Finding, Severity};
+use crate::migration::{Migration, Track};
+use crate::outlook;
+use crate::plan::{self, Request};
+use crate::preparation::{self, validation};
+use crate::scope::everything;
+use crate::standing::{Standing, compare, pending};
+use crate::validation::{Kit, Script, Stage};
 
-/// Runs the validation scripts and closures of everything pending; `offline` sees only whether
-/// the scripts of all files parse.
+/// Looks for everything. `offline` leaves out what needs a database, and only parses the scripts.
 ///
 /// # Errors
-/// See the README's list of codes. A script that fails is no error but a finding.
+/// See the README's list of codes. What is wrong with a migration is no error but a finding; with
+/// `strict` it becomes one.
 pub fn validate(
     context: &Context,
     preflight: &Preflight<'_>,
     offline: bool,
+    strict: bool,
 ) -> Result<Vec<Finding>, Error> {
-    match offline {
-        true => parse_all(context, preflight),
-        false => check_pending(context, preflight),
-    }
-}
-
-fn parse_all(context: &Context, preflight: &Preflight<'_>) -> Result<Vec<Finding>, Error> {
-    let tree = context.tree()?;
-    let tracks = context.scope(&tree, &Ledgers::default())?;
-    let mut findings = Vec::new();
-    let mut child = None;
-    for migration in tree
-        .migrations
+    let survey = survey(&context.root, &context.folders(), &context.interrupt)?;
+    let mut findings = match offline {
+        true => Validation::offline(context, preflight, &survey)?,
+        false => Validation::online(context, preflight, &survey)?,
+    };
+    findings.retain(|finding| !is_allowed(finding, &survey));
+    let errors = findings
         .iter()
-        .filter(|migration| tracks.contains(&migration.name.track))
-    {
-        let script = match readable(migration) {
-            Ok(None) => continue,
-            Ok(Some(script)) => script,
-            Err(finding) => {
-                findings.push(finding);
-                continue;
-            }
-        };
-        let (surroundings, kit) = match &child {
-            Some(child) => child,
-            None => child.insert((
-                context.surroundings(None, preflight.progress)?,
-                Kit::lay_out(context.variables(false)?)?,
-            )),
-        };
-        let parsed = surroundings.parse(kit, &script).map_err(no_session)?;
-        findings.extend(unparsed(migration, &script, parsed));
+        .filter(|finding| finding.severity == Severity::Error)
+        .count();
+    match strict && errors > 0 {
+        true => Err(Error::Invalid { findings }),
+        false => Ok(findings),
     }
-    Ok(findings)
 }
 
-fn check_pending(context: &Context, preflight: &Preflight<'_>) -> Result<Vec<Finding>, Error> {
-    let (tree, database, ledgers) = look(context)?;
-    let tracks = context.scope(&tree, &ledgers)?;
-    let standings = compare(&tracks, &tree.migrations, &ledgers.rows);
-    let execution_id = uuid::Uuid::new_v4().to_string();
-    let mut checker = Checker::new(context, preflight, &execution_id);
-    let mut findings = Vec::new();
-    let mut planned: Vec<&Migration> = Vec::new();
-    for migration in pending(&standings) {
-        findings.extend(variables(context, migration)?);
-        let subject = checker.subject(migration, &planned, &database);
-        planned.push(migration);
-        match preflight.closures.check(&migration.name, &subject) {
-            Ok(checks) => {
-                findings.extend(checks.iter().map(|check| passed(migration, None, check)))
-            }
-            Err(rejection) => findings.push(rejected(migration, None, rejection)),
+/// Does the migration itself say that this is meant so?
+fn is_allowed(finding: &Finding, survey: &Survey) -> bool {
+    survey.migrations.iter().any(|migration| {
+        Some(migration.name.file_name()) == finding.name
+            && migration.directives.allows.contains(finding.rule)
+    })
+}
+
+/// What is looked at, and what was found.
+struct Validation<'a> {
+    context: &'a Context,
+    findings: Vec<Finding>,
+}
+
+impl<'a> Validation<'a> {
+    fn offline(
+        context: &'a Context,
+        preflight: &Preflight<'_>,
+        survey: &Survey,
+    ) -> Result<Vec<Finding>, Error> {
+        let mut validation = Self::begin(context, survey);
+        let ledgers = Ledgers::default();
+        let tracks = validation.tracks(survey, &ledgers)?;
+        let standings = compare(&tracks, &survey.migrations, &[]);
+        for migration in pending(&standings) {
+            validation.files(migration, None)?;
         }
-        match readable(migration) {
-            Ok(None) => {}
-            Ok(Some(script)) => {
-                checker.prepare(&database)?;
-                findings.push(match script.stage {
+        validation.scripts_parse(&standings, preflight)?;
+        Ok(validation.findings)
+    }
+
+    fn online(
+        context: &'a Context,
+        preflight: &Preflight<'_>,
+        survey: &Survey,
+    ) -> Result<Vec<Finding>, Error> {
+        let mut validation = Self::begin(context, survey);
+        let mut database = context.address()?.dial(&context.interrupt)?.answer()?;
+        let ledgers = database.ledgers(&survey.migrations, |_| true)?;
+        let tracks = validation.tracks(survey, &ledgers)?;
+        let standings = compare(&tracks, &survey.migrations, &ledgers.rows);
+        validation.history(&standings, &ledgers);
+        for index in database.invalid_indexes()? {
+            validation.findings.push(outlook::invalid_index(&index));
+        }
+        let major = database.server.version / 10_000;
+        for migration in pending(&standings) {
+            validation.files(migration, Some(major))?;
+        }
+        validation.checks(&standings, preflight, &database)?;
+        Ok(validation.findings)
+    }
+
+    /// What the files' names and places say.
+    fn begin(context: &'a Context, survey: &Survey) -> Self {
+        Self {
+            context,
+            findings: outlook::structure(survey),
+        }
+    }
+
+    /// The tracks that were asked for, else those of the tree. Unlike elsewhere, an empty tree is
+    /// no error: its files may all be misnamed, which is said.
+    fn tracks(&self, survey: &Survey, ledgers: &Ledgers) -> Result<BTreeSet<Track>, Error> {
+        let tree = survey.tree();
+        let in_tree = everything(&tree, &Ledgers::default());
+        match self.context.tracks.is_empty() {
+            true => Ok(in_tree),
+            false => self.context.scope(&tree, ledgers),
+        }
+    }
+
+    /// What the ledgers and the requirements say.
+    fn history(&mut self, standings: &[Standing<'_>], ledgers: &Ledgers) {
+        let request = Request::default();
+        if let Err(obstacles) = plan::select(standings, &ledgers.rows, &request) {
+            let found = obstacles
+                .iter()
+                .map(|obstacle| outlook::obstacle(obstacle, standings));
+            self.findings.extend(found);
+        }
+    }
+
+    /// What a pending file and its includes hold.
+    fn files(&mut self, migration: &Migration, major: Option<u32>) -> Result<(), Error> {
+        let settings = &self.context.settings;
+        let material = preparation::read(migration, &self.context.folders())?;
+        self.findings.extend(outlook::content(
+            migration,
+            &material,
+            settings.transaction_control,
+            &settings.variables,
+            major,
+        ));
+        Ok(())
+    }
+
+    fn scripts_parse(
+        &mut self,
+        standings: &[Standing<'_>],
+        preflight: &Preflight<'_>,
+    ) -> Result<(), Error> {
+        let mut child = None;
+        for migration in pending(standings) {
+            let Some(script) = self.script(migration) else {
+                continue;
+            };
+            let (surroundings, kit) = match &child {
+                Some(child) => child,
+                None => {
+                    let kit = Kit::lay_out(self.context.variables(false)?)?;
+                    let surroundings = self.context.surroundings(None, &kit, preflight.progress)?;
+                    child.insert((surroundings, kit))
+                }
+            };
+            let parsed = surroundings.parse(kit, &script).map_err(no_session)?;
+            self.findings
+                .extend(outlook::unparsed(migration, &script, parsed.err()));
+        }
+        Ok(())
+    }
+
+    /// Runs the closures and the early scripts of everything pending; late ones are parsed.
+    fn checks(
+        &mut self,
+        standings: &[Standing<'_>],
+        preflight: &Preflight<'_>,
+        database: &Database,
+    ) -> Result<(), Error> {
+        let execution_id = uuid::Uuid::new_v4().to_string();
+        let mut checker = Checker::new(self.context, preflight, &execution_id);
+        let mut planned: Vec<&Migration> = Vec::new();
+        for migration in pending(standings) {
+            let subject = checker.subject(migration, &[], database);
+            let closures = preflight.closures.check(&migration.name, &subject);
+            self.findings
+                .extend(outlook::checked(migration, None, closures));
+            if let Some(script) = self.script(migration) {
+                checker.prepare(database)?;
+                let found = match script.stage {
                     Stage::Early => {
-                        match checker.run(&script, subject, None).map_err(no_session)? {
-                            Ok(check) => passed(migration, Some(&script), &check),
-                            Err(rejection) => rejected(migration, Some(&script), rejection),
-                        }
+                        let subject = checker.subject(migration, &planned, database);
+                        let result = checker.run(&script, subject, None).map_err(no_session)?;
+                        let result = result.map(|check| vec![check]);
+                        outlook::checked(migration, Some(&script), result)
                     }
                     Stage::Late => {
                         let parsed = checker.parse(&script).map_err(no_session)?;
-                        unparsed(migration, &script, parsed)
-                            .unwrap_or_else(|| postponed(migration, &script))
+                        outlook::unparsed(migration, &script, parsed.err()).map_or_else(
+                            || vec![outlook::postponed(migration, &script)],
+                            |finding| vec![finding],
+                        )
                     }
-                });
+                };
+                self.findings.extend(found);
             }
-            Err(finding) => findings.push(finding),
+            planned.push(migration);
         }
+        Ok(())
     }
-    Ok(findings)
-}
 
-/// The psql variables that a migration uses and nobody has set.
-fn variables(context: &Context, migration: &Migration) -> Result<Vec<Finding>, Error> {
-    let uses = unset_variables(migration, &context.folders(), &context.settings.variables)?;
-    Ok(uses
-        .into_iter()
-        .map(|found| {
-            let message = format!("{} is used and has no value", found.found);
-            Finding {
-                file: found.path.clone(),
-                line: Some(found.line),
-                help: Some(Error::UnsetVariables { uses: vec![found] }.help()),
-                ..finding(migration, None, Severity::Error, "unset-variable", message)
+    /// The script of a migration; one that cannot be read is a finding.
+    fn script(&mut self, migration: &Migration) -> Option<Script> {
+        match validation(migration) {
+            Ok(script) => script,
+            Err(error) => {
+                self.findings
+                    .push(outlook::unreadable_script(migration, &error));
+                None
             }
-        })
-        .collect())
-}
-
-/// The script of a migration, unless a line at its top is wrong.
-fn readable(migration: &Migration) -> Result<Option<Script>, Finding> {
-    validation(migration).map_err(|error| Finding {
-        severity: Severity::Error,
-        rule: "validation-unreadable",
-        name: migration.name.clone(),
-        file: migration.validation.clone().unwrap_or_default(),
-        line: match &error {
-            Error::BadDirective { line, .. } => Some(*line),
-            _ => None,
-        },
-        message: error.to_string(),
-        help: Some(error.help()),
-    })
-}
-
-fn passed(migration: &Migration, script: Option<&Script>, check: &Check) -> Finding {
-    let result = check
-        .result
-        .as_ref()
-        .map(|result| format!(" and gave {result}"))
-        .unwrap_or_default();
-    finding(
-        migration,
-        script,
-        Severity::Info,
-        "validation-passed",
-        format!(
-            "{} passed in {}{result}",
-            check.check,
-            shown(check.duration)
-        ),
-    )
-}
-
-fn rejected(migration: &Migration, script: Option<&Script>, rejection: Rejection) -> Finding {
-    Finding {
-        line: rejection.complaint.line,
-        help: rejection.complaint.help.clone(),
-        ..finding(
-            migration,
-            script,
-            Severity::Error,
-            "validation-failed",
-            rejection.to_string(),
-        )
-    }
-}
-
-fn unparsed(
-    migration: &Migration,
-    script: &Script,
-    parsed: Result<Check, Rejection>,
-) -> Option<Finding> {
-    let rejection = parsed.err()?;
-    Some(Finding {
-        rule: "validation-unparsed",
-        ..rejected(migration, Some(script), rejection)
-    })
-}
-
-fn postponed(migration: &Migration, script: &Script) -> Finding {
-    finding(
-        migration,
-        Some(script),
-        Severity::Info,
-        "validation-late",
-        format!(
-            "{} parses; it is late and runs only in a run, right before its own SQL",
-            script.name()
-        ),
-    )
-}
-
-fn finding(
-    migration: &Migration,
-    script: Option<&Script>,
-    severity: Severity,
-    rule: &'static str,
-    message: String,
-) -> Finding {
-    Finding {
-        severity,
-        rule,
-        name: migration.name.clone(),
-        file: script.map_or_else(|| migration.path.clone(), |script| script.path.clone()),
-        line: None,
-        message,
-        help: None,
+        }
     }
 }

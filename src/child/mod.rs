@@ -78,6 +78,11 @@ impl Child {
         let _ = self.process.wait();
     }
 
+    /// Ends what it has started, when it has ended itself.
+    pub fn end_others(&self) {
+        self.signal(Signal::SIGKILL);
+    }
+
     fn signal(&self, signal: Signal) {
         if let Ok(group) = i32::try_from(self.process.id()) {
             // The group may be gone already, which is what was wanted.

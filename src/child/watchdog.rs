@@ -4,14 +4,15 @@
 
 use std::io::{self, PipeWriter, Write};
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Reads whom to watch over until the end of its standard input, which is the end of the plugin;
 /// then lets that group cancel what it does, and ends it.
 const SCRIPT: &str = r#"group=0
 while read -r next; do group=$next; done
-[ "$group" = 0 ] && exit
-kill -s INT -- "-$group"; sleep 0.3; kill -s KILL -- "-$group""#;
+[ "$group" = 0 ] || { kill -s INT -- "-$group"; sleep 0.3; kill -s KILL -- "-$group"; }
+[ -z "$1" ] || rm -rf -- "$1""#;
 
 /// A shell that outlives the plugin by a moment.
 pub struct Watchdog {
@@ -21,14 +22,15 @@ pub struct Watchdog {
 }
 
 impl Watchdog {
-    /// Watches over nobody yet.
+    /// Watches over nobody yet. If the plugin dies, this folder is removed as well.
     ///
     /// # Errors
     /// No shell can be started.
-    pub fn start() -> io::Result<Self> {
+    pub fn start(folder: Option<&Path>) -> io::Result<Self> {
         let (input, leash) = io::pipe()?;
         let shell = Command::new("/bin/sh")
             .args(["-c", SCRIPT, "watchdog"])
+            .arg(folder.unwrap_or(Path::new("")))
             .env_clear()
             .env("PATH", "/usr/bin:/bin")
             .stdin(Stdio::from(input))

@@ -6,7 +6,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 use super::arguments::{checks, switch};
 use super::{MigrateSignature, answer, closures, gives};
 use crate::app::Preflight;
-use crate::outcome::Finding;
+use crate::finding::Finding;
 use crate::progress::Progress;
 use crate::value::table_type;
 use crate::{MigratePlugin, app};
@@ -22,15 +22,16 @@ impl PluginCommand for Validate {
     }
 
     fn description(&self) -> &str {
-        "Run the validation scripts of everything pending, and nothing else."
+        "Find what a run would stumble over, all of it at once. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
-        "Gives a row per script and closure: severity `error` for one that fails, `info` for one \
-         that passes, with its time and what it gave. The scripts run as before a run, read-only \
-         unless they say otherwise; a late one is only parsed, because the tables it looks at may \
-         not be there yet. With --offline no database is needed, and nothing is run: the scripts \
-         of all migrations are parsed."
+        "Gives a row per finding: names and structure, requirements, what the ledgers say, traps in \
+         the SQL of pending files, unset variables, statements that lock more than people expect, \
+         and the validation scripts. An `error` would stop a run, a `warning` would not, `info` \
+         tells that a check passed. The scripts run as before a run; a late one is only parsed, \
+         because the tables it looks at may not be there yet. A file silences a rule with the line \
+         `-- migrate: allow RULE`; the README explains each rule."
     }
 
     fn signature(&self) -> Signature {
@@ -39,9 +40,10 @@ impl PluginCommand for Validate {
             .reaches_database()
             .switch(
                 "offline",
-                "see only whether all scripts parse; needs no database",
+                "look at the files alone; no database, and scripts are only parsed",
                 None,
             )
+            .switch("strict", "make an error of any finding that is one", None)
             .named(
                 "check",
                 SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
@@ -66,8 +68,8 @@ impl PluginCommand for Validate {
                 result: None,
             },
             Example {
-                example: "migrate validate ./db --offline",
-                description: "Only see whether the scripts parse",
+                example: "migrate validate ./db --offline --strict",
+                description: "Without a database",
                 result: None,
             },
         ]
@@ -89,7 +91,12 @@ impl PluginCommand for Validate {
                 },
                 skip: false,
             };
-            app::validate(context, &preflight, switch(call, "offline")?)
+            app::validate(
+                context,
+                &preflight,
+                switch(call, "offline")?,
+                switch(call, "strict")?,
+            )
         })
     }
 }

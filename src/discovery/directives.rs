@@ -1,6 +1,7 @@
 //! Directives: `-- migrate: ...` comment lines before the first statement of a file.
 //! Pure; must not open files.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use memchr::memmem;
 
 use crate::error::Error;
 use crate::lexer::BYTE_ORDER_MARK;
+use crate::migration::Requirement;
 use crate::settings::{Period, TransactionControl};
 
 /// What a file asks for.
@@ -19,13 +21,17 @@ pub struct Directives {
     pub lock_timeout: Option<Duration>,
     /// `statement-timeout 10min`: how long a statement may take.
     pub statement_timeout: Option<Duration>,
+    /// `requires impl/20231201130000`: what must be applied before.
+    pub requires: Vec<Requirement>,
+    /// `allow RULE`: findings of `validate` that are meant to be so.
+    pub allows: BTreeSet<String>,
     /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
     pub transaction_control: Option<TransactionControl>,
 }
 
 /// The directives there are, for messages.
-pub const KNOWN: &str = "no-transaction, lock-timeout 5sec, statement-timeout 10min, \
-     transaction-control refuse|separate|unwrap";
+pub const KNOWN: &str = "no-transaction, requires impl/20231201130000, lock-timeout 5sec, \
+     statement-timeout 10min, transaction-control refuse|separate|unwrap, allow RULE";
 
 /// Reads a file's directives.
 ///
@@ -70,6 +76,11 @@ fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
         "no-transaction" => return Err("it takes no value".to_owned()),
         "lock-timeout" => directives.lock_timeout = Some(value.parse::<Period>()?.0),
         "statement-timeout" => directives.statement_timeout = Some(value.parse::<Period>()?.0),
+        "requires" => directives.requires.push(value.parse()?),
+        "allow" if crate::finding::is_rule(value) => {
+            directives.allows.insert(value.to_owned());
+        }
+        "allow" => return Err("there is no such rule".to_owned()),
         "transaction-control" => directives.transaction_control = Some(value.parse()?),
         _ => return Err("there is no such directive".to_owned()),
     }
@@ -114,8 +125,21 @@ mod tests {
             lock_timeout: Some(Duration::from_millis(500)),
             statement_timeout: Some(Duration::from_mins(10)),
             transaction_control: Some(TransactionControl::Unwrap),
+            ..Directives::default()
         };
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_a_file_needs_and_allows() {
+        let found = read_all(
+            "-- migrate: requires impl/20231201130000\n-- migrate: requires core/20231201130000\n\
+             -- migrate: allow unset-variable\nSELECT 1;\n",
+        )
+        .unwrap();
+        let required: Vec<_> = found.requires.iter().map(ToString::to_string).collect();
+        assert_eq!(required, ["impl/20231201130000", "core/20231201130000"]);
+        assert!(found.allows.contains("unset-variable"));
     }
 
     #[test]
@@ -137,6 +161,10 @@ mod tests {
             "lock-timeout soon",
             "lock-timeout",
             "transaction-control maybe",
+            "requires impl",
+            "requires impl/2023",
+            "requires",
+            "allow everything",
             "",
         ] {
             match read_all(&format!("-- x\n-- migrate: {bad}\n")) {

@@ -41,6 +41,68 @@ pub struct Tree {
     pub migrations: Vec<Migration>,
 }
 
+/// Everything that was found in a directory, with what is wrong with it.
+#[derive(Debug)]
+pub struct Survey {
+    /// The directory, as an absolute path.
+    pub root: PathBuf,
+    /// The migrations that are well, in plan order.
+    pub migrations: Vec<Migration>,
+    /// The files that break a naming rule.
+    pub misnamed: Vec<Misnamed>,
+    /// The files that cannot be read, or ask for something unknown.
+    pub unreadable: Vec<(PathBuf, Error)>,
+}
+
+impl Survey {
+    /// The migrations that are well.
+    pub fn tree(&self) -> Tree {
+        Tree {
+            root: self.root.clone(),
+            migrations: self.migrations.clone(),
+        }
+    }
+}
+
+/// The same as [`discover`], and a file with something wrong is no error.
+///
+/// # Errors
+/// The directory is missing or unreadable, or the user interrupts.
+pub fn survey(
+    root: &Path,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Result<Survey, Error> {
+    require_directory(root)?;
+    let (found, misnamed) = sort_out(root, walk(root, interrupt)?);
+    let mut migrations = Vec::new();
+    let mut unreadable = Vec::new();
+    for found in found {
+        let path = found.path.clone();
+        match read(found, folders, interrupt) {
+            Ok(migration) => migrations.push(migration),
+            Err(Error::Interrupted) => return Err(Error::Interrupted),
+            Err(error) => unreadable.push((path, error)),
+        }
+    }
+    migrations.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(Survey {
+        root: root.to_owned(),
+        migrations,
+        misnamed,
+        unreadable,
+    })
+}
+
+fn require_directory(root: &Path) -> Result<(), Error> {
+    let path = root.to_owned();
+    match (root.is_dir(), root.exists()) {
+        (true, _) => Ok(()),
+        (false, true) => Err(Error::NotADirectory { path }),
+        (false, false) => Err(Error::NoSuchDirectory { path }),
+    }
+}
+
 /// Reads a directory and all folders below it, except hidden ones and those named `templates`.
 /// Symbolic links are followed.
 ///
@@ -53,17 +115,14 @@ pub fn discover(
     folders: &WorkingFolder,
     interrupt: &Interrupt,
 ) -> Result<Tree, Error> {
-    if !root.is_dir() {
-        return Err(match root.exists() {
-            true => Error::NotADirectory {
-                path: root.to_owned(),
-            },
-            false => Error::NoSuchDirectory {
-                path: root.to_owned(),
-            },
+    require_directory(root)?;
+    let (found, misnamed) = sort_out(root, walk(root, interrupt)?);
+    if !misnamed.is_empty() {
+        return Err(Error::BadNames {
+            root: root.to_owned(),
+            misnamed,
         });
     }
-    let found = sort_out(root, walk(root, interrupt)?)?;
     let mut migrations = found
         .into_iter()
         .map(|found| read(found, folders, interrupt))
@@ -127,7 +186,7 @@ struct Found {
 }
 
 /// Tells migrations from companions and other files, and collects every broken rule.
-fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<Found>, Error> {
+fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
     let mut migrations = Vec::new();
     let mut companions = Vec::new();
     let mut validations = BTreeSet::new();
@@ -149,21 +208,16 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> Result<Vec<Found>, Error> {
     }
     misnamed.extend(duplicates(root, &migrations));
     misnamed.extend(orphans(root, &migrations, &companions));
-    if misnamed.is_empty() {
-        return Ok(migrations
-            .into_iter()
-            .map(|(name, path)| Found {
-                validation: validations.take(&path.with_extension("nu")),
-                name,
-                path,
-            })
-            .collect());
-    }
     misnamed.sort_by(|one, other| one.file.cmp(&other.file));
-    Err(Error::BadNames {
-        root: root.to_owned(),
-        misnamed,
-    })
+    let found = migrations
+        .into_iter()
+        .map(|(name, path)| Found {
+            validation: validations.take(&path.with_extension("nu")),
+            name,
+            path,
+        })
+        .collect();
+    (found, misnamed)
 }
 
 fn classify(path: &Path) -> Result<Kind, Rule> {

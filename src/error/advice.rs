@@ -7,7 +7,7 @@ use crate::plan::Obstacle;
 use crate::psql::refusal::Refusal;
 use crate::server::OLDEST;
 use crate::settings::Key;
-use crate::validation::Rejection;
+use crate::validation::{Rejection, script};
 
 impl Error {
     /// The state of the database, as a sentence.
@@ -42,6 +42,9 @@ impl Error {
             Self::UnreadableFile { .. } => {
                 "make the file readable, or move it elsewhere".to_owned()
             }
+            Self::BadDirective { path, .. } if path.extension().is_some_and(|end| end == "nu") => {
+                format!("the lines at the top of a validation script are {}", script::KNOWN)
+            }
             Self::BadDirective { .. } => format!("the directives are {KNOWN}"),
             Self::Forbidden { .. } => "remove these lines: every migration already runs in a \
                  transaction, together with its ledger row.\nA file that must stay as it is, such \
@@ -61,7 +64,8 @@ impl Error {
             }
             Self::PooledConnection => {
                 "connect to PostgreSQL itself; the pooler would keep the run's lock and settings in a \
-                 session that it gives to somebody else"
+                 session that it gives to somebody else. If there is none, a service file sets \
+                 `options`, which hides our mark: put them into PGOPTIONS"
                     .to_owned()
             }
             Self::NothingToRepair => {
@@ -133,6 +137,10 @@ impl Error {
             Self::Failed(failure) => failure.help(),
             Self::Interrupted => "run the command again".to_owned(),
             Self::Rejected { rejection, .. } => rejection_help(rejection),
+            Self::Invalid { .. } => {
+                "`migrate validate DIR` without --strict gives a table, with the way out of each"
+                    .to_owned()
+            }
             Self::NuNotFound { .. } => "put the nu that you are using on PATH".to_owned(),
             Self::NuNotStarted { .. } => {
                 "check that this program runs and that processes can be started".to_owned()
@@ -327,6 +335,7 @@ impl Failure {
                 "run `migrate run` again, when nobody edits the files".to_owned()
             }
             (Fault::Rejected { rejection, .. }, _) => rejection_help(rejection),
+            (Fault::Unchecked { error, .. }, _) => error.help(),
             (Fault::Commit { .. }, _) => {
                 "correct what the server names and run `migrate run` again".to_owned()
             }

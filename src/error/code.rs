@@ -48,6 +48,7 @@ impl Error {
             Self::Failed(failure) => failure.fault.code(),
             Self::Interrupted => "migrate::interrupted",
             Self::Rejected { .. } => "migrate::validation_failed",
+            Self::Invalid { .. } => "migrate::invalid",
             Self::NuNotFound { .. } => "migrate::nu_not_found",
             Self::NuNotStarted { .. } => "migrate::nu_failed",
             Self::Bug => "migrate::bug",
@@ -69,6 +70,8 @@ fn obstacles_code(obstacles: &[Obstacle]) -> &'static str {
         "migrate::changed"
     } else if grave(|found| matches!(found, Obstacle::Missing { .. })) {
         "migrate::missing"
+    } else if grave(|found| matches!(found, Obstacle::Unmet { .. } | Obstacle::Circle { .. })) {
+        "migrate::unmet_requirement"
     } else {
         "migrate::out_of_order"
     }
@@ -84,6 +87,7 @@ impl Fault {
             Self::Ledger { .. } | Self::RowsGone { .. } => "migrate::ledger_failed",
             Self::FileChanged { .. } => "migrate::file_changed",
             Self::Rejected { .. } => "migrate::validation_failed",
+            Self::Unchecked { error, .. } => error.code(),
             Self::Commit { .. } => "migrate::commit_failed",
             Self::ConnectionLost { .. } => "migrate::connection_lost",
             Self::Interrupted => "migrate::interrupted",

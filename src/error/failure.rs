@@ -4,6 +4,7 @@ use std::fmt;
 
 use thiserror::Error as ThisError;
 
+use super::Error;
 use crate::frame::Frame;
 use crate::migration::Name;
 use crate::psql::message::Diagnostic;
@@ -81,6 +82,13 @@ pub enum Fault {
         name: Name,
         /// What the script said.
         rejection: Box<Rejection>,
+    },
+    /// A late validation script could not be run.
+    Unchecked {
+        /// The migration.
+        name: Name,
+        /// Why not.
+        error: Box<Error>,
     },
     /// The transaction could not be committed.
     Commit {
@@ -225,6 +233,9 @@ impl fmt::Display for Fault {
             }
             Self::Rejected { rejection, .. } => {
                 write!(formatter, "the validation failed: {rejection}")
+            }
+            Self::Unchecked { name, error } => {
+                write!(formatter, "{name} cannot be checked: {error}")
             }
             Self::Commit { diagnostic } => {
                 writeln!(formatter, "the transaction cannot be committed")?;

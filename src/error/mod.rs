@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use thiserror::Error as ThisError;
 
 use crate::discovery::Misnamed;
+use crate::finding::{Finding, Severity};
 use crate::inspection::Violation;
 use crate::lock::Holder;
 use crate::migration::Name;
@@ -183,6 +184,9 @@ pub enum Error {
     #[error("interrupted")]
     Interrupted,
 
+    #[error("{} found:\n{}", count(findings.iter().filter(|found| found.severity == Severity::Error).count(), "error was", "errors were"), list(findings.iter().filter(|found| found.severity == Severity::Error).map(described)))]
+    Invalid { findings: Vec<Finding> },
+
     #[error("the validation failed: {rejection}{}", earlier(passed))]
     Rejected {
         rejection: Box<Rejection>,
@@ -238,6 +242,21 @@ fn from(origin: &Origin) -> String {
 
 fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A finding in a line.
+fn described(found: &Finding) -> String {
+    let place = match (&found.name, &found.file) {
+        (Some(name), _) => name.clone(),
+        (None, Some(file)) => file.display().to_string(),
+        (None, None) => "the database".to_owned(),
+    };
+    let line = found
+        .line
+        .map(|line| format!(", line {line}"))
+        .unwrap_or_default();
+    let message = found.message.lines().next().unwrap_or_default();
+    format!("{place}{line}: {}: {message}", found.rule)
 }
 
 /// What had passed before a check that did not.

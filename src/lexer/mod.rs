@@ -65,6 +65,8 @@ pub struct Variable {
     pub name: String,
     /// How it is written.
     pub form: Form,
+    /// Its bytes, from the colon to the end.
+    pub range: Range<usize>,
     /// Its line, from 1.
     pub line: usize,
 }

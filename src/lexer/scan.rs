@@ -134,6 +134,7 @@ impl Scanner<'_> {
     /// quotes are no string.
     fn reference(&mut self, is_in_brackets: bool) -> Option<Variable> {
         let line = self.cursor.line();
+        let start = self.cursor.position();
         self.cursor.next();
         let (range, form) = match self.cursor.peek()? {
             b':' => {
@@ -165,6 +166,7 @@ impl Scanner<'_> {
         is_name.then(|| Variable {
             name: String::from_utf8_lossy(name).into_owned(),
             form,
+            range: start..self.cursor.position(),
             line,
         })
     }

@@ -125,7 +125,10 @@ mod tests {
         let fit = |migration: &Migration| {
             fit(migration, Inspection::default(), TransactionControl::Refuse).unwrap()
         };
-        let steps = select(&standings, request)?.into_iter().map(fit).collect();
+        let steps = select(&standings, &[], request)?
+            .into_iter()
+            .map(fit)
+            .collect();
         Ok(names(&group(steps, request).unwrap()))
     }
 

@@ -3,6 +3,7 @@
 
 mod grouping;
 mod obstacle;
+mod ordering;
 mod selection;
 
 use std::ops::Range;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::migration::{Name, Track, Version};
+use crate::migration::{Name, Requirement, Track, Version};
 use crate::standing::State;
 
 /// A reason not to run.
@@ -30,6 +30,18 @@ pub enum Obstacle {
         state: State,
         /// Why it failed, in a line.
         error: Option<String>,
+    },
+    /// A migration needs one that is neither applied nor part of the plan.
+    Unmet {
+        /// The migration.
+        name: Name,
+        /// What it needs.
+        required: Requirement,
+    },
+    /// Migrations need each other.
+    Circle {
+        /// All of them.
+        names: Vec<Name>,
     },
     /// A pending migration is older than one that is applied.
     OutOfOrder {
@@ -64,6 +76,14 @@ impl fmt::Display for Obstacle {
                     None => Ok(()),
                 }
             }
+            Self::Unmet { name, required } => write!(
+                formatter,
+                "{name} requires {required}, which is neither applied nor part of this plan"
+            ),
+            Self::Circle { names } => {
+                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
+                write!(formatter, "these require each other: {}", names.join(", "))
+            }
             Self::OutOfOrder { name, newest } => write!(
                 formatter,
                 "{name} is pending, but {newest} of track {} is already applied",
@@ -86,6 +106,10 @@ impl Obstacle {
             Self::Unfinished { .. } => {
                 "unfinished: look at what it has done; undo that by hand and type `migrate repair DIR --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
             }
+            Self::Unmet { .. } => {
+                "unmet: apply what is required first, leave out --track, --to or --steps, or correct the line `-- migrate: requires`"
+            }
+            Self::Circle { .. } => "circle: remove one of the lines `-- migrate: requires`",
             Self::OutOfOrder { .. } => {
                 "out of order: give the file a newer timestamp, or run with --allow-out-of-order"
             }

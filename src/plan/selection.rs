@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::ordering::order;
 use super::{Obstacle, Request};
 use crate::ledger::Row;
 use crate::migration::{Migration, Track, Version};
@@ -13,6 +14,7 @@ use crate::standing::{Standing, State, pending};
 /// Everything in the history that forbids a run.
 pub fn select<'a>(
     standings: &[Standing<'a>],
+    rows: &[Row],
     request: &Request,
 ) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
     let pending: Vec<_> = pending(standings)
@@ -22,9 +24,16 @@ pub fn select<'a>(
                 .as_ref()
                 .is_none_or(|to| migration.name.version <= *to)
         })
-        .take(request.steps.unwrap_or(usize::MAX))
         .collect();
     let mut obstacles = broken(standings);
+    let pending = order(&pending, rows).unwrap_or_else(|unmet| {
+        obstacles.extend(unmet);
+        pending
+    });
+    let pending: Vec<_> = pending
+        .into_iter()
+        .take(request.steps.unwrap_or(usize::MAX))
+        .collect();
     if !request.allow_out_of_order {
         obstacles.extend(out_of_order(standings, &pending));
     }
@@ -107,7 +116,7 @@ mod tests {
         let files = FILES.map(migration);
         let tracks = tracks(&["core", "acme", "impl"]);
         let standings = compare(&tracks, &files, applied);
-        let pending = select(&standings, request)?;
+        let pending = select(&standings, applied, request)?;
         Ok(pending
             .iter()
             .map(|migration| migration.name.file_name())

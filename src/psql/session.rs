@@ -5,7 +5,7 @@ use std::io::{PipeWriter, Write};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
@@ -19,6 +19,9 @@ use crate::interrupt::Interrupt;
 
 /// How often a waiting session looks for Ctrl-C.
 const HEARTBEAT: Duration = Duration::from_millis(50);
+
+/// How long to wait for what psql has said before its end.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// What psql printed between two marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -41,6 +44,8 @@ pub enum Ending {
     },
     /// The user pressed Ctrl-C; psql was told to cancel and has ended.
     Interrupted,
+    /// It took longer than it may; psql was told to cancel and has ended.
+    Overdue,
 }
 
 /// One psql process and the pipes to it.
@@ -55,6 +60,10 @@ pub struct Session {
     stderr: Sections,
     mark: String,
     interrupt: Interrupt,
+    /// When the next section must be there.
+    deadline: Option<Instant>,
+    /// When psql was seen to have ended.
+    ended: Option<Instant>,
 }
 
 impl Session {
@@ -95,6 +104,8 @@ impl Session {
             // Nothing a migration prints can end a section by chance.
             mark: format!("migrate-{}", Uuid::new_v4().simple()),
             interrupt: interrupt.clone(),
+            deadline: None,
+            ended: None,
         })
     }
 
@@ -103,7 +114,7 @@ impl Session {
     /// # Errors
     /// The watchdog cannot be started.
     pub fn watch(&mut self) -> Result<(), Error> {
-        let watchdog = Watchdog::start().and_then(|watchdog| {
+        let watchdog = Watchdog::start(None).and_then(|watchdog| {
             watchdog.guard(&self.process)?;
             Ok(watchdog)
         });
@@ -154,7 +165,22 @@ impl Session {
                 self.cancel();
                 return Err(Ending::Interrupted);
             }
+            if self
+                .deadline
+                .is_some_and(|deadline| Instant::now() >= deadline)
+            {
+                self.cancel();
+                return Err(Ending::Overdue);
+            }
             if self.stdout.is_closed() && self.stderr.is_closed() {
+                return Err(self.exited());
+            }
+            // What psql has started may hold its outputs open long after its end; what it has said
+            // itself may still be on its way to us.
+            if self.ended.is_none() && self.process.has_ended() {
+                self.ended = Some(Instant::now());
+            }
+            if self.ended.is_some_and(|ended| ended.elapsed() > AFTERWARDS) {
                 return Err(self.exited());
             }
             match self.events.recv_timeout(HEARTBEAT) {
@@ -173,10 +199,6 @@ impl Session {
                 }
                 Ok(Event::Closed(Channel::Stdout)) => self.stdout.close(),
                 Ok(Event::Closed(Channel::Stderr)) => self.stderr.close(),
-                // What psql has started may hold its outputs open long after its end.
-                Err(RecvTimeoutError::Timeout) if self.process.has_ended() => {
-                    return Err(self.exited());
-                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(self.exited()),
             }
@@ -190,6 +212,17 @@ impl Session {
     pub fn ask(&mut self, text: &str) -> Result<Output, Ending> {
         self.send(text);
         self.receive()
+    }
+
+    /// The same, within a time. psql does not live on beyond it.
+    ///
+    /// # Errors
+    /// As [`Session::receive`], or it took longer.
+    pub fn ask_within(&mut self, text: &str, patience: Duration) -> Result<Output, Ending> {
+        self.deadline = Instant::now().checked_add(patience);
+        let answer = self.ask(text);
+        self.deadline = None;
+        answer
     }
 
     fn cancel(&mut self) {

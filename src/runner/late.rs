@@ -5,10 +5,11 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Refusal, Runner, confused};
+use super::{Refusal, Runner};
 use crate::error::{Error, Fault};
 use crate::fault::{self, Stage};
 use crate::inspection::{Script, inspect};
+use crate::lexer::{Item, scan};
 use crate::plan::Step;
 use crate::psql::message::decisive_error;
 use crate::psql::{Ending, Session};
@@ -24,6 +25,7 @@ impl Runner<'_> {
         let mut session = Questioned {
             session: &mut self.database.session,
             bracket,
+            statement_timeout: self.limits.statement_timeout,
         };
         let late = self
             .checks
@@ -34,8 +36,15 @@ impl Runner<'_> {
                     rejection,
                 },
                 Refusal::Broken(Broken::Error(Error::Interrupted)) => Fault::Interrupted,
-                Refusal::Broken(Broken::Error(error)) => confused(&error, Some(name)),
-                Refusal::Broken(Broken::Session(ending)) => fault::of(ending, Stage::Begin),
+                Refusal::Broken(Broken::Error(error)) => Fault::Unchecked {
+                    name: name.clone(),
+                    error: Box::new(error),
+                },
+                // What a question ran has ended the transaction, or the server is gone.
+                Refusal::Broken(Broken::Session(ending)) => match fault::of(ending, Stage::Begin) {
+                    Fault::Ledger { .. } => Fault::TransactionEnded { name: name.clone() },
+                    other => other,
+                },
             })?;
         checks.extend(late);
         Ok(checks)
@@ -46,6 +55,7 @@ impl Runner<'_> {
 struct Questioned<'a> {
     session: &'a mut Session,
     bracket: Bracket,
+    statement_timeout: Duration,
 }
 
 impl Answer for Questioned<'_> {
@@ -58,8 +68,12 @@ impl Answer for Questioned<'_> {
         if let Err(error) = fs::write(&question, text) {
             return Ok(failed(&error));
         }
-        let text = script::question(self.bracket, &question, &answer, patience);
-        let output = self.session.ask(&text)?;
+        let limit = match self.statement_timeout {
+            Duration::ZERO => patience,
+            timeout => patience.min(timeout),
+        };
+        let text = script::question(self.bracket, &question, &answer, limit);
+        let output = self.session.ask_within(&text, patience)?;
         let lines = output.stderr.iter().map(String::as_str);
         Ok(Reply {
             failed: decisive_error(lines).is_some(),
@@ -69,22 +83,39 @@ impl Answer for Questioned<'_> {
     }
 }
 
+/// How a statement that only asks begins.
+const QUESTIONS: [&str; 6] = ["SELECT", "VALUES", "TABLE", "WITH", "SHOW", "EXPLAIN"];
+
+/// The meta-commands that a question may use; none of them runs what a query gives, or a program.
+const HARMLESS: [&str; 18] = [
+    "set", "unset", "pset", "encoding", "echo", "qecho", "warn", "if", "elif", "else", "endif",
+    "g", "gx", "gset", "gdesc", "x", "a", "t",
+];
+
 /// A question must not take the transaction or the session away from the run.
 fn refused(text: &str) -> Option<Reply> {
     let script = Script {
         path: Path::new("question"),
         content: text.as_bytes(),
     };
-    let inspection = inspect(script, &[]);
-    let found = inspection
-        .transaction_control
-        .iter()
-        .chain(&inspection.forbidden)
-        .next()?;
+    let forbidden = inspect(script, &[]).forbidden.into_iter().next();
+    let found = forbidden.map(|found| found.found).or_else(|| {
+        scan(text.as_bytes())
+            .into_iter()
+            .find_map(|item| match item {
+                Item::Statement(statement) => {
+                    let first = statement.words.first().cloned().unwrap_or_default();
+                    (!QUESTIONS.contains(&first.as_str())).then_some(first)
+                }
+                Item::Command(command) => {
+                    let is_harmless = HARMLESS.contains(&command.name.as_str());
+                    (!is_harmless).then(|| format!("\\{}", command.name))
+                }
+            })
+    })?;
     Some(Reply {
         stderr: format!(
-            "ERROR:  a late check cannot use {}: it asks within the run\'s own transaction\n",
-            found.found
+            "ERROR:  a late check cannot use {found}: it asks within the run's own transaction\n"
         ),
         failed: true,
         ..Reply::default()

@@ -8,6 +8,7 @@ mod transaction;
 
 use chrono::DateTime;
 use serde::Deserialize;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -256,6 +257,7 @@ impl Runner<'_> {
             let content = discovery::content(path)?;
             let folder = tempfile::Builder::new()
                 .prefix("migrate-")
+                .permissions(std::fs::Permissions::from_mode(0o700))
                 .tempdir()
                 .map_err(not_written)?;
             let file = folder.path().join(step.migration.name.file_name());

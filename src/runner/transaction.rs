@@ -1,5 +1,7 @@
 //! A group that shares one transaction with its ledger rows.
 
+use std::collections::BTreeSet;
+
 use super::{Runner, Scene, confused};
 use crate::database::parse;
 use crate::error::{Error, Fault};
@@ -29,10 +31,11 @@ impl Runner<'_> {
     }
 
     fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
-        let mut firsts: Vec<_> = steps.iter().collect();
-        firsts.dedup_by_key(|step| &step.migration.name.track);
-        let ledgers: String = firsts
-            .into_iter()
+        // A requirement may bring a track back after another one.
+        let mut seen = BTreeSet::new();
+        let ledgers: String = steps
+            .iter()
+            .filter(|step| seen.insert(&step.migration.name.track))
             .map(|step| self.ensure(tables, step))
             .collect();
         let output = self
@@ -77,8 +80,8 @@ impl Runner<'_> {
     }
 
     fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {
-        let mut tracks: Vec<_> = self.done.iter().map(|row| &row.name.track).collect();
-        tracks.dedup();
+        let tracks: BTreeSet<_> = self.done.iter().map(|row| &row.name.track).collect();
+        let tracks: Vec<_> = tracks.into_iter().collect();
         let rows = self.database.place.count_query(&tracks, &self.names());
         let output = self
             .database

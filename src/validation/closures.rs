@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use nu_plugin::EngineInterface;
 use nu_protocol::engine::Closure;
-use nu_protocol::{LabeledError, ShellError, Span, Spanned, Value};
+use nu_protocol::{LabeledError, PipelineData, ShellError, Span, Spanned, Value};
 
 use super::caller::result_of;
 use super::{Check, Complaint, Label, Rejection};
@@ -58,16 +58,10 @@ impl Closures {
         };
         let evaluate = |source: &Source| {
             let started = Instant::now();
-            let answer = engine
-                .eval_closure(
-                    &source.closure,
-                    vec![subject.clone()],
-                    Some(subject.clone()),
-                )
-                .map_err(|error| complaint(&error));
+            let answer = evaluate_in(engine, source, subject).map_err(|error| complaint(&error));
             let check = format!("{} for {name}", source.origin);
             let duration = started.elapsed();
-            match answer.and_then(verdict) {
+            match answer.and_then(|answer| answer).and_then(verdict) {
                 Ok(value) => Ok(Check {
                     check,
                     duration,
@@ -88,6 +82,37 @@ impl Closures {
             }
         };
         self.sources.iter().map(evaluate).collect()
+    }
+}
+
+/// Evaluates a closure; tells apart what nushell says and what we say about its answer.
+fn evaluate_in(
+    engine: &EngineInterface,
+    source: &Source,
+    subject: &Value,
+) -> Result<Result<Value, Complaint>, ShellError> {
+    let input = PipelineData::value(subject.clone(), None);
+    let output = engine.eval_closure_with_stream(
+        &source.closure,
+        vec![subject.clone()],
+        input,
+        true,
+        false,
+    )?;
+    if let PipelineData::ByteStream(..) = output {
+        return Ok(Err(Complaint {
+            message: "it ends with a program, and whether that failed is not told here".to_owned(),
+            help: Some(
+                "keep what it gives first, as in `let found = (^grep TODO $migration.file); $found`, \
+                 or end the closure with `| complete`"
+                    .to_owned(),
+            ),
+            ..Complaint::default()
+        }));
+    }
+    match output.into_value(source.closure.span)? {
+        Value::Error { error, .. } => Err(*error),
+        value => Ok(Ok(value)),
     }
 }
 

@@ -99,8 +99,10 @@ impl Hearing<'_, '_> {
         }
         let mut spoken = Spoken::default();
         let end = self.hear(&mut child, &heard, started + self.limit, &mut spoken);
-        if !matches!(end, Ok(End::Exited(_))) {
-            child.stop();
+        match &end {
+            // What it has started ends with it.
+            Ok(End::Exited(_)) => child.end_others(),
+            _ => child.stop(),
         }
         self.watchdog.release();
         spoken.duration = started.elapsed();
@@ -129,7 +131,10 @@ impl Hearing<'_, '_> {
                     spoken.keep(line);
                 }
                 Ok(Heard::Output(Event::Closed(_))) => open -= 1,
-                Ok(Heard::Asked(question)) => self.reply(question, deadline)?,
+                Ok(Heard::Asked(question)) => match self.reply(question, deadline) {
+                    Err(Unheard::Session(Ending::Overdue)) => return Ok(End::TimedOut(self.limit)),
+                    other => other?,
+                },
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(NEARLY),
                 Err(RecvTimeoutError::Timeout) => {}
             }

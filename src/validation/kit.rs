@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use nu_plugin::{Plugin, create_plugin_signature};
@@ -30,6 +31,7 @@ impl Kit {
     pub fn lay_out(variables: Record) -> Result<Self, Error> {
         let folder = tempfile::Builder::new()
             .prefix("migrate-")
+            .permissions(fs::Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|error| not_written(&std::env::temp_dir(), &error))?;
         let kit = Self { folder };
@@ -68,6 +70,10 @@ impl Kit {
         self.folder.path().join("migration.nuon")
     }
 
+    pub(super) fn started(&self) -> PathBuf {
+        self.folder.path().join("started.nuon")
+    }
+
     pub(super) fn result(&self) -> PathBuf {
         self.folder.path().join("result.nuon")
     }
@@ -80,13 +86,14 @@ impl Kit {
         self.folder.path().join("session")
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Makes the folder ready for the next script.
     pub(super) fn begin(&self, subject: Value) -> Result<(), Error> {
-        for left in [self.result(), self.error()] {
+        for left in [self.started(), self.result(), self.error()] {
             match fs::remove_file(&left) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     return Err(not_written(&left, &error));

@@ -13,13 +13,16 @@ use super::hearing::{Answer, Hearing, Spoken, Unheard};
 use super::questions::ASK;
 use super::script::Script;
 use super::text::{self, Files};
-use super::verdict::{End, complaint};
+use super::verdict::{End, Left, complaint};
 use super::{Check, Kit, Rejection};
 use crate::child::Watchdog;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
 use crate::psql::Ending;
+
+/// No limit, as a length of time: a year.
+const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What all scripts of a command share.
 pub struct Surroundings {
@@ -95,7 +98,8 @@ impl Surroundings {
         let (end, spoken) = self.watch(kit, script, &text, session)?;
         let result = fs::read_to_string(&files.result).ok();
         let error = fs::read_to_string(&files.error).ok();
-        Ok(judge(script, end, error, result, spoken))
+        let has_started = files.started.exists();
+        Ok(judge(script, end, has_started, error, result, spoken))
     }
 
     /// Sees whether a script parses; runs nothing of it.
@@ -106,7 +110,7 @@ impl Surroundings {
         kit.begin(Value::nothing(Span::unknown()))?;
         let text = text::parse(script, &self.files(kit));
         let (end, spoken) = self.watch(kit, script, &text, None)?;
-        Ok(judge(script, end, None, None, spoken))
+        Ok(judge(script, end, true, None, None, spoken))
     }
 
     /// How a script reaches the database with SQL: psql, or for a late script the run itself.
@@ -132,6 +136,7 @@ impl Surroundings {
             environment: kit.environment(),
             subject: kit.subject(),
             prelude: self.prelude.clone(),
+            started: kit.started(),
             result: kit.result(),
             error: kit.error(),
         }
@@ -170,7 +175,10 @@ impl Surroundings {
         text: &str,
         session: Option<&'s mut (dyn Answer + 's)>,
     ) -> Result<(End, Spoken), Broken> {
-        let limit = script.time_limit.unwrap_or(self.time_limit);
+        let limit = match script.time_limit.unwrap_or(self.time_limit) {
+            Duration::ZERO => FOR_EVER,
+            limit => limit,
+        };
         let name = script.name();
         let on_line = |line: &str| self.progress.said(&name, line);
         let hearing = Hearing {
@@ -202,6 +210,7 @@ impl Surroundings {
 fn judge(
     script: &Script,
     end: End,
+    has_started: bool,
     error: Option<String>,
     result: Option<String>,
     spoken: Spoken,
@@ -210,14 +219,13 @@ fn judge(
     // Only for the line of an error; without it there is none.
     let content = fs::read_to_string(&script.path).unwrap_or_default();
     let result = result.filter(|result| result != "null");
-    let found = complaint(
-        end,
-        &script.path,
-        error.as_deref(),
-        result.as_deref(),
-        &output,
-        &content,
-    );
+    let left = Left {
+        has_started,
+        error: error.as_deref(),
+        result: result.as_deref(),
+        output: &output,
+    };
+    let found = complaint(end, &script.path, &content, &left);
     match found {
         None => Ok(Check {
             check: script.name(),

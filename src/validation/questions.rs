@@ -6,6 +6,8 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// The argument that makes the plugin's program ask instead of serving nushell.
 pub const ASK: &str = "--ask";
 
-/// How long a question may take to be read: whoever asks has it ready.
+/// How long a question may take to be read, or an answer to be taken: both are ready.
 const READING: Duration = Duration::from_secs(5);
 
 /// What psql said to a question.
@@ -49,6 +51,7 @@ impl Question {
 /// An open ear for questions, closed when dropped.
 pub struct Ear {
     socket: PathBuf,
+    is_closing: Arc<AtomicBool>,
 }
 
 impl Ear {
@@ -62,21 +65,27 @@ impl Ear {
     ) -> io::Result<Self> {
         let _ = std::fs::remove_file(&socket);
         let listener = UnixListener::bind(&socket)?;
+        let is_closing = Arc::new(AtomicBool::new(false));
+        let closing = Arc::clone(&is_closing);
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // An empty one is a knock of the ear itself, when it closes.
+                if closing.load(Ordering::Relaxed) {
+                    break;
+                }
+                // Who asks nothing that can be read gets no answer.
                 let heard = stream.and_then(hear).unwrap_or(None);
-                if !heard.is_some_and(&mut emit) {
+                if heard.is_some_and(|question| !emit(question)) {
                     break;
                 }
             }
         });
-        Ok(Self { socket })
+        Ok(Self { socket, is_closing })
     }
 }
 
 fn hear(mut stream: UnixStream) -> io::Result<Option<Question>> {
     stream.set_read_timeout(Some(READING))?;
+    stream.set_write_timeout(Some(READING))?;
     let mut text = String::new();
     stream.read_to_string(&mut text)?;
     Ok((!text.is_empty()).then_some(Question { text, stream }))
@@ -84,6 +93,8 @@ fn hear(mut stream: UnixStream) -> io::Result<Option<Question>> {
 
 impl Drop for Ear {
     fn drop(&mut self) {
+        self.is_closing.store(true, Ordering::Relaxed);
+        // A knock, so that the thread looks.
         let _ = UnixStream::connect(&self.socket);
     }
 }

@@ -1,6 +1,7 @@
 //! A validation script: the `.nu` file beside a migration, and what its first lines ask for.
 //! Pure; must not run anything.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -51,6 +52,20 @@ impl Script {
             time_limit: None,
             has_main: defines_main(content),
         };
+        if content.starts_with('\u{feff}') {
+            return Err(Error::UnreadableFile {
+                path: path.to_owned(),
+                reason: "it begins with a byte order mark, which nu does not take".to_owned(),
+            });
+        }
+        if let Some((line, text)) = misplaced(content).next() {
+            return Err(Error::BadDirective {
+                path: path.to_owned(),
+                line,
+                directive: text,
+                problem: "it must stand before the first command, in lower case".to_owned(),
+            });
+        }
         for (line, text) in directives(content) {
             script.take(text).map_err(|problem| Error::BadDirective {
                 path: path.to_owned(),
@@ -93,7 +108,6 @@ impl Script {
 /// The directives' texts with their line numbers, counted from 1.
 fn directives(content: &str) -> impl Iterator<Item = (usize, &str)> {
     content
-        .trim_start_matches('\u{feff}')
         .lines()
         .map(str::trim)
         .take_while(|line| line.is_empty() || line.starts_with('#'))
@@ -105,11 +119,24 @@ fn directives(content: &str) -> impl Iterator<Item = (usize, &str)> {
         })
 }
 
+/// Directives further down, or in another case, which nobody would obey.
+fn misplaced(content: &str) -> impl Iterator<Item = (usize, String)> {
+    let top: BTreeSet<_> = directives(content).map(|(line, _)| line).collect();
+    (1..)
+        .zip(content.lines())
+        .filter(move |(number, _)| !top.contains(number))
+        .filter_map(|(number, line)| {
+            let comment = line.trim().strip_prefix('#')?.trim_start().to_lowercase();
+            let text = comment.strip_prefix("migrate:")?;
+            Some((number, text.trim().to_owned()))
+        })
+}
+
 /// Is there a line that defines a `main`?
 fn defines_main(content: &str) -> bool {
     static MAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
         Regex::new(
-            r#"(?m)^\s*(?:export\s+)?def\s+(?:--?[\w-]+\s+)*(?:main|"main"|'main'|`main`)\s*[\[(]"#,
+            r#"(?m)^(?:export\s+)?def\s+(?:--?[\w-]+\s+)*(?:main|"main"|'main'|`main`)\s*[\[(]"#,
         )
         .ok()
     });
@@ -127,9 +154,9 @@ mod tests {
 
     #[test]
     fn the_first_lines_say_when_and_how() {
-        let plain = read("use migrate/checks.nu *\n# migrate: late\n").unwrap();
+        let plain = read("use migrate/checks.nu *\n# we migrate: late\n").unwrap();
         assert_eq!((plain.stage, plain.may_write), (Stage::Early, false));
-        let late = read("\u{feff}# Words.\r\n\n#migrate: late\r\n# migrate: time-limit 5min\nls\n");
+        let late = read("# Words.\r\n\n#migrate: late\r\n# migrate: time-limit 5min\nls\n");
         let late = late.unwrap();
         assert_eq!(late.stage, Stage::Late);
         assert_eq!(late.time_limit, Some(Duration::from_mins(5)));
@@ -144,6 +171,8 @@ mod tests {
             "time-limit soon",
             "no-transaction",
             "read-write\n# migrate: late",
+            "late\nls\n# migrate: read-write",
+            "late\n# Migrate: time-limit 5min",
         ] {
             let found = read(&format!("# x\n# migrate: {bad}\n"));
             assert!(matches!(found, Err(Error::BadDirective { .. })), "{bad}");
@@ -156,6 +185,7 @@ mod tests {
             "def main [] { }",
             "export def main [",
             "def --env \"main\" [] {",
+            "1\ndef main[] { }",
         ] {
             assert!(read(yes).unwrap().has_main, "{yes}");
         }
@@ -163,6 +193,7 @@ mod tests {
             "# the main thing: def main [",
             "def mainly [] {}",
             "def \"main sub\" [] {}",
+            "module m {\n    export def main [] {}\n}",
         ] {
             assert!(!read(no).unwrap().has_main, "{no}");
         }

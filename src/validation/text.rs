@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use uuid::Uuid;
+
 use super::caller::literal;
 use super::script::Script;
 
@@ -16,6 +18,8 @@ pub(super) struct Files {
     pub subject: PathBuf,
     /// The user's own commands.
     pub prelude: Option<PathBuf>,
+    /// Made when everything before the script is done.
+    pub started: PathBuf,
     /// Where the script's result goes.
     pub result: PathBuf,
     /// Where its error goes.
@@ -25,29 +29,35 @@ pub(super) struct Files {
 /// Loads the caller's context, runs the script and keeps what it gives or why it fails.
 ///
 /// One text, parsed as a whole before anything of it runs, so that a script that does not parse
-/// does nothing. `source` keeps the script's own name and lines in errors. Without the `exit`, nu
+/// does nothing. What comes after the prelude uses commands that were bound before it, and so it
+/// cannot be changed by what the prelude defines. `source` keeps the script's own name and lines in errors. Without the `exit`, nu
 /// would ask `tput` four times how wide the nothing is that it is going to print.
 pub(super) fn run(script: &Script, files: &Files) -> String {
     let call = match script.has_main {
         true => ";\n    main",
         false => "",
     };
+    let mark = Uuid::new_v4().simple().to_string();
     format!(
         "{preamble}$env.MIGRATION = (open --raw {subject} | from nuon)
-{prelude}try {{
+def keep-{mark} [file: path] {{ to nuon | save --raw --force $file }}
+def leave-{mark} [code: int] {{ exit $code }}
+{prelude}null | keep-{mark} {started}
+try {{
     let result = (
     source {script}{call}
     )
-    try {{ $result | to nuon | save --raw --force {result} }}
+    try {{ $result | keep-{mark} {result} }}
 }} catch {{|error|
     {{
         details: $error.details
         rendered: $error.rendered
-    }} | to nuon | save --raw --force {error}
-    exit 1
+    }} | keep-{mark} {error}
+    leave-{mark} 1
 }}
-exit 0
+leave-{mark} 0
 ",
+        started = quoted(&files.started),
         preamble = preamble(files),
         subject = quoted(&files.subject),
         prelude = prelude(files),

@@ -24,15 +24,31 @@ pub(super) enum End {
     TimedOut(Duration),
 }
 
+/// What a script has left behind.
+pub(super) struct Left<'a> {
+    /// Did it begin at all?
+    pub has_started: bool,
+    /// Its error, as NUON.
+    pub error: Option<&'a str>,
+    /// Its result, as NUON.
+    pub result: Option<&'a str>,
+    /// What it printed.
+    pub output: &'a [String],
+}
+
 /// Why the script failed; `None` if it passed.
 pub(super) fn complaint(
     end: End,
     script: &Path,
-    error: Option<&str>,
-    result: Option<&str>,
-    output: &[String],
     content: &str,
+    left: &Left<'_>,
 ) -> Option<Complaint> {
+    let Left {
+        has_started,
+        error,
+        result,
+        output,
+    } = *left;
     let status = match end {
         End::TimedOut(limit) => {
             return Some(Complaint {
@@ -57,6 +73,10 @@ pub(super) fn complaint(
         ));
     }
     match status.code() {
+        Some(0) if !has_started => Some(last_words(
+            "nu ended before the script, in the prelude".to_owned(),
+            output,
+        )),
         Some(0) if result == Some("false") => Some(Complaint {
             message: "it gave `false`".to_owned(),
             help: Some(
@@ -214,14 +234,13 @@ mod tests {
         output: &str,
     ) -> Option<Complaint> {
         let output: Vec<_> = output.lines().map(str::to_owned).collect();
-        complaint(
-            end,
-            Path::new("/db/a.nu"),
+        let left = Left {
+            has_started: true,
             error,
             result,
-            &output,
-            "one\ntwo\nthree\n",
-        )
+            output: &output,
+        };
+        complaint(end, Path::new("/db/a.nu"), "one\ntwo\nthree\n", &left)
     }
 
     #[test]

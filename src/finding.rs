@@ -1,0 +1,98 @@
+//! Everything `migrate validate` looks for: the stable name of each rule, and how grave it is.
+//! Data only; must not look for anything itself.
+
+use std::path::PathBuf;
+
+use crate::migration::{Name, Track};
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// A run would fail, or refuse to begin.
+    Error,
+    /// A run would do it, and somebody may regret it.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// Something that was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// How grave it is.
+    pub severity: Severity,
+    /// The name of what was looked for; one of [`RULES`], or one of the linter's rules.
+    pub rule: &'static str,
+    /// The track, where it is about one.
+    pub track: Option<Track>,
+    /// The migration, where it is about one.
+    pub name: Option<String>,
+    /// The file, where there is one.
+    pub file: Option<PathBuf>,
+    /// The line in it, from 1.
+    pub line: Option<usize>,
+    /// What was found.
+    pub message: String,
+    /// The way out.
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// About a migration and its file.
+    pub fn about(name: &Name, file: PathBuf, severity: Severity, rule: &'static str) -> Self {
+        Self {
+            severity,
+            rule,
+            track: Some(name.track.clone()),
+            name: Some(name.file_name()),
+            file: Some(file),
+            line: None,
+            message: String::new(),
+            help: None,
+        }
+    }
+}
+
+/// The rules of our own. All that PostgreSQL's linter knows come on top, see [`crate::unsafe_ddl`].
+pub const RULES: [&str; 24] = [
+    "bad-name",
+    "duplicate-timestamp",
+    "orphan-companion",
+    "no-date",
+    "mixed-folder",
+    "unreadable-file",
+    "not-utf8",
+    "bad-directive",
+    "transaction-control",
+    "forbidden-command",
+    "unset-variable",
+    "needs-no-transaction",
+    "unmet-requirement",
+    "circular-requirement",
+    "out-of-order",
+    "changed",
+    "changed-include",
+    "missing",
+    "unfinished",
+    "invalid-index",
+    "validation-failed",
+    "validation-unparsed",
+    "validation-passed",
+    "validation-late",
+];
+
+/// Is there a rule of this name?
+pub fn is_rule(name: &str) -> bool {
+    RULES.contains(&name) || crate::unsafe_ddl::is_rule(name)
+}
