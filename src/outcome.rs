@@ -30,6 +30,8 @@ pub struct StatusRow {
     pub file: Option<PathBuf>,
     /// How long its checks took.
     pub validation_time: Option<Duration>,
+    /// Which of its files have changed since: itself, or what it includes.
+    pub changes: Vec<String>,
 }
 
 /// A row of `migrate status --summary`.

@@ -121,6 +121,9 @@ fn mixed_folders(migrations: &[Migration]) -> Vec<Finding> {
 /// What stands in the way of a run, in the history or between migrations.
 pub fn obstacle(obstacle: &Obstacle, standings: &[Standing<'_>]) -> Finding {
     let rule = match obstacle {
+        Obstacle::Changed { name, changes, .. } if !changes.contains(&name.file_name()) => {
+            "changed-include"
+        }
         Obstacle::Changed { .. } => "changed",
         Obstacle::Missing { .. } => "missing",
         Obstacle::Unfinished { .. } => "unfinished",

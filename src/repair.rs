@@ -72,7 +72,7 @@ pub fn repair(
         standing.row,
     ) {
         (Action::Rehash, State::Changed, Some(migration), Some(row)) => {
-            place.rehash(row, migration.checksum.as_str())
+            place.rehash(row, &migration.checksum)
         }
         (Action::Rehash, State::Applied, ..) => return Err(refused("the file is unchanged")),
         (Action::Rehash, ..) => return Err(refused("only an applied file that changed can be")),

@@ -403,6 +403,7 @@ pub fn lock_holder(key: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeMap;
 
     fn transaction() -> Transaction {
         Transaction {
@@ -497,6 +498,7 @@ mod tests {
             started: "s",
             execution_id: "e",
             validation: Some(Duration::from_millis(7)),
+            parts: &BTreeMap::new(),
         };
         let text = record(&place, &entry, &transaction(), &limits());
         assert!(

@@ -96,6 +96,31 @@ pub fn compare<'a>(
 }
 
 impl Standing<'_> {
+    /// Which of its files have another content than when it was applied: the migration itself, or
+    /// what it includes.
+    pub fn changes(&self) -> Vec<String> {
+        let (State::Changed, Some(migration), Some(row)) = (self.state, self.migration, self.row)
+        else {
+            return vec![];
+        };
+        let now = migration.checksum.parts();
+        let names: BTreeSet<_> = now.keys().chain(row.parts.keys()).collect();
+        let changed: Vec<_> = names
+            .into_iter()
+            .filter(|name| !row.parts.is_empty() && now.get(*name) != row.parts.get(*name))
+            // Without includes there are no parts, not even the file's own.
+            .filter(|name| !name.is_empty() || !now.is_empty())
+            .map(|name| match name.is_empty() {
+                true => migration.name.file_name(),
+                false => name.clone(),
+            })
+            .collect();
+        match changed.is_empty() {
+            true => vec![migration.name.file_name()],
+            false => changed,
+        }
+    }
+
     /// The version, where a name has our form.
     pub fn version(&self) -> Option<Version> {
         match self.migration {
@@ -181,6 +206,7 @@ pub(crate) mod examples {
             applied_by: None,
             error: None,
             validation_time_ms: Some(3),
+            parts: migration.checksum.parts().clone(),
         }
     }
 

@@ -28,6 +28,7 @@ fn row(standing: &Standing<'_>) -> StatusRow {
         applied_at: standing.row.and_then(|row| row.applied_at),
         duration: standing.row.and_then(duration),
         validation_time: standing.row.and_then(validation_time),
+        changes: standing.changes(),
         file: standing.migration.map(|migration| migration.path.clone()),
     }
 }

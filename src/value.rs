@@ -56,6 +56,7 @@ impl Row for StatusRow {
             ("name", Type::String),
             ("file", or_nothing(Type::String)),
             ("validation_time", or_nothing(Type::Duration)),
+            ("changes", list()),
         ]
     }
 
@@ -73,6 +74,7 @@ impl Row for StatusRow {
             "name" => Value::string(self.file_name, span),
             "file" => self.file.map_or_else(|| Value::nothing(span), |file| path(&file, span)),
             "validation_time" => duration(self.validation_time, span),
+            "changes" => strings(self.changes, span),
         }
     }
 }
@@ -136,11 +138,6 @@ impl Row for RunRow {
             .into_iter()
             .map(|found| check(found, span))
             .collect();
-        let notices = self
-            .notices
-            .into_iter()
-            .map(|line| Value::string(line, span))
-            .collect();
         record! {
             "track" => Value::string(self.name.track.as_str(), span),
             "name" => Value::string(self.name.file_name(), span),
@@ -149,7 +146,7 @@ impl Row for RunRow {
             "applied_at" => date(applied.map(|applied| applied.applied_at), span),
             "execution_id" => string(applied.map(|applied| applied.execution_id.clone()), span),
             "group" => int(self.group, span),
-            "notices" => Value::list(notices, span),
+            "notices" => strings(self.notices, span),
             "validation_time" => duration(validation_time, span),
             "validation" => Value::list(checks, span),
         }
@@ -263,11 +260,6 @@ fn list() -> Type {
 }
 
 fn check(check: Check, span: Span) -> Value {
-    let output = check
-        .output
-        .into_iter()
-        .map(|line| Value::string(line, span))
-        .collect();
     let result = check
         .result
         .map_or_else(|| Value::nothing(span), |text| from_nuon(&text, span));
@@ -275,11 +267,16 @@ fn check(check: Check, span: Span) -> Value {
         record! {
             "check" => Value::string(check.check, span),
             "duration" => duration(Some(check.duration), span),
-            "output" => Value::list(output, span),
+            "output" => strings(check.output, span),
             "result" => result,
         },
         span,
     )
+}
+
+fn strings(texts: Vec<String>, span: Span) -> Value {
+    let texts = texts.into_iter().map(|text| Value::string(text, span));
+    Value::list(texts.collect(), span)
 }
 
 fn version(name: Option<&Name>, span: Span) -> Value {
@@ -366,6 +363,7 @@ mod tests {
             duration: Some(Duration::from_millis(1)),
             file: Some(migration.path.clone()),
             validation_time: Some(Duration::from_millis(1)),
+            changes: vec![FILE.to_owned()],
         });
         keeps_its_promise(SummaryRow {
             track: name.track.clone(),

@@ -276,3 +276,87 @@ fn every_rule_is_in_the_readme() {
         assert!(readme.contains(&format!("`{rule}`")), "{rule}");
     }
 }
+
+#[test]
+fn a_changed_include_is_told_from_a_changed_file() {
+    let project = Project::with(&[
+        (
+            "core/20240101000000_core_a.sql",
+            "\\ir ../shared/one.psql\n\\ir two.psql\n",
+        ),
+        ("shared/one.psql", "SELECT 1;\n"),
+        ("core/two.psql", "SELECT 2;\n"),
+        ("core/20240102000000_core_b.sql", "SELECT 1;\n"),
+    ]);
+    project.nu("migrate run db --quiet | ignore").text();
+    let changes = || {
+        project
+            .nu("migrate status db | get changes | each {|files| $files | each { path basename } | str join ' ' } | to json -r")
+            .text()
+            .to_owned()
+    };
+    assert_eq!(changes(), r#"["",""]"#);
+    project.write("db/shared/one.psql", "SELECT 3;\n");
+    assert_eq!(changes(), r#"["one.psql",""]"#);
+    let error = project.nu("migrate run db").stderr;
+    assert!(
+        error.contains("migrate::changed") && error.contains("one.psql"),
+        "{error}"
+    );
+    assert_eq!(
+        findings(&project, ""),
+        [is("error", "changed-include", "core_a.sql", None)]
+    );
+    project.write(
+        "db/core/20240101000000_core_a.sql",
+        "\\ir ../shared/one.psql\n",
+    );
+    assert_eq!(
+        changes(),
+        r#"["20240101000000_core_a.sql one.psql two.psql",""]"#
+    );
+    project.write("db/core/20240102000000_core_b.sql", "SELECT 2;\n");
+    assert_eq!(
+        changes(),
+        r#"["20240101000000_core_a.sql one.psql two.psql","20240102000000_core_b.sql"]"#
+    );
+    // Taken as it is now, it is unchanged again.
+    project
+        .nu("migrate repair db --rehash [20240101000000_core_a.sql 20240102000000_core_b.sql]")
+        .text();
+    assert_eq!(changes(), r#"["",""]"#);
+}
+
+#[test]
+fn a_ledger_of_an_earlier_version_is_read_and_brought_up_to_date() {
+    let project = Project::with(&[
+        ("20240101000000_core_a.sql", "SELECT 1;\n"),
+        (
+            "20240102000000_core_b.sql",
+            "-- migrate: no-transaction\nSELECT nope;\n",
+        ),
+    ]);
+    project.nu("try { migrate run db --quiet | ignore }").text();
+    project.sql("ALTER TABLE migrations_core DROP COLUMN parts");
+    assert_eq!(
+        project
+            .nu("migrate status db | get state | to json -r")
+            .text(),
+        r#"["applied","failed"]"#
+    );
+    assert_eq!(
+        project
+            .nu("migrate history db | get execution_id | where ($it | is-empty) | length")
+            .text(),
+        "0"
+    );
+    project.write(
+        "db/20240102000000_core_b.sql",
+        "-- migrate: no-transaction\nSELECT 1;\n",
+    );
+    project
+        .nu("migrate repair db --retry 20240102000000_core_b.sql")
+        .text();
+    assert_eq!(project.nu("migrate run db --quiet | length").text(), "1");
+    assert_eq!(project.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'migrations_core'::regclass AND attname = 'parts'"), "1");
+}

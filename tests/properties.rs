@@ -60,6 +60,7 @@ fn row((name, changed, state): (String, bool, u8)) -> Row {
     let migration = migration(&name);
     Row {
         validation_time_ms: None,
+        parts: Default::default(),
         track: migration.name.track,
         hash: if changed {
             "other".to_owned()

@@ -28,11 +28,11 @@ fn a_database_without_ledgers_is_all_pending_and_stays_untouched() {
             {"track": "core", "version": "20240101000000", "description": "a", "state": "pending",
              "pending": true, "applied_at": null, "duration": null,
              "timestamp": "2024-01-01T00:00:00+00:00", "name": "20240101000000_core_a.sql",
-             "file": file(CORE_A.0), "validation_time": null},
+             "file": file(CORE_A.0), "validation_time": null, "changes": []},
             {"track": "impl", "version": "20240103000090", "description": "no-date",
              "state": "pending", "pending": true, "applied_at": null, "duration": null,
              "timestamp": null, "name": "20240103000090_impl_no-date.sql", "file": file(IMPL.0),
-             "validation_time": null},
+             "validation_time": null, "changes": []},
         ])
     );
     assert_eq!(project.tables(), "");

@@ -727,7 +727,9 @@ fn a_prelude_cannot_switch_validation_off() {
 
 #[test]
 fn nobody_else_can_read_what_a_script_gets() {
-    let project = with_script("let mode = (^stat -c '%a' ($NU_LIB_DIRS | first | path dirname)); $mode | str trim");
+    let project = with_script(
+        "let mode = (^stat -c '%a' ($NU_LIB_DIRS | first | path dirname)); $mode | str trim",
+    );
     assert_eq!(
         project
             .nu("migrate run db | get 1.validation.0.result")

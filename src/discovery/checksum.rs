@@ -2,6 +2,7 @@
 //! Works on bytes: a migration may be in any encoding. Must not open files.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -12,21 +13,43 @@ use crate::lexer::BYTE_ORDER_MARK;
 /// normalised and a byte order mark removed, so that a checkout on Windows is no change; then
 /// over every file it includes, so that a changed include is a changed migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checksum(String);
+pub struct Checksum {
+    digest: String,
+    parts: Parts,
+}
+
+/// What the single files of a migration that includes others were: SHA-256 by name. The migration
+/// itself has the empty name. A migration that includes nothing has no parts.
+pub type Parts = BTreeMap<String, String>;
 
 impl Checksum {
-    /// The checksum of a file's content and of what it includes, in that order.
-    pub fn of<'a>(content: &[u8], included: impl IntoIterator<Item = &'a [u8]>) -> Self {
-        let mut digest = Sha256::new_with_prefix(normalise(content));
-        for content in included {
-            digest.update(normalise(content));
+    /// The checksum of a file's content and of the files it includes, in that order.
+    pub fn of<'a>(content: &[u8], included: impl IntoIterator<Item = (String, &'a [u8])>) -> Self {
+        let own = normalise(content);
+        let mut digest = Sha256::new_with_prefix(&own);
+        let mut parts = Parts::new();
+        for (name, content) in included {
+            let content = normalise(content);
+            digest.update(&content);
+            parts.insert(name, hex(&Sha256::digest(&content)));
         }
-        Self(hex(&digest.finalize()))
+        if !parts.is_empty() {
+            parts.insert(String::new(), hex(&Sha256::digest(&own)));
+        }
+        Self {
+            digest: hex(&digest.finalize()),
+            parts,
+        }
+    }
+
+    /// The single files, where there are several.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// The 64 hex digits, as the ledger stores them.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.digest
     }
 }
 
@@ -95,7 +118,7 @@ mod tests {
 
     #[test]
     fn includes_count() {
-        let with = |included: &[u8]| Checksum::of(b"\\i a.sql\n", [included]);
+        let with = |included: &[u8]| Checksum::of(b"\\i a.sql\n", [("a.sql".to_owned(), included)]);
         assert_ne!(with(b"SELECT 1;"), with(b"SELECT 2;"));
         assert_ne!(with(b"SELECT 1;"), of(b"\\i a.sql\n"));
     }

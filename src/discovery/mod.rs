@@ -300,9 +300,12 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Chec
     let content = content(path)?;
     let directives = directives::read(path, &content)?;
     let included = includes::follow(path, &content, folders.of(path));
+    let folder = path.parent().unwrap_or(path);
     let checksum = Checksum::of(
         &content,
-        included.iter().map(|file| file.content.as_slice()),
+        included
+            .iter()
+            .map(|file| (relative(folder, &file.path), file.content.as_slice())),
     );
     Ok((directives, checksum))
 }

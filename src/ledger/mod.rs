@@ -7,6 +7,7 @@ pub mod table;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
+use crate::discovery::checksum::Parts;
 use crate::discovery::name::parse_recorded;
 use crate::error::Error;
 use crate::migration::{Track, Version};
@@ -57,6 +58,8 @@ pub struct Row {
     pub error: Option<String>,
     /// How long its checks took, in milliseconds.
     pub validation_time_ms: Option<i64>,
+    /// What its single files were, where it includes others.
+    pub parts: Parts,
 }
 
 impl Row {
@@ -91,6 +94,7 @@ struct Record(
     Option<String>,
     Option<String>,
     Option<i64>,
+    Option<Parts>,
 );
 
 impl Record {
@@ -106,6 +110,7 @@ impl Record {
             applied_by,
             error,
             validation_time_ms,
+            parts,
         ) = self;
         let track = Track::parse(&track).ok_or_else(|| Error::LedgerUnreadable {
             problem: format!("`{track}` is no track name"),
@@ -122,6 +127,7 @@ impl Record {
             applied_by,
             error,
             validation_time_ms,
+            parts: parts.unwrap_or_default(),
         })
     }
 }
@@ -134,8 +140,8 @@ mod tests {
     fn rows_of_ours_and_of_the_predecessor() {
         let rows = parse_rows(
             r#"[["core", "20240101000000_core_a.sql", "ab", "2024-01-02T03:04:05.123456+02:00", 12,
-                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null, 7],
-                ["impl", "odd name", "cd", null, null, "failed", null, null, "x", null]]"#,
+                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null, 7, {"": "x", "a.psql": "y"}],
+                ["impl", "odd name", "cd", null, null, "failed", null, null, "x", null, null]]"#,
         )
         .unwrap();
         assert_eq!(rows[0].version().unwrap().as_str(), "20240101000000");
@@ -144,6 +150,7 @@ mod tests {
             123_456
         );
         assert_eq!(rows[0].validation_time_ms, Some(7));
+        assert_eq!(rows[0].parts["a.psql"], "y");
         assert_eq!(rows[1].version(), None);
         assert_eq!(
             (rows[1].state, rows[1].applied_at),
@@ -156,14 +163,14 @@ mod tests {
         for json in [
             "",
             "[[1]]",
-            r#"[["Core", "n", "h", null, null, "applied", null, null, null, null]]"#,
+            r#"[["Core", "n", "h", null, null, "applied", null, null, null, null, null]]"#,
         ] {
             assert!(
                 matches!(parse_rows(json), Err(Error::LedgerUnreadable { .. })),
                 "{json}"
             );
         }
-        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null, null]]"#;
+        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null, null, null]]"#;
         assert!(parse_rows(odd).is_err());
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::Row;
+use crate::discovery::checksum::{Checksum, Parts};
 use crate::error::Error;
 use crate::migration::{Migration, Name, Track};
 use crate::sql::{Identifier, Literal};
@@ -42,7 +43,7 @@ impl Place {
         format!(
             "SELECT coalesce(json_agg(json_build_array(nspname, relname, is_current)), '[]')\n\
              FROM (\n  \
-               SELECT n.nspname, c.relname, bool_or(a.attname = 'state') AS is_current\n  \
+               SELECT n.nspname, c.relname, bool_or(a.attname = 'parts') AS is_current\n  \
                FROM pg_catalog.pg_class c\n  \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n  \
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped\n  \
@@ -101,14 +102,22 @@ impl Place {
 
     fn rows_of(&self, table: &Table) -> String {
         let added = match table.is_current {
-            true => "state, execution_id, applied_by, error, validation_time_ms",
-            false => "'applied', NULL::uuid, NULL::text, NULL::text, NULL::bigint",
+            true => "state, execution_id, applied_by, error, validation_time_ms, parts",
+            // The predecessor's, or that of an earlier version: what is there counts.
+            false => {
+                "coalesce(whole ->> 'state', 'applied'), whole ->> 'execution_id', \
+                 whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', NULL::jsonb"
+            }
+        };
+        let whole = match table.is_current {
+            true => "",
+            false => " AS ledger, to_jsonb(ledger) AS whole",
         };
         let track = Literal(table.track.as_str());
         format!(
             "  SELECT {track} AS track, id, json_build_array({track}, migration_name, coalesce(migration_hash, ''),\n    \
              CASE WHEN pg_catalog.isfinite(applied_at) THEN applied_at::timestamptz END,\n    \
-             execution_time_ms, {added}) AS row\n  FROM {}",
+             execution_time_ms, {added}) AS row\n  FROM {}{whole}",
             self.table(&table.track)
         )
     }
@@ -129,7 +138,8 @@ impl Place {
                  ADD COLUMN IF NOT EXISTS execution_id uuid,\n  \
                  ADD COLUMN IF NOT EXISTS applied_by text,\n  \
                  ADD COLUMN IF NOT EXISTS validation_time_ms bigint,\n  \
-                 ADD COLUMN IF NOT EXISTS error text;\n"
+                 ADD COLUMN IF NOT EXISTS error text,\n  \
+                 ADD COLUMN IF NOT EXISTS parts jsonb;\n"
             ),
             None => format!(
                 "CREATE TABLE {table} (\n  \
@@ -143,7 +153,8 @@ impl Place {
                  execution_id uuid,\n  \
                  applied_by text,\n  \
                  validation_time_ms bigint,\n  \
-                 error text\n);\n"
+                 error text,\n  \
+                 parts jsonb\n);\n"
             ),
         }
     }
@@ -153,8 +164,8 @@ impl Place {
     pub fn record(&self, entry: &Entry<'_>) -> String {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
-             state, execution_id, applied_by, validation_time_ms)\n\
-             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}\n\
+             state, execution_id, applied_by, validation_time_ms, parts)\n\
+             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}, {parts}\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n{RECEIPT}",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),
@@ -162,6 +173,7 @@ impl Place {
             elapsed = elapsed(entry),
             execution_id = Literal(entry.execution_id),
             validation = milliseconds(entry.validation),
+            parts = json(entry.parts),
         )
     }
 
@@ -169,13 +181,14 @@ impl Place {
     pub fn record_running(&self, entry: &Entry<'_>) -> String {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
-             validation_time_ms)\n\
-             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation});\n",
+             validation_time_ms, parts)\n\
+             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation}, {parts});\n",
             table = self.table(&entry.name.track),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
             execution_id = Literal(entry.execution_id),
             validation = milliseconds(entry.validation),
+            parts = json(entry.parts),
         )
     }
 
@@ -207,11 +220,12 @@ impl Place {
     }
 
     /// Takes a new hash for a row.
-    pub fn rehash(&self, row: &Row, hash: &str) -> String {
+    pub fn rehash(&self, row: &Row, checksum: &Checksum) -> String {
         format!(
-            "UPDATE {} SET migration_hash = {} WHERE migration_name = {};\n",
+            "UPDATE {} SET migration_hash = {}, parts = {} WHERE migration_name = {};\n",
             self.table(&row.track),
-            Literal(hash),
+            Literal(checksum.as_str()),
+            json(checksum.parts()),
             Literal(&row.name),
         )
     }
@@ -228,12 +242,13 @@ impl Place {
     /// Adds a row for a migration that is in the database already.
     pub fn mark_applied(&self, migration: &Migration, execution_id: &str) -> String {
         format!(
-            "INSERT INTO {} (migration_name, migration_hash, applied_at, execution_id, applied_by)\n\
-             VALUES ({}, {}, pg_catalog.clock_timestamp(), {}, session_user);\n",
+            "INSERT INTO {} (migration_name, migration_hash, applied_at, execution_id, applied_by, parts)\n\
+             VALUES ({}, {}, pg_catalog.clock_timestamp(), {}, session_user, {});\n",
             self.table(&migration.name.track),
             Literal(&migration.name.file_name()),
             Literal(migration.checksum.as_str()),
             Literal(execution_id),
+            json(migration.checksum.parts()),
         )
     }
 
@@ -274,6 +289,13 @@ fn elapsed(entry: &Entry<'_>) -> String {
     )
 }
 
+fn json(parts: &Parts) -> String {
+    match (parts.is_empty(), serde_json::to_string(parts)) {
+        (false, Ok(text)) => Literal(&text).to_string(),
+        _ => "NULL".to_owned(),
+    }
+}
+
 fn milliseconds(duration: Option<Duration>) -> String {
     duration.map_or_else(
         || "NULL".to_owned(),
@@ -294,6 +316,8 @@ pub struct Entry<'a> {
     pub execution_id: &'a str,
     /// How long its checks took, if there were any.
     pub validation: Option<Duration>,
+    /// Its single files, where it includes others.
+    pub parts: &'a Parts,
 }
 
 #[cfg(test)]
@@ -357,7 +381,7 @@ mod tests {
         }];
         let query = place().rows_query(&legacy);
         assert!(
-            query.contains("'applied', NULL::uuid, NULL::text"),
+            query.contains("coalesce(whole ->> 'state', 'applied')"),
             "{query}"
         );
         assert_eq!(place().rows_query(&[]), "SELECT '[]';\n");

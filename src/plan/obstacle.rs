@@ -14,6 +14,8 @@ pub enum Obstacle {
         name: Name,
         /// The name it was applied under.
         recorded: String,
+        /// Which of its files changed: itself, or what it includes.
+        changes: Vec<String>,
     },
     /// An applied file is gone.
     Missing {
@@ -55,8 +57,15 @@ pub enum Obstacle {
 impl fmt::Display for Obstacle {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Changed { name, recorded } => {
+            Self::Changed {
+                name,
+                recorded,
+                changes,
+            } => {
                 write!(formatter, "{name} was changed after it was applied")?;
+                if changes.as_slice() != [name.file_name()] {
+                    write!(formatter, ", by {}", changes.join(", "))?;
+                }
                 match name.file_name() == *recorded {
                     true => Ok(()),
                     false => write!(formatter, " under the name {recorded}"),

@@ -56,6 +56,7 @@ fn obstacle(standing: &Standing<'_>) -> Option<Obstacle> {
         State::Changed => Obstacle::Changed {
             name: name()?,
             recorded: recorded()?,
+            changes: standing.changes(),
         },
         State::Missing => Obstacle::Missing {
             track: standing.track.clone(),

@@ -214,6 +214,7 @@ impl Runner<'_> {
             started,
             execution_id: &self.circumstances.common.execution_id,
             validation: total(checks),
+            parts: step.migration.checksum.parts(),
         }
     }
 
