@@ -61,6 +61,7 @@ mod plugin;
 pub mod preparation;
 pub mod progress;
 pub mod psql;
+pub mod rehearsal;
 pub mod repair;
 pub mod report;
 pub mod retry;

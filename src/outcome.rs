@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 
 use crate::ledger::Row;
 use crate::migration::{Name, Track};
+use crate::rehearsal::Effects;
 use crate::standing::State;
 use crate::validation::Check;
 
@@ -93,6 +94,25 @@ pub struct Applied {
     pub applied_at: DateTime<FixedOffset>,
     /// The run.
     pub execution_id: String,
+}
+
+/// A row of `migrate rehearse`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RehearsalRow {
+    /// What a run would report; what it says of the ledger was rolled back.
+    pub run: RunRow,
+    /// Was it left out, because it runs outside of a transaction?
+    pub is_skipped: bool,
+    /// What it did.
+    pub effects: Effects,
+}
+
+impl RehearsalRow {
+    /// How long it took.
+    pub fn duration(&self) -> Duration {
+        let applied = self.run.applied.as_ref();
+        applied.map(|applied| applied.duration).unwrap_or_default()
+    }
 }
 
 /// A row of `migrate history`.

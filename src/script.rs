@@ -351,6 +351,60 @@ pub fn question(bracket: Bracket, file: &Path, answer: &Path, patience: Duration
     )
 }
 
+/// Ends a rehearsal.
+pub fn rollback() -> String {
+    "ROLLBACK;\n".to_owned()
+}
+
+/// A file with a trap around it: as long as the trap is set, COMMIT fails.
+pub fn trapped(include: &str) -> String {
+    format!("{TRAP}{include}RESET SESSION AUTHORIZATION;\nDELETE FROM pg_temp.migrate_rehearsal;\n")
+}
+
+/// A deferred trigger fires at COMMIT, whoever asks for that.
+const TRAP: &str = "\
+CREATE TEMPORARY TABLE migrate_rehearsal (id int);
+CREATE FUNCTION pg_temp.migrate_rehearsal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_temp.migrate_rehearsal) THEN
+    RAISE EXCEPTION 'migrate: a rehearsal is never committed';
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER migrate_rehearsal AFTER INSERT ON pg_temp.migrate_rehearsal
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.migrate_rehearsal();
+INSERT INTO pg_temp.migrate_rehearsal VALUES (1);
+";
+
+/// Asks for a [`crate::rehearsal::Look`].
+pub fn look() -> String {
+    // The statistics are those of the transaction's first look, unless that is forgotten.
+    "SELECT FROM (SELECT 1) AS once WHERE pg_catalog.pg_stat_clear_snapshot() IS NULL;
+WITH relation AS (
+  SELECT c.oid, c.relkind, c.relfilenode
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S', 'm', 'v')
+    AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+), lock AS (
+  SELECT relation, mode, pid FROM pg_catalog.pg_locks
+  WHERE locktype = 'relation' AND granted AND database = (
+    SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+)
+SELECT json_build_object(
+  'relations', (SELECT coalesce(json_object_agg(oid, json_build_object('name', oid::regclass::text,
+    'kind', relkind, 'storage', relfilenode::bigint)), '{}') FROM relation),
+  'locks', (SELECT coalesce(json_agg(json_build_array(relation::bigint, mode)), '[]') FROM lock
+    WHERE pid = pg_catalog.pg_backend_pid()),
+  'in_use', (SELECT coalesce(json_agg(DISTINCT relation::bigint), '[]') FROM lock
+    WHERE pid <> pg_catalog.pg_backend_pid()),
+  'rows', (SELECT coalesce(json_object_agg(relid, n_tup_ins + n_tup_upd + n_tup_del), '{}')
+    FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0),
+  'traffic', (SELECT coalesce(json_object_agg(relid, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)
+    + n_tup_ins + n_tup_upd + n_tup_del), '{}') FROM pg_catalog.pg_stat_user_tables));
+"
+    .to_owned()
+}
+
 /// Commits, if all ledger rows of the group are still there, and asks what became of it: without
 /// this receipt nothing counts as applied.
 pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {

@@ -9,7 +9,9 @@ use nu_protocol::{Record, Span, Type, Value, record};
 
 use crate::finding::Finding;
 use crate::migration::Name;
-use crate::outcome::{AddedRow, HistoryRow, RepairRow, RunRow, StatusRow, SummaryRow};
+use crate::outcome::{
+    AddedRow, HistoryRow, RehearsalRow, RepairRow, RunRow, StatusRow, SummaryRow,
+};
 use crate::standing::State;
 use crate::status::{duration as row_duration, validation_time};
 use crate::validation::Check;
@@ -150,6 +152,57 @@ impl Row for RunRow {
             "validation_time" => duration(validation_time, span),
             "validation" => Value::list(checks, span),
         }
+    }
+}
+
+impl Row for RehearsalRow {
+    fn columns() -> Vec<(&'static str, Type)> {
+        let mut columns = RunRow::columns();
+        columns.extend([
+            ("locks", list()),
+            ("rewrites", list()),
+            ("indexes", list()),
+            ("rows", Type::Int),
+        ]);
+        columns
+    }
+
+    fn record(self, span: Span) -> Record {
+        let state = match self.is_skipped {
+            true => "skipped",
+            false => "rehearsed",
+        };
+        let mut record = self.run.record(span);
+        record.insert("state", Value::string(state, span));
+        // A comparison with nothing is neither true nor false; a file that was left out took no time.
+        if self.is_skipped {
+            record.insert("duration", duration(Some(Duration::ZERO), span));
+        }
+        // Nothing was applied.
+        record.insert("applied_at", Value::nothing(span));
+        let locks = self
+            .effects
+            .locks
+            .into_iter()
+            .map(|lock| {
+                Value::record(
+                    record! {
+                        "relation" => Value::string(lock.relation, span),
+                        "mode" => Value::string(lock.mode, span),
+                        "blocks" => Value::string(lock.blocks, span),
+                        "held" => duration(Some(lock.held), span),
+                        "live" => Value::bool(lock.is_live, span),
+                    },
+                    span,
+                )
+            })
+            .collect();
+        record.push("locks", Value::list(locks, span));
+        record.push("rewrites", strings(self.effects.rewrites, span));
+        record.push("indexes", strings(self.effects.indexes, span));
+        let rows = i64::try_from(self.effects.rows).unwrap_or(i64::MAX);
+        record.push("rows", Value::int(rows, span));
+        record
     }
 }
 

@@ -40,7 +40,7 @@ fn signal(pid: u32, signal: Signal) {
 }
 
 /// The child of a process: nu's is the plugin, the plugin's are psql and its watchdog.
-fn child_of(pid: u32, name: &str) -> u32 {
+pub(crate) fn child_of(pid: u32, name: &str) -> u32 {
     let children =
         std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();

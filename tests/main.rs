@@ -28,6 +28,7 @@ mod misuse;
 mod names;
 mod properties;
 mod readme;
+mod rehearse;
 mod repair;
 mod run;
 mod settings;

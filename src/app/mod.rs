@@ -4,6 +4,7 @@
 mod child;
 mod context;
 mod preflight;
+mod rehearse;
 mod run;
 mod validate;
 
@@ -25,6 +26,7 @@ use crate::standing::compare;
 use crate::{new_migration, status as report};
 pub use context::{Context, Target};
 pub use preflight::Preflight;
+pub use rehearse::rehearse;
 pub use run::run;
 pub use validate::validate;
 

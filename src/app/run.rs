@@ -88,6 +88,20 @@ fn names(rows: &[RunRow]) -> Vec<Name> {
     rows.iter().map(|row| row.name.clone()).collect()
 }
 
+/// What a stop has left, where it cannot go on.
+pub(super) fn failure(address: &Address, stop: Stop, execution_id: &str) -> Failure {
+    let fate = settle(address, &stop, execution_id);
+    Failure {
+        fate,
+        group: names(&stop.group),
+        applied: vec![],
+        database: stop.database,
+        alone: stop.scene.alone().cloned(),
+        fault: stop.fault,
+        attempts: 1,
+    }
+}
+
 /// One session: locks, plans under the lock, checks, runs the plan.
 fn attempt(
     context: &Context,

@@ -4,6 +4,7 @@
 mod add;
 mod arguments;
 mod history;
+mod rehearse;
 mod repair;
 mod root;
 mod run;
@@ -15,7 +16,9 @@ mod validate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{LabeledError, PipelineData, PipelineMetadata, Signature, SyntaxShape, Type};
+use nu_protocol::{
+    Completion, Flag, LabeledError, PipelineData, PipelineMetadata, Signature, SyntaxShape, Type,
+};
 
 use crate::MigratePlugin;
 use crate::app::Context;
@@ -35,6 +38,7 @@ pub fn all() -> Vec<Box<dyn PluginCommand<Plugin = MigratePlugin>>> {
         Box::new(history::History),
         Box::new(add::Add),
         Box::new(validate::Validate),
+        Box::new(rehearse::Rehearse),
         Box::new(repair::Repair),
     ]
 }
@@ -45,6 +49,12 @@ trait MigrateSignature {
     fn takes_directory(self) -> Self;
     /// The flags of every command that speaks to a database.
     fn reaches_database(self) -> Self;
+    /// The flags that say which migrations are meant, and what shares a transaction.
+    fn selects_steps(self) -> Self;
+    /// The flags about waiting.
+    fn limits_statements(self) -> Self;
+    /// The flags about checks, variables and what is shown meanwhile.
+    fn checks_first(self) -> Self;
 }
 
 impl MigrateSignature for Signature {
@@ -79,6 +89,78 @@ impl MigrateSignature for Signature {
             "database name, conninfo string or URL, as psql takes it",
             Some('d'),
         )
+    }
+
+    fn selects_steps(self) -> Self {
+        let transaction = Flag::new("transaction")
+            .arg(SyntaxShape::String)
+            .desc("what shares a transaction: all (default), track or each")
+            .completion(Completion::new_list(&["all", "track", "each"]));
+        self.named(
+            "to",
+            SyntaxShape::Any,
+            "nothing later than this timestamp: 14 digits, or a datetime",
+            None,
+        )
+        .named(
+            "steps",
+            SyntaxShape::Int,
+            "no more migrations than this",
+            None,
+        )
+        .switch(
+            "allow-out-of-order",
+            "apply a migration although a later one of its track is applied",
+            None,
+        )
+        .param(transaction)
+        .switch(
+            "atomic",
+            "refuse a plan that needs more than one transaction",
+            None,
+        )
+    }
+
+    fn limits_statements(self) -> Self {
+        self.named(
+            "lock-wait",
+            SyntaxShape::Duration,
+            "how long to wait for another run to end (default 30sec)",
+            None,
+        )
+        .named(
+            "lock-timeout",
+            SyntaxShape::Duration,
+            "how long a statement may wait for a lock (default 5sec)",
+            None,
+        )
+        .named(
+            "statement-timeout",
+            SyntaxShape::Duration,
+            "how long a statement may take (default: no limit)",
+            None,
+        )
+    }
+
+    fn checks_first(self) -> Self {
+        self.named(
+            "set",
+            SyntaxShape::Record(Default::default()),
+            "psql variables, such as { tenant: acme }",
+            None,
+        )
+        .named(
+            "check",
+            SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
+            "evaluate this closure for every planned migration, before any SQL",
+            None,
+        )
+        .switch(
+            "skip-validation",
+            "leave out the validation scripts and the closures that check",
+            None,
+        )
+        .switch("quiet", "say nothing meanwhile", Some('q'))
     }
 }
 

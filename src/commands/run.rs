@@ -1,7 +1,7 @@
 //! `migrate run`: applies what is pending.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{checks, request, switch};
 use super::{MigrateSignature, answer, closures, gives};
@@ -38,75 +38,19 @@ impl PluginCommand for Run {
     }
 
     fn signature(&self) -> Signature {
-        let transaction = Flag::new("transaction")
-            .arg(SyntaxShape::String)
-            .desc("what shares a transaction: all (default), track or each")
-            .completion(Completion::new_list(&["all", "track", "each"]));
         let signature = Signature::build(self.name())
             .takes_directory()
             .reaches_database()
             .switch("dry-run", "show the plan and touch nothing", Some('n'))
-            .named(
-                "to",
-                SyntaxShape::Any,
-                "nothing later than this timestamp: 14 digits, or a datetime",
-                None,
-            )
-            .named(
-                "steps",
-                SyntaxShape::Int,
-                "no more migrations than this",
-                None,
-            )
-            .switch(
-                "allow-out-of-order",
-                "apply a migration although a later one of its track is applied",
-                None,
-            )
-            .named(
-                "lock-wait",
-                SyntaxShape::Duration,
-                "how long to wait for another run to end (default 30sec)",
-                None,
-            )
-            .switch("atomic", "refuse a plan that needs more than one transaction", None)
-            .named(
-                "lock-timeout",
-                SyntaxShape::Duration,
-                "how long a statement may wait for a lock (default 5sec)",
-                None,
-            )
-            .named(
-                "statement-timeout",
-                SyntaxShape::Duration,
-                "how long a statement may take (default: no limit)",
-                None,
-            )
+            .selects_steps()
+            .limits_statements()
             .named(
                 "retries",
                 SyntaxShape::Int,
                 "how often to try a transaction again after a lock timeout or a deadlock (default 3)",
                 None,
             )
-            .named(
-                "check",
-                SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
-                "evaluate this closure for every planned migration, before any SQL",
-                None,
-            )
-            .switch(
-                "skip-validation",
-                "leave out the validation scripts and the closures that check",
-                None,
-            )
-            .named(
-                "set",
-                SyntaxShape::Record(Default::default()),
-                "psql variables, such as { tenant: acme }",
-                None,
-            )
-            .switch("quiet", "say nothing while running", Some('q'))
-            .param(transaction);
+            .checks_first();
         gives(signature, table_type::<RunRow>())
     }
 

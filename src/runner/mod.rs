@@ -4,6 +4,7 @@
 mod alone;
 mod late;
 mod leftovers;
+mod rehearsal;
 mod transaction;
 
 use chrono::DateTime;
@@ -29,6 +30,7 @@ use crate::psql::{Ending, Output};
 use crate::script::{Include, Limits, Transaction};
 use crate::validation::{Answer, Broken, Check, Rejection};
 use crate::variables::{self, Common};
+pub use rehearsal::rehearse;
 
 /// The variable `transaction_mode` of a file outside of our transactions.
 const NO_TRANSACTION: &str = "none";
@@ -152,6 +154,7 @@ pub fn run(
             number,
             scene: Scene::Nothing,
             done: vec![],
+            is_rehearsal: false,
         };
         let result = match group {
             Group::Transaction(steps) => runner.transaction(&tables, steps),
@@ -184,6 +187,8 @@ struct Runner<'a> {
     number: usize,
     scene: Scene,
     done: Vec<RunRow>,
+    /// Must nothing of it be committed?
+    is_rehearsal: bool,
 }
 
 /// What the ledger answers to a row that is applied.

@@ -30,7 +30,7 @@ impl Runner<'_> {
         self.commit(&transaction)
     }
 
-    fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
+    pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
         // A requirement may bring a track back after another one.
         let mut seen = BTreeSet::new();
         let ledgers: String = steps
@@ -51,7 +51,7 @@ impl Runner<'_> {
     }
 
     /// Runs one file and records it; gives the server's clock at its end.
-    fn step(
+    pub(super) fn step(
         &mut self,
         step: &Step,
         transaction: &Transaction,
@@ -59,7 +59,7 @@ impl Runner<'_> {
     ) -> Result<String, Fault> {
         let checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
-        let include = self.include(step, &prepared);
+        let include = self.guarded(step, self.include(step, &prepared));
         let entry = self.entry(step, started, &checks);
         let record = script::record(&self.database.place, &entry, transaction, &self.limits);
         let session = &mut self.database.session;

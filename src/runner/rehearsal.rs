@@ -1,0 +1,162 @@
+//! Runs everything in one transaction that is always rolled back, and looks at what each file does.
+
+use std::time::Duration;
+
+use super::{Checks, Circumstances, Runner, Scene, Stop};
+use crate::database::{Database, parse};
+use crate::error::Fault;
+use crate::fault::{self, Stage};
+use crate::ledger::table::Table;
+use crate::outcome::{RehearsalRow, RunRow};
+use crate::plan::{Group, Plan, Step};
+use crate::rehearsal::{Effects, Look, effects, mark_traffic};
+use crate::script::{self, Limits};
+
+/// Rehearses a plan. Files that run outside of a transaction are left out, and say so.
+///
+/// # Errors
+/// Where it stopped; whatever that was, nothing of it stays.
+pub fn rehearse(
+    database: &mut Database,
+    tables: &[Table],
+    plan: &Plan,
+    circumstances: &Circumstances,
+    checks: &mut dyn Checks,
+) -> Result<Vec<RehearsalRow>, Stop> {
+    let mut runner = Runner {
+        limits: Limits {
+            checks_connection: database.checks_connection,
+            lock_timeout: circumstances.lock_timeout,
+            statement_timeout: circumstances.statement_timeout,
+        },
+        database: &mut *database,
+        circumstances,
+        checks,
+        number: 1,
+        scene: Scene::Nothing,
+        done: vec![],
+        is_rehearsal: true,
+    };
+    let result = runner.rehearse(tables, plan);
+    let Runner { scene, done, .. } = runner;
+    result.map_err(|fault| Stop {
+        fault,
+        scene,
+        group: done,
+        database: database.server.database.clone(),
+    })
+}
+
+impl Runner<'_> {
+    fn rehearse(&mut self, tables: &[Table], plan: &Plan) -> Result<Vec<RehearsalRow>, Fault> {
+        let steps: Vec<_> = plan
+            .groups
+            .iter()
+            .filter_map(|group| match group {
+                Group::Transaction(steps) => Some(steps.clone()),
+                Group::Alone(_) => None,
+            })
+            .flatten()
+            .collect();
+        if steps.is_empty() {
+            return Ok(rows(plan, vec![]));
+        }
+        let first = self.look()?;
+        let transaction = self.begin(tables, &steps)?;
+        self.scene = Scene::Transaction {
+            transaction: transaction.clone(),
+            at_commit: false,
+        };
+        let mut started = transaction.now.clone();
+        let mut before = first.clone();
+        let mut found = Vec::with_capacity(steps.len());
+        for step in &steps {
+            started = self.step(step, &transaction, &started)?;
+            let after = self.look()?;
+            let prefix = self.database.place.prefix.clone();
+            let is_ledger = |name: &str| {
+                let bare = name.rsplit('.').next().unwrap_or(name);
+                bare.trim_matches('"').starts_with(&prefix)
+            };
+            found.push(effects(&first, &before, &after, is_ledger));
+            before = after;
+        }
+        self.database
+            .session
+            .ask(&script::rollback())
+            .map_err(|ending| fault::of(ending, Stage::Begin))?;
+        let last = self.look()?;
+        for effects in &mut found {
+            mark_traffic(effects, &first, &last);
+        }
+        let done = std::mem::take(&mut self.done);
+        Ok(rows(plan, done.into_iter().zip(found).collect()))
+    }
+
+    fn look(&mut self) -> Result<Look, Fault> {
+        let output = self
+            .database
+            .session
+            .ask(&script::look())
+            .map_err(|ending| fault::of(ending, Stage::Begin))?;
+        parse(&output).map_err(|error| super::confused(&error, None))
+    }
+
+    /// What stands before and behind a rehearsed file: a trap that makes any COMMIT fail. A file
+    /// that sets constraints itself would spring it, and goes without.
+    pub(super) fn guarded(&self, step: &Step, include: String) -> String {
+        let content = crate::discovery::content(&step.migration.path).unwrap_or_default();
+        let sets_constraints =
+            memchr::memmem::find(&content.to_ascii_lowercase(), b"constraints").is_some();
+        match self.is_rehearsal && !sets_constraints {
+            true => script::trapped(&include),
+            false => include,
+        }
+    }
+}
+
+/// The rows of the report in the order of the plan, with how long each lock would be held.
+fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
+    let mut rehearsed = rehearsed.into_iter();
+    let mut rows = Vec::new();
+    for (number, group) in (1..).zip(&plan.groups) {
+        let mut of_group = Vec::new();
+        for step in group.steps() {
+            let row = match group {
+                Group::Transaction(_) => rehearsed.next(),
+                Group::Alone(_) => None,
+            };
+            of_group.push(match row {
+                Some((row, effects)) => RehearsalRow {
+                    run: RunRow {
+                        group: number,
+                        ..row
+                    },
+                    is_skipped: false,
+                    effects,
+                },
+                None => RehearsalRow {
+                    run: RunRow {
+                        name: step.migration.name.clone(),
+                        applied: None,
+                        group: number,
+                        notices: vec![],
+                        checks: vec![],
+                    },
+                    is_skipped: true,
+                    effects: Effects::default(),
+                },
+            });
+        }
+        // A lock is held from its file to the end of the transaction.
+        let mut rest = Duration::ZERO;
+        for row in of_group.iter_mut().rev() {
+            rest += row.duration();
+            for lock in &mut row.effects.locks {
+                lock.held = rest;
+            }
+        }
+        rows.extend(of_group);
+    }
+    rows
+}

@@ -1,0 +1,279 @@
+//! `migrate rehearse`: what a run would do, and nothing of it stays.
+
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+use crate::support::Project;
+
+const BEFORE: &str = "CREATE TABLE customer (id int PRIMARY KEY, name text, born text);\n\
+    INSERT INTO customer SELECT n, 'n' || n, '2000-01-01' FROM generate_series(1, 1000) AS n;\n\
+    CREATE TABLE invoice (id int, customer_id int);\n\
+    CREATE SEQUENCE counter;\n";
+
+/// A database in use, and these migrations pending.
+fn pending(files: &[(&str, &str)]) -> Project {
+    let project = Project::with(files);
+    project.sql(BEFORE);
+    project
+}
+
+/// Everything in the database that a rehearsal might have changed.
+fn state(project: &Project) -> String {
+    project.sql(
+        "SELECT string_agg(c.oid || ' ' || relname || ' ' || relfilenode || ' ' || relkind::text, ', ' ORDER BY c.oid)
+         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE nspname = 'public' OR nspname LIKE 'pg_temp%'",
+    ) + &project.sql("SELECT count(*) || ' ' || max(name) FROM customer")
+}
+
+#[test]
+fn effects_are_told_and_nothing_stays() {
+    let project = pending(&[
+        (
+            "20240101000000_core_type.sql",
+            "ALTER TABLE customer ALTER born TYPE date USING born::date;\n",
+        ),
+        (
+            "20240102000000_core_index.sql",
+            "CREATE INDEX invoice_customer ON invoice (customer_id);\n",
+        ),
+        (
+            "20240103000000_core_alone.sql",
+            "-- migrate: no-transaction\nVACUUM customer;\n",
+        ),
+        (
+            "20240104000000_core_rows.sql",
+            "UPDATE customer SET name = 'x' WHERE id <= 10;\nINSERT INTO invoice SELECT 1, 1 FROM generate_series(1, 5);\nDELETE FROM customer WHERE id = 11;\n\\echo hello\n",
+        ),
+        (
+            "20240105000000_core_new.sql",
+            "CREATE TABLE fresh (id int PRIMARY KEY);\nALTER TABLE fresh ADD x int;\n",
+        ),
+    ]);
+    let before = state(&project);
+    let rows = project.nu(
+        "migrate rehearse db --quiet | update locks { each {|lock| $'($lock.relation) ($lock.mode) ($lock.blocks)' } } \
+         | select state rewrites indexes rows group locks notices applied_at | to json -r",
+    );
+    assert_eq!(
+        rows.json(),
+        json!([
+            {"state": "rehearsed", "rewrites": ["customer"], "indexes": ["customer_pkey"], "rows": 0, "group": 1,
+             "locks": ["customer ACCESS EXCLUSIVE everybody", "customer_pkey ACCESS EXCLUSIVE everybody"],
+             "notices": [], "applied_at": null},
+            {"state": "rehearsed", "rewrites": [], "indexes": ["invoice_customer"], "rows": 0, "group": 1,
+             "locks": ["invoice SHARE writers"], "notices": [], "applied_at": null},
+            {"state": "skipped", "rewrites": [], "indexes": [], "rows": 0, "group": 2,
+             "locks": [], "notices": [], "applied_at": null},
+            {"state": "rehearsed", "rewrites": [], "indexes": [], "rows": 16, "group": 3,
+             "locks": ["customer ROW EXCLUSIVE DDL", "customer_pkey ROW EXCLUSIVE DDL", "invoice ROW EXCLUSIVE DDL"],
+             "notices": ["hello"], "applied_at": null},
+            {"state": "rehearsed", "rewrites": [], "indexes": ["fresh_pkey"], "rows": 0, "group": 3,
+             "locks": [], "notices": [], "applied_at": null},
+        ]),
+        "{}",
+        rows.stderr
+    );
+    assert_eq!(state(&project), before);
+    assert_eq!(
+        project
+            .nu("migrate rehearse db -q | where rewrites != [] or duration > 1sec | length")
+            .text(),
+        "1"
+    );
+    assert_eq!(
+        project.nu("migrate run db -q | length").text(),
+        "5",
+        "and a run still does it"
+    );
+    assert_eq!(project.nu("migrate rehearse db -q | length").text(), "0");
+}
+
+#[test]
+fn a_lock_is_held_to_the_end_of_its_transaction_and_marked_when_others_use_it() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "ALTER TABLE customer ADD a int;\n",
+        ),
+        ("20240102000000_core_b.sql", "SELECT pg_sleep(0.3);\n"),
+    ]);
+    let locks = |options: &str| {
+        project
+            .nu(&format!("migrate rehearse db -q {options} | get 0.locks.0 | [($in.held > 250ms) $in.live] | to json -r"))
+            .text()
+            .to_owned()
+    };
+    assert_eq!(locks(""), "[true,false]");
+    assert_eq!(locks("--transaction each"), "[false,false]");
+    // Somebody who reads now and then.
+    let mut reader = project
+        .command(
+            "for _ in 1..400 { ^psql -X -q -A -t -c 'SELECT count(*) FROM customer' | ignore }",
+        )
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(1500));
+    let found = locks("--lock-timeout 10sec");
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    project.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    assert_eq!(found, "[true,true]");
+}
+
+#[test]
+fn an_error_is_the_real_one_and_nothing_stays() {
+    let project = pending(&[
+        ("20240101000000_core_a.sql", "DROP TABLE invoice;\n"),
+        (
+            "20240102000000_core_b.sql",
+            "ALTER TABLE customer ADD UNIQUE (born);\n",
+        ),
+    ]);
+    let before = state(&project);
+    let error = project.nu("migrate rehearse db").stderr;
+    for expected in [
+        "migrate::sql_failed",
+        "23505",
+        "core_b.sql, line 1",
+        "Everything was rolled back",
+    ] {
+        assert!(error.contains(expected), "{expected}: {error}");
+    }
+    assert_eq!(state(&project), before);
+}
+
+#[test]
+fn no_commit_gets_through() {
+    for smuggled in [
+        "SELECT 'COMMIT' \\gexec\n",
+        "SELECT $$COMMIT$$ AS c \\gset\n:c;\n",
+        "SET LOCAL ROLE pg_monitor;\nSELECT 'COMMIT' \\gexec\n",
+    ] {
+        let project = pending(&[(
+            "20240101000000_core_a.sql",
+            &format!("DROP TABLE invoice;\n{smuggled}DROP TABLE customer;\n"),
+        )]);
+        let before = state(&project);
+        let error = project.nu("migrate rehearse db").stderr;
+        assert!(error.contains("a rehearsal is never committed"), "{error}");
+        assert_eq!(state(&project), before, "{smuggled}");
+    }
+}
+
+#[test]
+fn constraints_roles_and_temporary_tables_work_as_in_a_run() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (id int REFERENCES p DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO c VALUES (1);\nINSERT INTO p VALUES (1);\n",
+        ),
+        (
+            "20240102000000_core_b.sql",
+            "CREATE TEMP TABLE x (id int);\nSET CONSTRAINTS ALL IMMEDIATE;\nSET ROLE pg_monitor;\n",
+        ),
+        (
+            "20240103000000_core_c.sql",
+            "SET SESSION AUTHORIZATION DEFAULT;\nSET ROLE pg_monitor;\nSELECT 1;\n",
+        ),
+    ]);
+    let before = state(&project);
+    assert_eq!(
+        project
+            .nu("migrate rehearse db -q | get state | str join ' '")
+            .text(),
+        "rehearsed rehearsed rehearsed"
+    );
+    assert_eq!(state(&project), before);
+    project.write("db/20240101000000_core_a.sql", "CREATE TABLE p (id int PRIMARY KEY);\nCREATE TABLE c (id int REFERENCES p DEFERRABLE INITIALLY DEFERRED);\nINSERT INTO c VALUES (1);\n");
+    assert_eq!(project.code("migrate rehearse db"), "migrate::sql_failed");
+}
+
+#[test]
+fn killed_in_the_middle_nothing_stays() {
+    for who in ["nu", "plugin", "psql"] {
+        let project = pending(&[(
+            "20240101000000_core_a.sql",
+            "DROP TABLE invoice;\nSELECT pg_sleep(30);\n",
+        )]);
+        let before = state(&project);
+        let mut run = project
+            .command("migrate rehearse db")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active' AND datname = current_database() AND pid <> pg_backend_pid()");
+        let target = match who {
+            "nu" => run.id(),
+            "plugin" => crate::interrupts::child_of(run.id(), "nu_plugin_migra"),
+            _ => crate::interrupts::child_of(
+                crate::interrupts::child_of(run.id(), "nu_plugin_migra"),
+                "psql",
+            ),
+        };
+        kill(
+            Pid::from_raw(i32::try_from(target).unwrap()),
+            Signal::SIGKILL,
+        )
+        .unwrap();
+        run.wait().unwrap();
+        let killed = Instant::now();
+        project.wait_until("SELECT count(*) = 0 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND datname = current_database() AND pid <> pg_backend_pid()");
+        assert!(killed.elapsed() < Duration::from_secs(40));
+        assert_eq!(state(&project), before, "{who}");
+    }
+}
+
+#[test]
+fn a_busy_table_stops_it_after_the_lock_timeout() {
+    let project = pending(&[(
+        "20240101000000_core_a.sql",
+        "ALTER TABLE customer ADD a int;\n",
+    )]);
+    let mut reader = project
+        .command("^psql -X -q -c 'BEGIN; SELECT count(*) FROM customer; SELECT pg_sleep(20)'")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    project.wait_until("SELECT count(*) = 1 FROM pg_locks WHERE relation = 'customer'::regclass AND pid <> pg_backend_pid()");
+    let error = project
+        .nu("migrate rehearse db --lock-timeout 200ms")
+        .stderr;
+    project.sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+    reader.wait().unwrap();
+    assert!(error.contains("55P03"), "{error}");
+}
+
+#[test]
+fn checks_come_first_and_late_ones_see_what_was_done() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "CREATE TABLE fresh (id int);\n",
+        ),
+        ("20240102000000_core_b.sql", "SELECT 1;\n"),
+    ]);
+    project.write(
+        "db/20240102000000_core_b.nu",
+        "# migrate: late\nuse migrate/checks.nu *\nrequire-table fresh\n'seen'",
+    );
+    assert_eq!(
+        project
+            .nu("migrate rehearse db -q | get 1.validation.0.result")
+            .text(),
+        "seen"
+    );
+    project.write("db/20240101000000_core_a.nu", "error make no");
+    assert_eq!(
+        project.code("migrate rehearse db"),
+        "migrate::validation_failed"
+    );
+}
