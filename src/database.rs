@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use uuid::Uuid;
 
+use crate::catalog::Entry;
 use crate::connection::Connection;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
@@ -237,6 +238,36 @@ impl Database {
     /// One of them fails.
     pub fn change(&mut self, statements: &str) -> Result<(), Error> {
         self.ask(&script::in_transaction(statements)).map(drop)
+    }
+
+    /// All objects of the schemas that people made.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn catalog(&mut self) -> Result<Vec<Entry>, Error> {
+        self.ask_json(script::catalog())
+    }
+
+    /// Makes a database that nothing was added to.
+    ///
+    /// # Errors
+    /// The user may not, or there is no room.
+    pub fn create_database(&mut self, name: &str) -> Result<(), Error> {
+        let made = self.session.ask(&script::create_database(name));
+        made.map(drop).map_err(|ending| match ending {
+            Ending::Exited { output, .. } => Error::NoScratch {
+                detail: output.stderr.join("\n"),
+            },
+            Ending::Interrupted | Ending::Overdue => Error::Interrupted,
+        })
+    }
+
+    /// Removes it.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn drop_database(&mut self, name: &str) -> Result<(), Error> {
+        self.ask(&script::drop_database(name)).map(drop)
     }
 
     fn ask_json<T: DeserializeOwned>(&mut self, text: &str) -> Result<T, Error> {

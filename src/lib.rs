@@ -37,6 +37,7 @@
 )]
 
 pub mod app;
+pub mod catalog;
 pub mod child;
 pub mod commands;
 pub mod connection;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::connection::SESSION_MARK;
 use crate::ledger::table::{Entry, Place};
-use crate::sql::{Argument, Literal};
+use crate::sql::{Argument, Identifier, Literal};
 
 /// How often the server looks whether psql is still there, so that a killed psql frees its locks.
 const CONNECTION_CHECK: &str = "500ms";
@@ -403,6 +403,26 @@ SELECT json_build_object(
     + n_tup_ins + n_tup_upd + n_tup_del), '{}') FROM pg_catalog.pg_stat_user_tables));
 "
     .to_owned()
+}
+
+/// Asks for all objects of the schemas that people made: an array of kind, name and definition.
+pub fn catalog() -> &'static str {
+    include_str!("catalog.sql")
+}
+
+/// Makes a database that nothing was added to, with the encoding and the locale of the present one.
+pub fn create_database(name: &str) -> String {
+    format!(
+        "SELECT format('CREATE DATABASE %I TEMPLATE template0 ENCODING %L LC_COLLATE %L LC_CTYPE %L', {},\n  \
+           pg_catalog.pg_encoding_to_char(encoding), datcollate, datctype)\n\
+         FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database() \\gexec\n",
+        Literal(name)
+    )
+}
+
+/// Removes it.
+pub fn drop_database(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {};\n", Identifier(name))
 }
 
 /// Commits, if all ledger rows of the group are still there, and asks what became of it: without

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use nu_protocol::{Record, Span, Type, Value, record};
 
+use crate::catalog::Difference;
 use crate::finding::Finding;
 use crate::migration::Name;
 use crate::outcome::{
@@ -203,6 +204,29 @@ impl Row for RehearsalRow {
         let rows = i64::try_from(self.effects.rows).unwrap_or(i64::MAX);
         record.push("rows", Value::int(rows, span));
         record
+    }
+}
+
+impl Row for Difference {
+    fn columns() -> Vec<(&'static str, Type)> {
+        vec![
+            ("kind", Type::String),
+            ("name", Type::String),
+            ("difference", Type::String),
+            ("target", or_nothing(Type::String)),
+            ("scratch", or_nothing(Type::String)),
+        ]
+    }
+
+    fn record(self, span: Span) -> Record {
+        let difference = self.as_str();
+        record! {
+            "kind" => Value::string(self.kind, span),
+            "name" => Value::string(self.name, span),
+            "difference" => Value::string(difference, span),
+            "target" => string(self.target, span),
+            "scratch" => string(self.scratch, span),
+        }
     }
 }
 

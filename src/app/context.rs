@@ -16,7 +16,7 @@ use crate::progress::Progress;
 use crate::psql::locate::locate;
 use crate::runner::Circumstances;
 use crate::scope::scope;
-use crate::settings::{self, Layer, Settings, TransactionMode};
+use crate::settings::{self, Layer, Origin, Settings, Sourced, TransactionMode};
 use crate::shell::Shell;
 use crate::validation::Source;
 use crate::variables::Common;
@@ -64,6 +64,26 @@ impl Context {
             tracks: target.tracks,
             settings,
             interrupt,
+        })
+    }
+
+    /// The same surroundings for another database of the same server.
+    ///
+    /// # Errors
+    /// The connection is not well described.
+    pub(super) fn on_database(&self, name: &str) -> Result<Self, Error> {
+        let connection = self.address()?.connection;
+        let text = connection.conninfo_for(name);
+        let origin = Origin::Default;
+        Ok(Self {
+            shell: self.shell.clone(),
+            root: self.root.clone(),
+            tracks: self.tracks.clone(),
+            settings: Settings {
+                database: Some(Sourced { text, origin }),
+                ..self.settings.clone()
+            },
+            interrupt: self.interrupt.clone(),
         })
     }
 

@@ -6,6 +6,7 @@ mod context;
 mod preflight;
 mod rehearse;
 mod run;
+mod scratch;
 mod validate;
 
 use uuid::Uuid;
@@ -28,6 +29,7 @@ pub use context::{Context, Target};
 pub use preflight::Preflight;
 pub use rehearse::rehearse;
 pub use run::run;
+pub use scratch::scratch;
 pub use validate::validate;
 
 /// Where every migration stands. `offline` looks at the files alone.

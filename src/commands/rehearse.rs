@@ -1,13 +1,16 @@
 //! `migrate rehearse`: what a run would do, found out by doing it and rolling back.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, Type};
 
 use super::arguments::{checks, request, switch};
 use super::{MigrateSignature, answer, closures, gives};
 use crate::app::Preflight;
+use crate::catalog::Difference;
+use crate::error::Error;
 use crate::outcome::RehearsalRow;
 use crate::progress::Progress;
+use crate::validation::Closures;
 use crate::value::table_type;
 use crate::{MigratePlugin, app};
 
@@ -34,7 +37,10 @@ impl PluginCommand for Rehearse {
          holds the locks while it lasts, and lock_timeout applies. Files that run outside of a \
          transaction are skipped, and so a later file may miss what they make. What PostgreSQL itself \
          does not roll back, a rehearsal cannot either: sequences go on, \\! runs its program, \
-         \\copy ... to writes its file."
+         \\copy ... to writes its file. With --scratch, the whole history is applied to a new database \
+         on the same server, which is removed again, and the result is how its schema differs from \
+         the target's, object by object: an empty table proves that a fresh install works and gives \
+         the same. What is pending is a difference, too."
     }
 
     fn signature(&self) -> Signature {
@@ -43,8 +49,14 @@ impl PluginCommand for Rehearse {
             .reaches_database()
             .selects_steps()
             .limits_statements()
+            .switch(
+                "scratch",
+                "apply the whole history to a new database instead, and compare its schema",
+                None,
+            )
             .checks_first();
         gives(signature, table_type::<RehearsalRow>())
+            .input_output_type(Type::Nothing, table_type::<Difference>())
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -52,6 +64,11 @@ impl PluginCommand for Rehearse {
             Example {
                 example: "migrate rehearse ./db | where rewrites != [] or duration > 1sec",
                 description: "What takes long, or writes a table anew",
+                result: None,
+            },
+            Example {
+                example: "migrate rehearse ./db --scratch | where difference == different",
+                description: "Does a fresh install give the same schema?",
                 result: None,
             },
             Example {
@@ -69,17 +86,29 @@ impl PluginCommand for Rehearse {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
+        if call.has_flag("scratch").unwrap_or(false) {
+            let priority = ["kind", "name", "difference"];
+            return answer(engine, call, &priority, |context| {
+                let request = request(call, context.transaction_mode())?;
+                let closures = closures(engine, context, checks(call)?);
+                app::scratch(context, &request, &preflight(call, &closures)?)
+            });
+        }
         let priority = ["name", "state", "duration", "rows", "rewrites", "locks"];
         answer(engine, call, &priority, |context| {
             let request = request(call, context.transaction_mode())?;
-            let preflight = Preflight {
-                closures: &closures(engine, context, checks(call)?),
-                progress: Progress {
-                    quiet: switch(call, "quiet")?,
-                },
-                skip: switch(call, "skip-validation")?,
-            };
-            app::rehearse(context, &request, &preflight)
+            let closures = closures(engine, context, checks(call)?);
+            app::rehearse(context, &request, &preflight(call, &closures)?)
         })
     }
+}
+
+fn preflight<'a>(call: &EvaluatedCall, closures: &'a Closures) -> Result<Preflight<'a>, Error> {
+    Ok(Preflight {
+        closures,
+        progress: Progress {
+            quiet: switch(call, "quiet")?,
+        },
+        skip: switch(call, "skip-validation")?,
+    })
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::error::Error;
 use crate::settings::{Key, Sourced};
-use conninfo::split_password;
+use conninfo::{parameters, split_password};
 pub use variables::Reached;
 
 /// What PGDATABASE says when nobody named a database. libpq would guess the user's name, which
@@ -101,6 +101,28 @@ impl Connection {
         Some(marked)
     }
 
+    /// A connection string for another database of the same server. It holds the password, if there
+    /// is one, and so must not be shown.
+    pub fn conninfo_for(&self, database: &str) -> String {
+        let named = self.arguments.last().map(|conninfo| parameters(conninfo));
+        let others = named
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(name, value)| name != "dbname" && !value.is_empty());
+        let password = self.environment.get("PGPASSWORD").cloned();
+        let own = [
+            Some(("dbname".to_owned(), database.to_owned())),
+            password.map(|password| ("password".to_owned(), password)),
+        ];
+        let pairs = others
+            .chain(own.into_iter().flatten())
+            .map(|(name, value)| {
+                let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+                format!("{name}='{value}'")
+            });
+        pairs.collect::<Vec<_>>().join(" ")
+    }
+
     /// The arguments that name the database.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
@@ -187,6 +209,21 @@ mod tests {
         let environment = way("erp").unwrap().environment["PGOPTIONS"].clone();
         assert_eq!(environment, "-c work_mem=1MB -c migrate.session=m");
         assert_eq!(way("dbname=erp options='-c x.y=1'"), None);
+    }
+
+    #[test]
+    fn another_database_of_the_same_server() {
+        let way = |text: &str| {
+            let connection = Connection::resolve(Some(&flag(text)), &caller(&[])).unwrap();
+            connection.conninfo_for("it's")
+        };
+        assert_eq!(
+            way("postgresql://me:s3%27cret@h:5/erp?sslmode=require"),
+            r"user='me' host='h' port='5' sslmode='require' dbname='it\'s' password='s3\'cret'"
+        );
+        assert_eq!(way("erp"), r"dbname='it\'s'");
+        let again = split_password(&way("postgresql://me:s3%27cret@h/erp")).unwrap();
+        assert_eq!(again.password.as_deref(), Some("s3'cret"));
     }
 
     #[test]

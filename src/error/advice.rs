@@ -68,6 +68,11 @@ impl Error {
                  `options`, which hides our mark: put them into PGOPTIONS"
                     .to_owned()
             }
+            Self::NoScratch { .. } => {
+                "the user needs the right to make databases: ALTER ROLE ... CREATEDB; or name a server \
+                 where that is allowed with --database"
+                    .to_owned()
+            }
             Self::NothingToRepair => {
                 "name a migration: --rehash, --forget, --mark-applied or --retry NAME".to_owned()
             }

@@ -18,6 +18,7 @@ impl Error {
             Self::UnsetVariables { .. } => "migrate::unset_variable",
             Self::NotAtomic { .. } => "migrate::not_atomic",
             Self::PooledConnection => "migrate::pooled_connection",
+            Self::NoScratch { .. } => "migrate::no_scratch_database",
             Self::NothingToRepair | Self::RepairRefused { .. } => "migrate::repair_refused",
             Self::UnknownTrack { .. } => "migrate::unknown_track",
             Self::BadSetting { .. }

@@ -148,6 +148,9 @@ pub enum Error {
     )]
     PooledConnection,
 
+    #[error("no scratch database can be made{}", said(detail))]
+    NoScratch { detail: String },
+
     #[error("nothing is named to be repaired")]
     NothingToRepair,
 
