@@ -37,7 +37,7 @@ const fn hazard(rule: Rule, effect: &'static str, instead: &'static str) -> Haza
 /// The linter's rules that are about others who work meanwhile, or about what cannot be undone.
 /// Matters of taste, and what this tool answers itself (timeouts, statements that can be repeated),
 /// are left out.
-const HAZARDS: [(&str, Hazard); 28] = [
+const HAZARDS: [(&str, Hazard); 31] = [
     (
         "require-concurrent-index-creation",
         hazard(
@@ -212,6 +212,30 @@ const HAZARDS: [(&str, Hazard); 28] = [
             Rule::BanDropDatabase,
             "the database is gone, and no transaction brings it back",
             "leave it to an administrator",
+        ),
+    ),
+    (
+        "ban-drop-constraint",
+        hazard(
+            Rule::BanDropConstraint,
+            "what it kept out can come in, and ON CONFLICT on it fails",
+            "add its successor in the same migration",
+        ),
+    ),
+    (
+        "ban-drop-function",
+        hazard(
+            Rule::BanDropFunction,
+            "programs that call it fail, and with CASCADE its triggers go as well",
+            "CREATE OR REPLACE, or drop it when nobody calls it any more",
+        ),
+    ),
+    (
+        "ban-drop-sequence",
+        hazard(
+            Rule::BanDropSequence,
+            "programs that ask it for numbers fail",
+            "drop it when nobody asks it any more",
         ),
     ),
     (

@@ -16,6 +16,7 @@ mod support;
 
 mod add;
 mod checks;
+mod corpus;
 mod documents;
 mod errors;
 mod faults;
