@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 /// A relation, by the server's number for it.
-type Oid = u32;
+pub type Oid = u32;
 
 /// A look at the database, from within the transaction.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -19,7 +19,7 @@ pub struct Look {
     pub rows: BTreeMap<Oid, u64>,
     /// How much others have read and written, as far as it is counted yet.
     pub traffic: BTreeMap<Oid, u64>,
-    /// The relations that others have locked at this moment.
+    /// The relations that others have locked at this moment, or wait for.
     pub in_use: BTreeSet<Oid>,
 }
 
@@ -155,11 +155,12 @@ fn strength(mode: &str) -> usize {
     MODES.iter().position(|known| *known == mode).unwrap_or(0)
 }
 
-/// Marks what others have used between the first and the last look.
-pub fn mark_traffic(effects: &mut Effects, first: &Look, last: &Look) {
+/// Marks what others have used between the first and the last look: whoever waits for a lock that the
+/// rehearsal holds is the best proof.
+pub fn mark_traffic(effects: &mut Effects, first: &Look, last: &Look, in_use: &BTreeSet<Oid>) {
     for lock in &mut effects.locks {
         let grew = last.traffic.get(&lock.oid) > first.traffic.get(&lock.oid);
-        lock.is_live |= grew || last.in_use.contains(&lock.oid);
+        lock.is_live |= grew || in_use.contains(&lock.oid);
     }
 }
 
@@ -263,9 +264,11 @@ mod tests {
             ..look(5)
         };
         let mut found = effects(&look(5), &look(5), &after, |_| false);
-        mark_traffic(&mut found, &look(5), &look(5));
+        let nobody = BTreeSet::new();
+        mark_traffic(&mut found, &look(5), &look(5), &nobody);
         assert!(!found.locks[0].is_live);
-        mark_traffic(&mut found, &look(5), &look(6));
+        mark_traffic(&mut found.clone(), &look(5), &look(6), &nobody);
+        mark_traffic(&mut found, &look(5), &look(5), &BTreeSet::from([1]));
         assert!(found.locks[0].is_live);
         assert_eq!(found.locks[0].blocks, "writers");
     }

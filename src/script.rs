@@ -386,15 +386,15 @@ WITH relation AS (
   WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S', 'm', 'v')
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ), lock AS (
-  SELECT relation, mode, pid FROM pg_catalog.pg_locks
-  WHERE locktype = 'relation' AND granted AND database = (
+  SELECT relation, mode, pid, granted FROM pg_catalog.pg_locks
+  WHERE locktype = 'relation' AND database = (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 )
 SELECT json_build_object(
   'relations', (SELECT coalesce(json_object_agg(oid, json_build_object('name', oid::regclass::text,
     'kind', relkind, 'storage', relfilenode::bigint)), '{}') FROM relation),
   'locks', (SELECT coalesce(json_agg(json_build_array(relation::bigint, mode)), '[]') FROM lock
-    WHERE pid = pg_catalog.pg_backend_pid()),
+    WHERE pid = pg_catalog.pg_backend_pid() AND granted),
   'in_use', (SELECT coalesce(json_agg(DISTINCT relation::bigint), '[]') FROM lock
     WHERE pid <> pg_catalog.pg_backend_pid()),
   'rows', (SELECT coalesce(json_object_agg(relid, n_tup_ins + n_tup_upd + n_tup_del), '{}')

@@ -100,11 +100,11 @@ fn a_lock_is_held_to_the_end_of_its_transaction_and_marked_when_others_use_it() 
             "20240101000000_core_a.sql",
             "ALTER TABLE customer ADD a int;\n",
         ),
-        ("20240102000000_core_b.sql", "SELECT pg_sleep(0.3);\n"),
+        ("20240102000000_core_b.sql", "SELECT pg_sleep(1.2);\n"),
     ]);
     let locks = |options: &str| {
         project
-            .nu(&format!("migrate rehearse db -q {options} | get 0.locks.0 | [($in.held > 250ms) $in.live] | to json -r"))
+            .nu(&format!("migrate rehearse db -q {options} | get 0.locks.0 | [($in.held > 1200ms) $in.live] | to json -r"))
             .text()
             .to_owned()
     };

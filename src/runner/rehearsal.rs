@@ -69,6 +69,7 @@ impl Runner<'_> {
         };
         let mut started = transaction.now.clone();
         let mut before = first.clone();
+        let mut in_use = first.in_use.clone();
         let mut found = Vec::with_capacity(steps.len());
         for step in &steps {
             started = self.step(step, &transaction, &started)?;
@@ -79,6 +80,7 @@ impl Runner<'_> {
                 bare.trim_matches('"').starts_with(&prefix)
             };
             found.push(effects(&first, &before, &after, is_ledger));
+            in_use.extend(&after.in_use);
             before = after;
         }
         self.database
@@ -87,7 +89,7 @@ impl Runner<'_> {
             .map_err(|ending| fault::of(ending, Stage::Begin))?;
         let last = self.look()?;
         for effects in &mut found {
-            mark_traffic(effects, &first, &last);
+            mark_traffic(effects, &first, &last, &in_use);
         }
         let done = std::mem::take(&mut self.done);
         Ok(rows(plan, done.into_iter().zip(found).collect()))
