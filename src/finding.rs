@@ -65,7 +65,7 @@ impl Finding {
 }
 
 /// The rules of our own. All that PostgreSQL's linter knows come on top, see [`crate::unsafe_ddl`].
-pub const RULES: [&str; 24] = [
+pub const RULES: [&str; 25] = [
     "bad-name",
     "duplicate-timestamp",
     "orphan-companion",
@@ -83,6 +83,7 @@ pub const RULES: [&str; 24] = [
     "out-of-order",
     "changed",
     "changed-include",
+    "line-endings",
     "missing",
     "unfinished",
     "invalid-index",

@@ -168,6 +168,15 @@ pub fn obstacle(obstacle: &Obstacle, standings: &[Standing<'_>]) -> Finding {
     }
 }
 
+/// A file that the predecessor recorded with other line endings.
+pub fn line_endings(migration: &Migration) -> Finding {
+    Finding {
+        message: "it was applied with other line endings, which is no change".to_owned(),
+        help: Some("`migrate repair DIR --rehash NAME` is not needed".to_owned()),
+        ..about(migration, Severity::Info, "line-endings")
+    }
+}
+
 /// An index that no query can use.
 pub fn invalid_index(index: &str) -> Finding {
     Finding {

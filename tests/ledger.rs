@@ -119,3 +119,15 @@ fn columns(project: &Project) -> String {
         "SELECT count(*) FROM pg_attribute WHERE attrelid = 'migrations_core'::regclass AND attnum > 0",
     )
 }
+
+#[test]
+fn validate_says_where_only_line_endings_differ_from_the_predecessors() {
+    let project = predecessor("CREATE TABLE a (id int);\r\n");
+    let rules = "migrate validate ./db | where rule in [changed line-endings] | select severity rule name | to json -r";
+    assert_eq!(
+        project.nu(rules).text(),
+        format!("[{{\"severity\":\"info\",\"rule\":\"line-endings\",\"name\":\"{}\"}}]", A.0)
+    );
+    let project = predecessor("CREATE TABLE a (id int);\n");
+    assert_eq!(project.nu(rules).text(), "[]");
+}

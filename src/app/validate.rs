@@ -9,6 +9,7 @@ use crate::database::{Database, Ledgers};
 use crate::discovery::{Survey, survey};
 use crate::error::Error;
 use crate::finding::{Finding, Severity};
+use crate::ledger::legacy;
 use crate::migration::{Migration, Track};
 use crate::outlook;
 use crate::plan::{self, Request};
@@ -82,7 +83,12 @@ impl<'a> Validation<'a> {
     ) -> Result<Vec<Finding>, Error> {
         let mut validation = Self::begin(context, survey);
         let mut database = context.address()?.dial(&context.interrupt)?.answer()?;
-        let ledgers = database.ledgers(&survey.migrations, |_| true)?;
+        let mut ledgers = database.recorded(|_| true)?;
+        let only_endings = legacy::other_line_endings(&ledgers.rows, &survey.migrations)?;
+        validation
+            .findings
+            .extend(only_endings.into_iter().map(outlook::line_endings));
+        legacy::translate(&mut ledgers.rows, &survey.migrations)?;
         let tracks = validation.tracks(survey, &ledgers)?;
         let standings = compare(&tracks, &survey.migrations, &ledgers.rows);
         validation.history(&standings, &ledgers);

@@ -69,6 +69,11 @@ pub fn matches_legacy(recorded: &str, content: &[u8]) -> bool {
         .any(|bytes| hex(&Md5::digest(bytes)).eq_ignore_ascii_case(recorded))
 }
 
+/// The same, and with the line endings it has.
+pub fn is_exactly_legacy(recorded: &str, content: &[u8]) -> bool {
+    hex(&Md5::digest(content)).eq_ignore_ascii_case(recorded)
+}
+
 fn normalise(content: &[u8]) -> Cow<'_, [u8]> {
     let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
     if !content.contains(&b'\r') {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Row;
 use crate::discovery::{self, checksum};
 use crate::error::Error;
-use crate::migration::Migration;
+use crate::migration::{Migration, Track, Version};
 
 /// Replaces an MD5 hash by our checksum of today's file where the file still has that MD5, so
 /// that only a file that really changed differs.
@@ -17,15 +17,9 @@ pub fn translate(rows: &mut [Row], migrations: &[Migration]) -> Result<(), Error
     if !rows.iter().any(|row| checksum::is_legacy(&row.hash)) {
         return Ok(());
     }
-    let files: BTreeMap<_, _> = migrations
-        .iter()
-        .map(|migration| ((&migration.name.track, &migration.name.version), migration))
-        .collect();
+    let files = by_identity(migrations);
     for row in rows.iter_mut().filter(|row| checksum::is_legacy(&row.hash)) {
-        let Some(version) = row.version() else {
-            continue;
-        };
-        let Some(migration) = files.get(&(&row.track, &version)) else {
+        let Some(migration) = file_of(row, &files) else {
             continue;
         };
         if checksum::matches_legacy(&row.hash, &discovery::content(&migration.path)?) {
@@ -33,4 +27,42 @@ pub fn translate(rows: &mut [Row], migrations: &[Migration]) -> Result<(), Error
         }
     }
     Ok(())
+}
+
+/// The files that the predecessor recorded with other line endings than they have today. They count
+/// as unchanged.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn other_line_endings<'a>(
+    rows: &[Row],
+    migrations: &'a [Migration],
+) -> Result<Vec<&'a Migration>, Error> {
+    let files = by_identity(migrations);
+    let mut found = Vec::new();
+    for row in rows.iter().filter(|row| checksum::is_legacy(&row.hash)) {
+        let Some(migration) = file_of(row, &files) else {
+            continue;
+        };
+        let content = discovery::content(&migration.path)?;
+        if checksum::matches_legacy(&row.hash, &content)
+            && !checksum::is_exactly_legacy(&row.hash, &content)
+        {
+            found.push(migration);
+        }
+    }
+    Ok(found)
+}
+
+type Files<'a> = BTreeMap<(&'a Track, &'a Version), &'a Migration>;
+
+fn by_identity(migrations: &[Migration]) -> Files<'_> {
+    migrations
+        .iter()
+        .map(|migration| ((&migration.name.track, &migration.name.version), migration))
+        .collect()
+}
+
+fn file_of<'a>(row: &Row, files: &Files<'a>) -> Option<&'a Migration> {
+    files.get(&(&row.track, &row.version()?)).copied()
 }
