@@ -76,6 +76,7 @@ pub mod shell;
 pub mod sql;
 pub mod standing;
 pub mod status;
+pub mod throwaway;
 pub mod unsafe_ddl;
 pub mod validation;
 pub mod value;

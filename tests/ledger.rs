@@ -126,7 +126,10 @@ fn validate_says_where_only_line_endings_differ_from_the_predecessors() {
     let rules = "migrate validate ./db | where rule in [changed line-endings] | select severity rule name | to json -r";
     assert_eq!(
         project.nu(rules).text(),
-        format!("[{{\"severity\":\"info\",\"rule\":\"line-endings\",\"name\":\"{}\"}}]", A.0)
+        format!(
+            "[{{\"severity\":\"info\",\"rule\":\"line-endings\",\"name\":\"{}\"}}]",
+            A.0
+        )
     );
     let project = predecessor("CREATE TABLE a (id int);\n");
     assert_eq!(project.nu(rules).text(), "[]");

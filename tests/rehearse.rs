@@ -321,11 +321,30 @@ fn a_scratch_database_proves_a_fresh_install_and_names_differences() {
         "migrate::sql_failed"
     );
     assert_eq!(project.sql(left), "0");
+}
+
+#[test]
+fn without_the_right_to_make_databases_a_server_of_its_own_does() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "CREATE TABLE customer (id int PRIMARY KEY);\n",
+    )]);
+    project.write(
+        "db/20240101000000_core_a.nu",
+        "use migrate/checks.nu *\nrequire-server-version 12\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
     let role = format!("norights_{}", std::process::id());
     project.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"));
-    let code = project.code(&format!(
-        "$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; migrate rehearse db --scratch"
+    let as_role = format!("$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'");
+    let found = project.nu(&format!(
+        "{as_role}; migrate rehearse db --scratch --quiet | to json -r"
+    ));
+    project.sql("CREATE TABLE extra ()");
+    let other = project.nu(&format!(
+        "{as_role}; migrate rehearse db --scratch --quiet | get name | to json -r"
     ));
     project.sql(&format!("DROP ROLE {role}"));
-    assert_eq!(code, "migrate::no_scratch_database");
+    assert_eq!(found.text(), "[]", "{}", found.stderr);
+    assert_eq!(other.text(), "[\"public.extra\"]", "{}", other.stderr);
 }

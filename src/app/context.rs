@@ -72,10 +72,13 @@ impl Context {
     /// # Errors
     /// The connection is not well described.
     pub(super) fn on_database(&self, name: &str) -> Result<Self, Error> {
-        let connection = self.address()?.connection;
-        let text = connection.conninfo_for(name);
+        Ok(self.at(self.address()?.connection.conninfo_for(name)))
+    }
+
+    /// The same surroundings for another database.
+    pub(super) fn at(&self, text: String) -> Self {
         let origin = Origin::Default;
-        Ok(Self {
+        Self {
             shell: self.shell.clone(),
             root: self.root.clone(),
             tracks: self.tracks.clone(),
@@ -84,7 +87,7 @@ impl Context {
                 ..self.settings.clone()
             },
             interrupt: self.interrupt.clone(),
-        })
+        }
     }
 
     /// The closures of the plugin's configuration that check migrations.

@@ -12,14 +12,16 @@ use crate::database::Database;
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::plan::Request;
+use crate::throwaway::Throwaway;
 
-/// How long the clearing up may take, also after Ctrl-C.
+/// How long the clearing up may take.
 const CLEARING_UP: Duration = Duration::from_secs(20);
 
-/// Makes a new database beside the target, applies everything to it, and compares the schemas.
+/// Applies everything to a new database, and compares its schema with the target's. The database is
+/// beside the target where that is allowed, else in a server of its own on this computer.
 ///
 /// # Errors
-/// The database cannot be made, or a migration fails on it; it is removed in any case.
+/// No database can be made, or a migration fails on it; it is removed in any case.
 pub fn scratch(
     context: &Context,
     request: &Request,
@@ -28,19 +30,47 @@ pub fn scratch(
     let mut target = context.address()?.dial(&context.interrupt)?.answer()?;
     let expected = catalog(&mut target)?;
     let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
-    target.create_database(&name)?;
+    // The refusal ends psql, and so this session is not used any more.
+    let found = match target.create_database(&name) {
+        Ok(()) => beside(context, &name, request, preflight),
+        Err(Error::NoScratch { detail }) => on_its_own(context, &detail, request, preflight),
+        Err(error) => Err(error),
+    }?;
+    Ok(compare(&expected, &found))
+}
+
+fn beside(
+    context: &Context,
+    name: &str,
+    request: &Request,
+    preflight: &Preflight<'_>,
+) -> Result<Catalog, Error> {
     let found = context
-        .on_database(&name)
+        .on_database(name)
         .and_then(|scratch| fill(&scratch, request, preflight));
-    // Over a new connection: this one may have been interrupted.
     let removed = context
         .address()?
+        // Also after Ctrl-C.
         .dial(&Interrupt::after(CLEARING_UP))
         .and_then(|dialing| dialing.answer())
-        .and_then(|mut target| target.drop_database(&name));
+        .and_then(|mut target| target.drop_database(name));
     let found = found?;
     removed?;
-    Ok(compare(&expected, &found))
+    Ok(found)
+}
+
+fn on_its_own(
+    context: &Context,
+    refused: &str,
+    request: &Request,
+    preflight: &Preflight<'_>,
+) -> Result<Catalog, Error> {
+    let search = context.shell.environment.get("PATH").map(String::as_str);
+    let server =
+        Throwaway::start(&context.address()?.psql, search).map_err(|problem| Error::NoScratch {
+            detail: format!("{refused}\nNor can a server be started here: {problem}"),
+        })?;
+    fill(&context.at(server.conninfo()), request, preflight)
 }
 
 fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Result<Catalog, Error> {

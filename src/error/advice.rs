@@ -69,8 +69,8 @@ impl Error {
                     .to_owned()
             }
             Self::NoScratch { .. } => {
-                "the user needs the right to make databases: ALTER ROLE ... CREATEDB; or name a server \
-                 where that is allowed with --database"
+                "the user needs the right to make databases (ALTER ROLE ... CREATEDB), or this computer \
+                 PostgreSQL's server programs"
                     .to_owned()
             }
             Self::NothingToRepair => {
