@@ -93,7 +93,26 @@ pub const RULES: [&str; 25] = [
     "validation-late",
 ];
 
-/// Is there a rule of this name?
-pub fn is_rule(name: &str) -> bool {
-    RULES.contains(&name) || crate::unsafe_ddl::is_rule(name)
+/// The rules of our own that a file may silence: what they find does not stop a run, or not once the
+/// file says that it knows better.
+const SILENT: [&str; 4] = [
+    "no-date",
+    "not-utf8",
+    "needs-no-transaction",
+    UNSET_VARIABLE,
+];
+
+/// The rule that `run` obeys as well, and leaves out for a file that says so.
+pub const UNSET_VARIABLE: &str = "unset-variable";
+
+/// May a file silence the rule of this name?
+///
+/// # Errors
+/// There is none, or it tells what stops a run whatever the file says.
+pub fn check_silencing(name: &str) -> Result<(), String> {
+    match name {
+        _ if SILENT.contains(&name) || crate::unsafe_ddl::is_rule(name) => Ok(()),
+        _ if RULES.contains(&name) => Err("what it finds stops a run in any case".to_owned()),
+        _ => Err("there is no such rule".to_owned()),
+    }
 }

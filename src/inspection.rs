@@ -128,14 +128,18 @@ fn alone(statement: &Statement) -> Option<String> {
         ["CREATE" | "DROP", "INDEX", "CONCURRENTLY"] | ["CREATE", "UNIQUE", "INDEX"] => {
             statement.has(&["CONCURRENTLY"])
         }
-        ["REINDEX", "DATABASE" | "SYSTEM", ..] => true,
-        ["REINDEX", ..] => statement.has(&["CONCURRENTLY"]),
+        ["REINDEX", ..] => ["CONCURRENTLY", "SCHEMA", "DATABASE", "SYSTEM"]
+            .iter()
+            .any(|word| statement.has(&[word])),
+        ["CLUSTER", ..] => {
+            statement.is_only(&["CLUSTER"]) || statement.is_only(&["CLUSTER", "VERBOSE"])
+        }
         ["ALTER", "TABLE", ..] => statement.has(&["DETACH"]) && statement.has(&["CONCURRENTLY"]),
         ["ALTER", "DATABASE", ..] => statement.has(&["SET", "TABLESPACE"]),
         _ => false,
     };
     is_alone.then(|| match words.as_slice() {
-        [first @ ("VACUUM" | "REINDEX"), ..] => (*first).to_owned(),
+        [first @ ("VACUUM" | "REINDEX" | "CLUSTER"), ..] => (*first).to_owned(),
         [first, second, ..] => format!("{first} {second}"),
         _ => String::new(),
     })

@@ -4,6 +4,7 @@
 use crate::discovery::includes::Included;
 use crate::discovery::{self, WorkingFolder, includes};
 use crate::error::Error;
+use crate::finding::UNSET_VARIABLE;
 use crate::inspection::{Script, inspect};
 use crate::migration::Migration;
 use crate::plan::{Step, fit};
@@ -69,7 +70,9 @@ pub fn prepare(
         let material = read(migration, folders)?;
         let script = material.script(migration);
         let included = material.scripts();
-        without_value.extend(unset(script, &included, users));
+        if !migration.directives.allows.contains(UNSET_VARIABLE) {
+            without_value.extend(unset(script, &included, users));
+        }
         let leftovers = leftovers(&[&[script], included.as_slice()].concat());
         let inspection = inspect(script, &included);
         match fit(migration, inspection, control) {

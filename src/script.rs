@@ -18,13 +18,15 @@ pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend
 
 /// psql's own state as every step expects it, whatever the file before has set.
 const PSQL_STATE: &str = "\
+\\set ECHO none
 \\set ON_ERROR_STOP 1
 \\set AUTOCOMMIT on
 \\set ON_ERROR_ROLLBACK off
 \\set SINGLELINE off
 \\set SINGLESTEP off
-\\set ECHO none
 \\set ECHO_HIDDEN off
+\\set HIDE_TABLEAM off
+\\set HIDE_TOAST_COMPRESSION off
 \\set QUIET on
 \\set VERBOSITY verbose
 \\set SHOW_CONTEXT errors
@@ -52,6 +54,8 @@ pub struct Limits {
     pub lock_timeout: Duration,
     /// How long a statement may take; zero is for ever.
     pub statement_timeout: Duration,
+    /// Can what leaves our transaction only read? So it is in a rehearsal.
+    pub is_read_only_outside: bool,
 }
 
 impl Limits {
@@ -61,6 +65,9 @@ impl Limits {
             set_timeout("lock_timeout", self.lock_timeout),
             set_timeout("statement_timeout", self.statement_timeout),
         ];
+        if self.is_read_only_outside {
+            statements.push("SET default_transaction_read_only = on".to_owned());
+        }
         if self.checks_connection {
             statements.push(format!(
                 "SET client_connection_check_interval = '{CONNECTION_CHECK}'"
@@ -150,7 +157,7 @@ pub fn watch_connection() -> String {
 /// Begins a group's transaction and asks for the facts of [`Transaction`].
 pub fn begin(limits: &Limits, ensure_ledgers: &str) -> String {
     format!(
-        "{};\nBEGIN;\n{ensure_ledgers}\
+        "{};\nBEGIN READ WRITE;\n{ensure_ledgers}\
          SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
          'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp());\n",
         limits.statements().join("\\; ")
@@ -356,25 +363,19 @@ pub fn rollback() -> String {
     "ROLLBACK;\n".to_owned()
 }
 
-/// A file with a trap around it: as long as the trap is set, COMMIT fails.
+/// A file with a trap before it: COMMIT runs the query of a cursor that is to outlive it, and this
+/// query fails. (A deferred trigger would do the same, but has to be made, and SET CONSTRAINTS
+/// springs it.) The cursor is closed with all others behind the file.
 pub fn trapped(include: &str) -> String {
-    format!("{TRAP}{include}RESET SESSION AUTHORIZATION;\nDELETE FROM pg_temp.migrate_rehearsal;\n")
+    format!(
+        "DECLARE migrate_rehearsal CURSOR WITH HOLD FOR\n  \
+           SELECT ({} || pg_catalog.pg_backend_pid())::int;\n{include}",
+        Literal(NEVER_COMMITTED)
+    )
 }
 
-/// A deferred trigger fires at COMMIT, whoever asks for that.
-const TRAP: &str = "\
-CREATE TEMPORARY TABLE migrate_rehearsal (id int);
-CREATE FUNCTION pg_temp.migrate_rehearsal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
-BEGIN
-  IF EXISTS (SELECT FROM pg_temp.migrate_rehearsal) THEN
-    RAISE EXCEPTION 'migrate: a rehearsal is never committed';
-  END IF;
-  RETURN NULL;
-END $$;
-CREATE CONSTRAINT TRIGGER migrate_rehearsal AFTER INSERT ON pg_temp.migrate_rehearsal
-  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION pg_temp.migrate_rehearsal();
-INSERT INTO pg_temp.migrate_rehearsal VALUES (1);
-";
+/// What the server says to a COMMIT in a rehearsal.
+const NEVER_COMMITTED: &str = "migrate: a rehearsal is never committed, backend ";
 
 /// Asks for a [`crate::rehearsal::Look`].
 pub fn look() -> String {
@@ -503,6 +504,7 @@ mod tests {
             checks_connection: true,
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::ZERO,
+            is_read_only_outside: false,
         }
     }
 
@@ -553,7 +555,7 @@ mod tests {
         assert!(
             text.starts_with(
                 "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
-                 SET client_connection_check_interval = '500ms';\nBEGIN;\n"
+                 SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE;\n"
             ),
             "{text}"
         );

@@ -344,6 +344,7 @@ fn masked(content: &[u8]) -> Vec<u8> {
     };
     let items = scan(content);
     let mut ends = Vec::new();
+    let mut is_behind_copy = false;
     for (index, item) in items.iter().enumerate() {
         let (variables, range) = match item {
             Item::Statement(statement) => (&statement.variables, &statement.range),
@@ -361,18 +362,17 @@ fn masked(content: &[u8]) -> Vec<u8> {
             });
         match item {
             // What stands between a COPY and the next item is its data.
-            Item::Statement(statement)
-                if statement.starts_with(&["COPY"]) && statement.has(&["STDIN"]) =>
-            {
+            Item::Statement(statement) if statement.copies_in => {
                 blank(range.end..next);
             }
             Item::Statement(_) => {}
             Item::Command(command) => {
-                let is_copy = command.name == "copy";
-                blank(range.start..if is_copy { next } else { range.end });
+                let has_data = command.name == "copy" || is_behind_copy;
+                blank(range.start..if has_data { next } else { range.end });
                 ends.push(range.start);
             }
         }
+        is_behind_copy = matches!(item, Item::Statement(statement) if statement.copies_in);
     }
     // A command such as \gset ends the statement before it.
     for end in ends {

@@ -152,6 +152,7 @@ fn an_error_is_the_real_one_and_nothing_stays() {
 #[test]
 fn no_commit_gets_through() {
     for smuggled in [
+        "-- no constraints here\nSELECT 'COMMIT' \\gexec\n",
         "SELECT 'COMMIT' \\gexec\n",
         "SELECT $$COMMIT$$ AS c \\gset\n:c;\n",
         "SET LOCAL ROLE pg_monitor;\nSELECT 'COMMIT' \\gexec\n",
@@ -161,7 +162,10 @@ fn no_commit_gets_through() {
             &format!("DROP TABLE invoice;\n{smuggled}DROP TABLE customer;\n"),
         )]);
         let before = state(&project);
-        let error = project.nu("migrate rehearse db").stderr;
+        let error = project
+            .nu("migrate rehearse db")
+            .stderr
+            .replace("\n  | ", " ");
         assert!(error.contains("a rehearsal is never committed"), "{error}");
         assert_eq!(state(&project), before, "{smuggled}");
     }
@@ -347,4 +351,53 @@ fn without_the_right_to_make_databases_a_server_of_its_own_does() {
     project.sql(&format!("DROP ROLE {role}"));
     assert_eq!(found.text(), "[]", "{}", found.stderr);
     assert_eq!(other.text(), "[\"public.extra\"]", "{}", other.stderr);
+}
+
+#[test]
+fn a_hidden_rollback_lets_nothing_through_and_is_called_by_its_name() {
+    for smuggled in [
+        "SELECT 'ROLLBACK' \\gexec\nCREATE TABLE smuggled (a int);\n",
+        "\\echo it's\nSELECT 'ROLLBACK' \\gexec\nINSERT INTO invoice VALUES (1, 1);\n",
+    ] {
+        let project = pending(&[("20240101000000_core_a.sql", smuggled)]);
+        let before = state(&project);
+        let error = project.nu("migrate rehearse db").stderr;
+        assert!(error.contains("read-only transaction"), "{error}");
+        assert_eq!(state(&project), before, "{smuggled}");
+    }
+    let project = pending(&[(
+        "20240101000000_core_a.sql",
+        "SELECT 'ROLLBACK' \\gexec\nSELECT 1;\n",
+    )]);
+    assert_eq!(
+        project.code("migrate rehearse db"),
+        "migrate::transaction_ended"
+    );
+}
+
+#[test]
+fn only_ledgers_are_left_out_of_the_report() {
+    let project = pending(&[(
+        "20240101000000_core_a.sql",
+        "INSERT INTO migrations_notes VALUES (1), (2);\nCREATE INDEX migrations_ix ON customer (name);\n",
+    )]);
+    project.sql("CREATE TABLE migrations_notes (a int)");
+    let row = project.nu("migrate rehearse db -q | first | select rows indexes | to json -r");
+    assert_eq!(row.text(), r#"{"rows":2,"indexes":["migrations_ix"]}"#);
+}
+
+#[test]
+fn a_user_who_may_not_make_temporary_tables_can_rehearse() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "CREATE TABLE own (id int);\n\\ir more.psql\n",
+        ),
+        ("more.psql", "SET CONSTRAINTS ALL IMMEDIATE;\n"),
+    ]);
+    let role = format!("plain_{}", std::process::id());
+    project.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE ON SCHEMA public TO {role}; REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC", project.database));
+    let found = project.nu(&format!("$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; migrate rehearse db -q | get state | str join"));
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    assert_eq!(found.text(), "rehearsed", "{}", found.stderr);
 }

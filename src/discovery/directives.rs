@@ -8,6 +8,7 @@ use std::time::Duration;
 use memchr::memmem;
 
 use crate::error::Error;
+use crate::finding::check_silencing;
 use crate::lexer::BYTE_ORDER_MARK;
 use crate::migration::Requirement;
 use crate::settings::{Period, TransactionControl};
@@ -77,10 +78,10 @@ fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
         "lock-timeout" => directives.lock_timeout = Some(value.parse::<Period>()?.0),
         "statement-timeout" => directives.statement_timeout = Some(value.parse::<Period>()?.0),
         "requires" => directives.requires.push(value.parse()?),
-        "allow" if crate::finding::is_rule(value) => {
+        "allow" => {
+            check_silencing(value)?;
             directives.allows.insert(value.to_owned());
         }
-        "allow" => return Err("there is no such rule".to_owned()),
         "transaction-control" => directives.transaction_control = Some(value.parse()?),
         _ => return Err("there is no such directive".to_owned()),
     }
@@ -165,6 +166,7 @@ mod tests {
             "requires impl/2023",
             "requires",
             "allow everything",
+            "allow changed",
             "",
         ] {
             match read_all(&format!("-- x\n-- migrate: {bad}\n")) {

@@ -56,7 +56,8 @@ impl Error {
                 let name = uses.first().map_or("name", |first| first.found.trim_start_matches(':'));
                 format!(
                     "give the value with --set {{ {name}: ... }} or the setting `variables`, or in the \
-                     file with \\set or \\gset.\nWhat is no variable is written with a backslash: \\:{name}"
+                     file with \\set or \\gset.\nWhat is no variable is written with a backslash: \\:{name}; or say in the file that it is \
+                     meant so: `-- migrate: allow unset-variable`"
                 )
             }
             Self::NotAtomic { .. } => {

@@ -94,6 +94,36 @@ impl<'a> Cursor<'a> {
         start..self.position
     }
 
+    /// The same from the opening quote on, but not beyond the end of the line.
+    pub(super) fn take_quoted_in_line(
+        &mut self,
+        quote: u8,
+        backslash_escapes: bool,
+    ) -> Range<usize> {
+        self.next();
+        let rest = self.content.get(self.position..).unwrap_or_default();
+        let line_end = rest.iter().position(|byte| *byte == b'\n');
+        let end = line_end.map_or(self.content.len(), |length| self.position + length);
+        let mut line = Cursor {
+            content: self.content.get(..end).unwrap_or_default(),
+            ..*self
+        };
+        let inside = line.take_quoted(quote, backslash_escapes);
+        self.position = line.position;
+        inside
+    }
+
+    /// Does this text stand right before, in whatever case, blanks aside?
+    pub(super) fn is_behind(&self, text: &[u8]) -> bool {
+        let before = self.content.get(..self.position).unwrap_or_default();
+        let before = before.trim_ascii_end();
+        before
+            .len()
+            .checked_sub(text.len())
+            .and_then(|start| before.get(start..))
+            .is_some_and(|end| end.eq_ignore_ascii_case(text))
+    }
+
     /// Goes behind a comment that may hold others.
     pub(super) fn skip_block_comment(&mut self) {
         let mut depth = 0_usize;

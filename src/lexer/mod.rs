@@ -39,8 +39,12 @@ pub struct Statement {
     pub literals: Vec<Range<usize>>,
     /// The psql variables in it.
     pub variables: Vec<Variable>,
+    /// Does it take its rows from the script itself: `COPY ... FROM STDIN`?
+    pub copies_in: bool,
     /// How many words it has in all.
     word_count: usize,
+    /// Was the latest word FROM?
+    is_behind_from: bool,
 }
 
 /// A meta-command.

@@ -30,7 +30,7 @@ pub fn scan(content: &[u8]) -> Vec<Item> {
         items: Vec::new(),
         statement: Statement::default(),
         parentheses: 0,
-        brackets: 0,
+        brackets: Vec::new(),
         blocks: 0,
     };
     while let Some(byte) = scanner.cursor.peek() {
@@ -45,7 +45,8 @@ struct Scanner<'a> {
     items: Vec<Item>,
     statement: Statement,
     parentheses: usize,
-    brackets: usize,
+    /// Those that are open: may a slice stand in them?
+    brackets: Vec<bool>,
     /// How many `BEGIN ATOMIC` and `CASE` are open in a routine's body.
     blocks: usize,
 }
@@ -73,8 +74,9 @@ impl Scanner<'_> {
             byte if is_word_start(byte) => self.identifier(),
             byte => {
                 match byte {
-                    b'[' => self.brackets += 1,
-                    b']' => self.brackets = self.brackets.saturating_sub(1),
+                    // `ARRAY[:ids]` has no slices.
+                    b'[' => self.brackets.push(!self.cursor.is_behind(b"array")),
+                    b']' => drop(self.brackets.pop()),
                     _ => {}
                 }
                 if !byte.is_ascii_whitespace() {
@@ -95,6 +97,11 @@ impl Scanner<'_> {
 
     fn word(&mut self, word: &str) {
         self.statement.word_count += 1;
+        let statement = &mut self.statement;
+        statement.copies_in |= statement.is_behind_from
+            && word.eq_ignore_ascii_case("STDIN")
+            && statement.starts_with(&["COPY"]);
+        statement.is_behind_from = word.eq_ignore_ascii_case("FROM");
         if self.statement.words.len() < KEPT_WORDS {
             self.statement.words.push(word.to_ascii_uppercase());
         }
@@ -126,7 +133,7 @@ impl Scanner<'_> {
 
     fn variable(&mut self) {
         self.begin();
-        let found = self.reference(self.brackets > 0);
+        let found = self.reference(self.brackets.last() == Some(&true));
         self.statement.variables.extend(found);
     }
 
@@ -135,6 +142,8 @@ impl Scanner<'_> {
     fn reference(&mut self, is_in_brackets: bool) -> Option<Variable> {
         let line = self.cursor.line();
         let start = self.cursor.position();
+        // `'key':value` is how SQL writes a JSON object.
+        let is_in_brackets = is_in_brackets || self.cursor.is_behind(b"'");
         self.cursor.next();
         let (range, form) = match self.cursor.peek()? {
             b':' => {
@@ -212,7 +221,7 @@ impl Scanner<'_> {
     fn semicolon(&mut self) {
         self.cursor.next();
         if self.parentheses == 0 && self.blocks == 0 {
-            let is_copy = is_copy_from_stdin(&self.statement);
+            let is_copy = self.statement.copies_in;
             self.end_statement();
             if is_copy {
                 self.cursor.skip_copy_data();
@@ -223,7 +232,7 @@ impl Scanner<'_> {
     fn end_statement(&mut self) {
         let mut statement = std::mem::take(&mut self.statement);
         self.parentheses = 0;
-        self.brackets = 0;
+        self.brackets.clear();
         self.blocks = 0;
         if statement.line > 0 {
             statement.range.end = self.cursor.position();
@@ -258,7 +267,9 @@ impl Scanner<'_> {
             _ => self.arguments(&mut variables),
         };
         let range = start..self.cursor.position();
+        let mut has_data = is_inline_copy(&name, self.cursor.slice(range.clone()));
         if SENDERS.contains(&name.as_str()) {
+            has_data |= self.statement.copies_in;
             self.end_statement();
         }
         let command = Command {
@@ -268,7 +279,6 @@ impl Scanner<'_> {
             line,
             range,
         };
-        let has_data = is_inline_copy(&command);
         self.items.push(Item::Command(command));
         if has_data {
             self.cursor.skip_copy_data();
@@ -304,15 +314,13 @@ impl Scanner<'_> {
                 b'\\' => break,
                 byte if byte.is_ascii_whitespace() => break,
                 b'\'' | b'"' => {
-                    self.cursor.next();
-                    let inside = self.cursor.take_quoted(byte, byte == b'\'');
+                    let inside = self.cursor.take_quoted_in_line(byte, byte == b'\'');
                     argument
                         .text
                         .extend(unescape(self.cursor.slice(inside), byte));
                 }
                 b'`' => {
-                    self.cursor.next();
-                    self.cursor.take_quoted(b'`', false);
+                    self.cursor.take_quoted_in_line(b'`', false);
                     argument.is_literal = false;
                 }
                 // Further behind it is a colon in a text: `\echo Step:done`, `\echo 12:30`.
@@ -356,22 +364,14 @@ fn unescape(inside: &[u8], quote: u8) -> Vec<u8> {
     text
 }
 
-fn is_copy_from_stdin(statement: &Statement) -> bool {
-    statement.starts_with(&["COPY"]) && statement.has(&["FROM", "STDIN"])
-}
-
-fn is_inline_copy(command: &Command) -> bool {
-    let word = |index: usize, wanted: &[u8]| {
-        command
-            .arguments
-            .get(index)
-            .is_some_and(|argument| argument.text.eq_ignore_ascii_case(wanted))
-    };
-    let pairs = 0..command.arguments.len();
-    command.name == "copy"
-        && pairs
-            .into_iter()
-            .any(|at| word(at, b"from") && word(at + 1, b"stdin"))
+/// `\copy ... from stdin`, in the words of psql's own parser: blanks, quotes and parentheses apart.
+fn is_inline_copy(name: &str, text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    let words: Vec<_> = text
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .collect();
+    name == "copy" && words.windows(2).any(|pair| pair == ["from", "stdin"])
 }
 
 fn is_word_start(byte: u8) -> bool {
@@ -447,6 +447,25 @@ mod tests {
         assert_eq!(outline(copy), ["1 COPY", "5 SELECT"]);
         let copy = "\\copy t from stdin\nCOMMIT;\n\\.\nSELECT 1;";
         assert_eq!(outline(copy), ["1 \\copy", "4 SELECT"]);
+        let wide = format!(
+            "COPY t ({}) FROM stdin;\nit's\n:x; COMMIT;\n\\.\nSELECT 1;",
+            vec!["c"; 40].join(", ")
+        );
+        assert_eq!(outline(&wide), ["1 COPY", "5 SELECT"]);
+        for start in ["\\copy t from stdin;", "\\copy \"My T\"(a)from stdin"] {
+            assert_eq!(
+                outline(&format!("{start}\nit's;\n\\.\nSELECT 1;")),
+                ["1 \\copy", "4 SELECT"]
+            );
+        }
+        assert_eq!(
+            outline("COPY t FROM stdin \\g\nit's; x\n\\.\nSELECT 1;"),
+            ["1 COPY", "1 \\g", "4 SELECT"]
+        );
+        assert_eq!(
+            outline("\\echo it's\nCOMMIT;\n\\echo `date\nSELECT 1;"),
+            ["1 \\echo", "2 COMMIT", "3 \\echo", "4 SELECT"]
+        );
         assert_eq!(
             outline("\\copy t from 'rows.csv'\nSELECT 1;"),
             ["1 \\copy", "2 SELECT"]
@@ -486,7 +505,7 @@ mod tests {
     #[test]
     fn variables_are_found_where_psql_puts_their_values() {
         let script = "SELECT :a, :'b c', :'d', :\"e\", x::text, f(y := 1), z[1:2], z[1:n], \
-                      ':q', \"r:s\", $$:t$$, E'\\':u', :{?v}, \\:w -- :x\n, /* :y */ 12:30;\n\
+                      ':q', \"r:s\", $$:t$$, E'\\':u', :{?v}, \\:w, ARRAY[:ids], f('k':v) -- :x\n, /* :y */ 12:30;\n\
                       \\echo :g 'h:i' :'j' Step:done 12:30\n\\set k :l\n\\if :{?m}\n\\i :n/o.sql\n";
         let found: Vec<_> = scan(script.as_bytes())
             .into_iter()
@@ -504,6 +523,8 @@ mod tests {
                 "1 Quoted e",
                 "1 Slice n",
                 "1 Test v",
+                "1 Plain ids",
+                "1 Slice v",
                 "3 Plain g",
                 "3 Quoted j",
                 "4 Plain l",

@@ -147,6 +147,7 @@ pub fn run(
                 checks_connection: database.checks_connection,
                 lock_timeout: circumstances.lock_timeout,
                 statement_timeout: circumstances.statement_timeout,
+                is_read_only_outside: false,
             },
             database: &mut *database,
             circumstances,

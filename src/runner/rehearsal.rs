@@ -28,6 +28,7 @@ pub fn rehearse(
             checks_connection: database.checks_connection,
             lock_timeout: circumstances.lock_timeout,
             statement_timeout: circumstances.statement_timeout,
+            is_read_only_outside: true,
         },
         database: &mut *database,
         circumstances,
@@ -74,11 +75,7 @@ impl Runner<'_> {
         for step in &steps {
             started = self.step(step, &transaction, &started)?;
             let after = self.look()?;
-            let prefix = self.database.place.prefix.clone();
-            let is_ledger = |name: &str| {
-                let bare = name.rsplit('.').next().unwrap_or(name);
-                bare.trim_matches('"').starts_with(&prefix)
-            };
+            let is_ledger = |name: &str| self.is_ledger(name, tables, &steps);
             found.push(effects(&first, &before, &after, is_ledger));
             in_use.extend(&after.in_use);
             before = after;
@@ -95,6 +92,18 @@ impl Runner<'_> {
         Ok(rows(plan, done.into_iter().zip(found).collect()))
     }
 
+    /// Is this the name of a ledger, or of what belongs to one?
+    fn is_ledger(&self, name: &str, tables: &[Table], steps: &[Step]) -> bool {
+        let bare = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+        let present = tables.iter().map(|table| &table.track);
+        let planned = steps.iter().map(|step| &step.migration.name.track);
+        present.chain(planned).any(|track| {
+            let ledger = format!("{}{track}", self.database.place.prefix);
+            let rest = bare.strip_prefix(&ledger);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        })
+    }
+
     fn look(&mut self) -> Result<Look, Fault> {
         let output = self
             .database
@@ -104,13 +113,9 @@ impl Runner<'_> {
         parse(&output).map_err(|error| super::confused(&error, None))
     }
 
-    /// What stands before and behind a rehearsed file: a trap that makes any COMMIT fail. A file
-    /// that sets constraints itself would spring it, and goes without.
-    pub(super) fn guarded(&self, step: &Step, include: String) -> String {
-        let content = crate::discovery::content(&step.migration.path).unwrap_or_default();
-        let sets_constraints =
-            memchr::memmem::find(&content.to_ascii_lowercase(), b"constraints").is_some();
-        match self.is_rehearsal && !sets_constraints {
+    /// What stands before a rehearsed file: a trap that makes any COMMIT fail.
+    pub(super) fn guarded(&self, include: String) -> String {
+        match self.is_rehearsal {
             true => script::trapped(&include),
             false => include,
         }

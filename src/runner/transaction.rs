@@ -59,7 +59,7 @@ impl Runner<'_> {
     ) -> Result<String, Fault> {
         let checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
-        let include = self.guarded(step, self.include(step, &prepared));
+        let include = self.guarded(self.include(step, &prepared));
         let entry = self.entry(step, started, &checks);
         let record = script::record(&self.database.place, &entry, transaction, &self.limits);
         let session = &mut self.database.session;

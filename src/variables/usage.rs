@@ -2,6 +2,7 @@
 //! Pure; psql itself would send `:name` to the server as it stands.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use regex::bytes::Regex;
 
@@ -87,6 +88,31 @@ pub fn unset(migration: Script<'_>, included: &[Script<'_>], users: &Variables) 
     found
 }
 
+/// Does a meta-command go wrong where a variable has no value? Others show or ignore its name, and
+/// `\copy` and pipes know no variables.
+fn needs_values(command: &str) -> bool {
+    [
+        "if",
+        "elif",
+        "set",
+        "i",
+        "ir",
+        "include",
+        "include_relative",
+    ]
+    .contains(&command)
+}
+
+/// Does `--` stand before it in its line? Only meta-commands have such variables.
+fn is_in_comment(content: &[u8], variable: &Variable) -> bool {
+    let before = content.get(..variable.range.start).unwrap_or_default();
+    let line = before
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
+    memchr::memmem::find(line, b" --").is_some()
+}
+
 fn is_include(command: &Command) -> bool {
     ["i", "ir", "include", "include_relative"].contains(&command.name.as_str())
 }
@@ -98,8 +124,10 @@ struct Known<'a> {
     set: BTreeSet<String>,
     /// Statements behind which `\gset` made a variable of each column, with its prefix.
     queries: Vec<(String, Vec<u8>)>,
-    /// Something was included that nobody knows.
+    /// Something was set or included that nobody knows.
     anything: bool,
+    /// How many `\if` are open.
+    depth: usize,
 }
 
 impl<'a> Known<'a> {
@@ -109,6 +137,7 @@ impl<'a> Known<'a> {
             set: BTreeSet::new(),
             queries: vec![],
             anything: false,
+            depth: 0,
         }
     }
 
@@ -143,13 +172,22 @@ impl<'a> Known<'a> {
         let argument = |index: usize| command.arguments.get(index);
         let literal = |index: usize| argument(index).and_then(|found| found.literal());
         match command.name.as_str() {
-            "set" | "getenv" => self.set.extend(literal(0).map(str::to_owned)),
-            "unset" => {
+            "if" => self.depth += 1,
+            "endif" => self.depth = self.depth.saturating_sub(1),
+            "set" | "getenv" => {
+                self.set.extend(literal(0).map(str::to_owned));
+                // A name that is a variable's value may be any name.
+                self.anything |= argument(0).is_some_and(|name| !name.is_literal);
+            }
+            // In a branch it may not happen.
+            "unset" if self.depth == 0 => {
                 if let Some(name) = literal(0) {
                     self.set.remove(name);
                 }
             }
             "gset" => {
+                self.anything |= argument(0).is_some_and(|prefix| !prefix.is_literal);
+                self.anything |= before.is_some_and(|before| !before.variables.is_empty());
                 let statement = before.and_then(|before| content.get(before.range.clone()));
                 let prefix = literal(0).unwrap_or_default().to_owned();
                 self.queries
@@ -164,21 +202,19 @@ impl<'a> Known<'a> {
 
     /// Notes the variables in an item that have no value.
     fn judge(&self, item: &Item, script: Script<'_>, found: &mut Vec<Violation>) {
-        let (variables, is_echo) = match item {
-            Item::Statement(statement) => (&statement.variables, false),
-            Item::Command(command) => (
-                &command.variables,
-                ["echo", "qecho", "warn"].contains(&command.name.as_str()),
-            ),
+        // Nobody can tell which branch is taken, and the other one may use what is not there.
+        if self.depth > 0 {
+            return;
+        }
+        let variables = match item {
+            Item::Statement(statement) => &statement.variables,
+            Item::Command(command) if needs_values(&command.name) => &command.variables,
+            Item::Command(_) => return,
         };
         let unknown = variables.iter().filter(|variable| {
-            // A colon in a text to be shown, or in a slice, may be meant as one.
-            let is_use = match variable.form {
-                Form::Plain => !is_echo,
-                Form::Quoted => true,
-                Form::Slice | Form::Test => false,
-            };
-            is_use && !self.has(&variable.name)
+            // In a slice a colon may be meant as one, and behind `--` everything is meant as a comment.
+            let is_use = matches!(variable.form, Form::Plain | Form::Quoted);
+            is_use && !self.has(&variable.name) && !is_in_comment(script.content, variable)
         });
         found.extend(unknown.map(|Variable { name, line, .. }| Violation {
             path: script.path.to_owned(),
@@ -200,15 +236,28 @@ impl<'a> Known<'a> {
     }
 }
 
-/// May a query have a column of this name? Either the name stands in it, or a star does.
+/// May a query have a column of this name? The name stands in it, or its columns are called after
+/// something else: a type, a table's columns, a function's parameters.
 fn gives(query: &[u8], prefix: &str, name: &str) -> bool {
     let Some(column) = name.strip_prefix(prefix) else {
         return false;
     };
+    static UNNAMED: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?i)\*|::|\bcast\b|\btrim\b|U&").ok());
+    let is_select = query
+        .get(..6)
+        .is_some_and(|first| first.eq_ignore_ascii_case(b"select"));
+    let is_unnamed = UNNAMED
+        .as_ref()
+        .is_none_or(|pattern| pattern.is_match(query));
     let word = format!(r"(?i)\b{}\b", regex::escape(column));
-    let names_it = Regex::new(&word).is_ok_and(|word| word.is_match(query));
-    names_it || query.contains(&b'*')
+    let names_it = || Regex::new(&word).is_ok_and(|word| word.is_match(query));
+    // PostgreSQL cuts longer names off.
+    !is_select || is_unnamed || column.len() >= LONGEST_NAME || names_it()
 }
+
+/// How many bytes of a name PostgreSQL keeps.
+const LONGEST_NAME: usize = 63;
 
 #[cfg(test)]
 mod tests {
@@ -240,6 +289,7 @@ mod tests {
             found("\\if :flag\n\\endif\n\\set x :y\n"),
             ["1:flag", "3:y"]
         );
+        assert_eq!(found("SELECT ARRAY[:ids];"), ["1:ids"]);
         assert_eq!(found("SELECT :x;\n\\set x 1\n"), ["1:x"], "set too late");
         assert_eq!(found("\\set x 1\n\\unset x\nSELECT :x;\n"), ["3:x"]);
         assert_eq!(found("SELECT 1 AS n \\gset\nSELECT :m;\n"), ["2:m"]);
@@ -262,6 +312,21 @@ mod tests {
             "\\i :tenant\nSELECT :whatever;",
             "SELECT a::text, b[1:n], c[:lo:hi], f(y := 1), '12:30', \\:x;",
             "\\echo Step:done :later",
+            "VALUES (1, 2) \\gset\nSELECT :column1;",
+            "SELECT '5'::int \\gset\nSELECT :int4;",
+            "FETCH c \\gset\nSELECT :foo;",
+            "SELECT trim('x') \\gset\nSELECT :'btrim';",
+            "\\set c x\nSELECT 1 AS :c \\gset\nSELECT :x;",
+            "\\set p x\nSELECT 1 AS n \\gset :p\nSELECT :xn;",
+            "\\set n x\n\\set :n 1\nSELECT :x;",
+            "\\if false\nSELECT :nope;\n\\endif",
+            "\\if true\n\\set a 1\n\\else\n\\unset a\n\\endif\nSELECT :a;",
+            "\\copy (SELECT (array[1,2])[1 :n]) to pstdout",
+            "SELECT 1 \\g | cat :foo",
+            "\\C title :y",
+            "\\set x 1 -- like :foo",
+            "SELECT JSON_OBJECT('id':id);",
+            "COPY t (a, b, c, d, e, f, g, h, i, j, k, l, m, n) FROM stdin;\nmailto:bob\n\\.\n",
             "COPY t FROM stdin;\n:x\n\\.\n",
         ] {
             assert_eq!(found(fine), Vec::<String>::new(), "{fine}");
