@@ -5,6 +5,7 @@ pub mod checksum;
 pub mod directives;
 pub mod includes;
 pub mod name;
+mod working_folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -15,10 +16,10 @@ use walkdir::{DirEntry, WalkDir};
 use crate::error::Error;
 use crate::interrupt::Interrupt;
 use crate::migration::{Migration, Name};
-use crate::settings::WorkingDirectory;
 use checksum::Checksum;
 use directives::Directives;
 use name::{Kind, Rule};
+pub use working_folder::WorkingFolder;
 
 /// The folders that hold no migrations but what new ones are made from.
 pub const TEMPLATES: &str = "templates";
@@ -310,28 +311,6 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Chec
     Ok((directives, checksum))
 }
 
-/// Where psql stands while it runs a file, which decides what relative paths mean.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WorkingFolder {
-    /// The setting.
-    pub choice: WorkingDirectory,
-    /// The directory given to the command.
-    pub tree: PathBuf,
-    /// Where the user stands.
-    pub caller: PathBuf,
-}
-
-impl WorkingFolder {
-    /// The folder for a migration.
-    pub fn of<'a>(&'a self, migration: &'a Path) -> &'a Path {
-        match self.choice {
-            WorkingDirectory::Migration => migration.parent().unwrap_or(migration),
-            WorkingDirectory::Tree => &self.tree,
-            WorkingDirectory::Caller => &self.caller,
-        }
-    }
-}
-
 /// The bytes of a migration.
 ///
 /// # Errors
@@ -361,6 +340,7 @@ pub fn relative(root: &Path, path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::WorkingDirectory;
     use std::time::Duration;
 
     fn find(root: &tempfile::TempDir) -> Result<Tree, Error> {
