@@ -137,6 +137,11 @@ fn ctrl_c_in_status() {
 
 #[test]
 fn a_killed_nu_plugin_or_psql_frees_the_server_within_two_seconds() {
+    // Earlier servers notice only when the statement ends, as the README says.
+    let version = crate::support::server::SERVER.sql("postgres", "SHOW server_version_num");
+    if version.parse::<u32>().unwrap() < 140_000 {
+        return;
+    }
     for victim in ["nu", "plugin", "psql"] {
         let (project, mut run) = sleeping("");
         let plugin = child_of(run.id(), "nu_plugin_migra");

@@ -204,7 +204,7 @@ fn killed_in_the_middle_nothing_stays() {
     for who in ["nu", "plugin", "psql"] {
         let project = pending(&[(
             "20240101000000_core_a.sql",
-            "DROP TABLE invoice;\nSELECT pg_sleep(30);\n",
+            "DROP TABLE invoice;\nSELECT pg_sleep(10);\n",
         )]);
         let before = state(&project);
         let mut run = project
