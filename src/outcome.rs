@@ -101,10 +101,32 @@ pub struct Applied {
 pub struct RehearsalRow {
     /// What a run would report; what it says of the ledger was rolled back.
     pub run: RunRow,
-    /// Was it left out, because it runs outside of a transaction?
-    pub is_skipped: bool,
+    /// How it went.
+    pub ending: RehearsalEnding,
     /// What it did.
     pub effects: Effects,
+}
+
+/// How the rehearsal of a migration went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RehearsalEnding {
+    /// Well.
+    Rehearsed,
+    /// It was left out, because it runs outside of a transaction.
+    Skipped,
+    /// With an error, and the others were rehearsed all the same.
+    Failed,
+}
+
+impl RehearsalEnding {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rehearsed => "rehearsed",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 impl RehearsalRow {

@@ -401,3 +401,58 @@ fn a_user_who_may_not_make_temporary_tables_can_rehearse() {
     project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
     assert_eq!(found.text(), "rehearsed", "{}", found.stderr);
 }
+
+#[test]
+fn with_a_transaction_each_a_failure_hides_no_other() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "CREATE TABLE one (id int);\nSELECT nope;\nCREATE TABLE two (id int);\n",
+        ),
+        (
+            "20240102000000_core_b.sql",
+            "SET ROLE pg_monitor;\n\\copy customer from 'nowhere.csv'\n",
+        ),
+        (
+            "20240103000000_core_c.sql",
+            "CREATE TABLE one (id int);\nUPDATE customer SET name = 'x' WHERE id = 1;\n",
+        ),
+        (
+            "20240104000000_core_d.sql",
+            "DROP TABLE invoice;\nSELECT 'COMMIT' \\gexec\n",
+        ),
+        ("20240105000000_core_e.sql", "INSERT INTO one VALUES (1);\n"),
+    ]);
+    let before = state(&project);
+    let rows = project
+        .nu("migrate rehearse db -q --transaction each | select state rows group | to json -r")
+        .json();
+    assert_eq!(
+        rows,
+        json!([
+            {"state": "failed", "rows": 0, "group": 1},
+            {"state": "failed", "rows": 0, "group": 2},
+            {"state": "rehearsed", "rows": 1, "group": 3},
+            {"state": "failed", "rows": 0, "group": 4},
+            {"state": "rehearsed", "rows": 1, "group": 5},
+        ])
+    );
+    let notices =
+        project.nu("migrate rehearse db -q --transaction each | first | get notices | str join");
+    assert!(
+        notices.text().contains("column \"nope\" does not exist"),
+        "{}",
+        notices.text()
+    );
+    assert_eq!(state(&project), before);
+    // What ends the transaction ends the rehearsal, too.
+    project.write(
+        "db/20240104000000_core_d.sql",
+        "DROP TABLE invoice;\nSELECT 'COMMIT' \\gexec\n",
+    );
+    assert_eq!(
+        project.code("migrate rehearse db --transaction each"),
+        "migrate::transaction_ended"
+    );
+    assert_eq!(state(&project), before);
+}

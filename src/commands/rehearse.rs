@@ -34,7 +34,8 @@ impl PluginCommand for Rehearse {
          be held at most, and live: do others use the relation just now); rewrites, the tables it \
          writes anew; indexes, those it builds; rows, how many it inserts, updates and deletes. \
          Everything shares one transaction, and whatever ends the session, nothing of it stays. It \
-         holds the locks while it lasts, and lock_timeout applies. Files that run outside of a \
+         holds the locks while it lasts, and lock_timeout applies. An error ends it, but with --transaction \
+         each a file that fails is undone, its state is `failed`, and the others follow. Files that run outside of a \
          transaction are skipped, and so a later file may miss what they make. What PostgreSQL itself \
          does not roll back, a rehearsal cannot either: sequences go on, \\! runs its program, \
          \\copy ... to writes its file. With --scratch, the whole history is applied to a new database \

@@ -7,10 +7,14 @@ use crate::database::{Database, parse};
 use crate::error::Fault;
 use crate::fault::{self, Stage};
 use crate::ledger::table::Table;
-use crate::outcome::{RehearsalRow, RunRow};
+use crate::notices;
+use crate::outcome::{RehearsalEnding, RehearsalRow, RunRow};
 use crate::plan::{Group, Plan, Step};
+use crate::psql::Output;
+use crate::psql::message::decisive_error;
 use crate::rehearsal::{Effects, Look, effects, mark_traffic};
-use crate::script::{self, Limits};
+use crate::script::{self, Bracket, Limits, Transaction};
+use crate::settings::TransactionMode;
 
 /// Rehearses a plan. Files that run outside of a transaction are left out, and say so.
 ///
@@ -72,11 +76,21 @@ impl Runner<'_> {
         let mut before = first.clone();
         let mut in_use = first.in_use.clone();
         let mut found = Vec::with_capacity(steps.len());
+        // Where each has a transaction of its own, an error of one says nothing about the others.
+        let goes_on =
+            self.circumstances.common.transaction_mode == TransactionMode::Each.to_string();
         for step in &steps {
-            started = self.step(step, &transaction, &started)?;
+            let ended = match goes_on {
+                true => self.attempt(step, &transaction, &started)?,
+                false => Some(self.step(step, &transaction, &started)?),
+            };
             let after = self.look()?;
             let is_ledger = |name: &str| self.is_ledger(name, tables, &steps);
-            found.push(effects(&first, &before, &after, is_ledger));
+            found.push(match ended.is_some() {
+                true => effects(&first, &before, &after, is_ledger),
+                false => Effects::default(),
+            });
+            started = ended.unwrap_or(started);
             in_use.extend(&after.in_use);
             before = after;
         }
@@ -90,6 +104,46 @@ impl Runner<'_> {
         }
         let done = std::mem::take(&mut self.done);
         Ok(rows(plan, done.into_iter().zip(found).collect()))
+    }
+
+    /// Runs one file within a savepoint; `None` if it fails, and then it is undone.
+    fn attempt(
+        &mut self,
+        step: &Step,
+        transaction: &Transaction,
+        started: &str,
+    ) -> Result<Option<String>, Fault> {
+        let name = &step.migration.name;
+        let checks = self.checked(step, Bracket::Savepoint)?;
+        let prepared = self.prepare(step)?;
+        let include = self.guarded(self.include(step, &prepared));
+        let session = &mut self.database.session;
+        session.send(&script::attempted(&include));
+        let printed = self
+            .hear(step)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        if decisive_error(printed.stderr.iter().map(String::as_str)).is_some() {
+            let undone = self.database.session.ask(&script::undo_attempt());
+            undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
+            self.done.push(RunRow {
+                name: name.clone(),
+                applied: None,
+                group: self.number,
+                notices: notices::of(&printed),
+                checks,
+            });
+            return Ok(None);
+        }
+        let entry = self.entry(step, started, &checks);
+        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let recorded = self
+            .database
+            .session
+            .ask(&record)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        let ended = self.note(step, checks, &printed, &recorded)?;
+        self.forget(step)?;
+        Ok(Some(ended))
     }
 
     /// Is this the name of a ledger, or of what belongs to one?
@@ -135,11 +189,14 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
             };
             of_group.push(match row {
                 Some((row, effects)) => RehearsalRow {
+                    ending: match row.applied.is_some() {
+                        true => RehearsalEnding::Rehearsed,
+                        false => RehearsalEnding::Failed,
+                    },
                     run: RunRow {
                         group: number,
                         ..row
                     },
-                    is_skipped: false,
                     effects,
                 },
                 None => RehearsalRow {
@@ -150,7 +207,7 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
                         notices: vec![],
                         checks: vec![],
                     },
-                    is_skipped: true,
+                    ending: RehearsalEnding::Skipped,
                     effects: Effects::default(),
                 },
             });

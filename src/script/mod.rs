@@ -10,7 +10,7 @@ mod transaction;
 
 pub use alone::{begin_alone, check_alone, finish_alone};
 pub use question::{Bracket, question};
-pub use rehearsal::{look, rollback, trapped};
+pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
 pub use session::{
     catalog, create_database, drop_database, hello, in_transaction, invalid_indexes, lock_holder,
     try_lock, watch_connection,

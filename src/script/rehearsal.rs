@@ -18,6 +18,16 @@ pub fn trapped(include: &str) -> String {
     )
 }
 
+/// A file whose errors are to be undone, so that others can follow.
+pub fn attempted(include: &str) -> String {
+    format!("SAVEPOINT migrate_attempt;\n\\set ON_ERROR_STOP 0\n{include}")
+}
+
+/// Undoes it.
+pub fn undo_attempt() -> String {
+    "ROLLBACK TO SAVEPOINT migrate_attempt;\nRELEASE SAVEPOINT migrate_attempt;\n".to_owned()
+}
+
 /// What the server says to a COMMIT in a rehearsal.
 const NEVER_COMMITTED: &str = "migrate: a rehearsal is never committed, backend ";
 

@@ -67,14 +67,12 @@ impl Row for RehearsalRow {
     }
 
     fn record(self, span: Span) -> Record {
-        let state = match self.is_skipped {
-            true => "skipped",
-            false => "rehearsed",
-        };
+        let state = self.ending.as_str();
+        let took_no_time = self.run.applied.is_none();
         let mut record = self.run.record(span);
         record.insert("state", Value::string(state, span));
         // A comparison with nothing is neither true nor false; a file that was left out took no time.
-        if self.is_skipped {
+        if took_no_time {
             record.insert("duration", duration(Some(Duration::ZERO), span));
         }
         // Nothing was applied.
