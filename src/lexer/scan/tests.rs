@@ -1,0 +1,164 @@
+//! The scanner against what psql does.
+
+use super::*;
+
+/// First words of statements and names of commands, each with its line.
+fn outline(script: &str) -> Vec<String> {
+    scan(script.as_bytes())
+        .into_iter()
+        .map(|item| match item {
+            Item::Statement(found) => {
+                format!(
+                    "{} {}",
+                    found.line,
+                    found.words.first().cloned().unwrap_or_default()
+                )
+            }
+            Item::Command(found) => format!("{} \\{}", found.line, found.name),
+        })
+        .collect()
+}
+
+#[test]
+fn statements_end_where_psql_ends_them() {
+    assert_eq!(
+        outline("SELECT 1;\n\n-- c\nCOMMIT ;BEGIN"),
+        ["1 SELECT", "4 COMMIT", "4 BEGIN"]
+    );
+    assert_eq!(outline(""), Vec::<String>::new());
+    assert_eq!(outline(" \n;;\n-- only a comment"), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_quoted_or_a_comment_is_no_statement() {
+    for quoted in [
+        "SELECT 'a; COMMIT; ''b'';'",
+        r"SELECT E'\'; COMMIT; '",
+        "SELECT $$; COMMIT;$$, $a$ $$;COMMIT; $b$ $a$",
+        "SELECT 1 AS \"; COMMIT;\"",
+        "SELECT 1 /* ; COMMIT; /* nested; */ COMMIT; */",
+        "SELECT 1 -- ; COMMIT;\n",
+        "SELECT (1; COMMIT)",
+        "SELECT :'a;COMMIT', :\"b;COMMIT\", x::text",
+        "SELECT $1, a$b$c, d$$e",
+    ] {
+        assert_eq!(outline(&format!("{quoted};")), ["1 SELECT"], "{quoted}");
+    }
+}
+
+#[test]
+fn a_routine_of_standard_sql_is_one_statement() {
+    let body = "CREATE OR REPLACE FUNCTION f() RETURNS int BEGIN ATOMIC\n\
+                SELECT CASE WHEN true THEN 1 END;\nSELECT 2;\nEND;\nCOMMIT;";
+    assert_eq!(outline(body), ["1 CREATE", "5 COMMIT"]);
+}
+
+#[test]
+fn inline_data_is_skipped() {
+    let copy = "COPY t (a) FROM stdin WITH (FORMAT csv);\nCOMMIT;\nit's\n\\.\nSELECT 1;";
+    assert_eq!(outline(copy), ["1 COPY", "5 SELECT"]);
+    let copy = "\\copy t from stdin\nCOMMIT;\n\\.\nSELECT 1;";
+    assert_eq!(outline(copy), ["1 \\copy", "4 SELECT"]);
+    let wide = format!(
+        "COPY t ({}) FROM stdin;\nit's\n:x; COMMIT;\n\\.\nSELECT 1;",
+        vec!["c"; 40].join(", ")
+    );
+    assert_eq!(outline(&wide), ["1 COPY", "5 SELECT"]);
+    for start in ["\\copy t from stdin;", "\\copy \"My T\"(a)from stdin"] {
+        assert_eq!(
+            outline(&format!("{start}\nit's;\n\\.\nSELECT 1;")),
+            ["1 \\copy", "4 SELECT"]
+        );
+    }
+    assert_eq!(
+        outline("COPY t FROM stdin \\g\nit's; x\n\\.\nSELECT 1;"),
+        ["1 COPY", "1 \\g", "4 SELECT"]
+    );
+    assert_eq!(
+        outline("\\echo it's\nCOMMIT;\n\\echo `date\nSELECT 1;"),
+        ["1 \\echo", "2 COMMIT", "3 \\echo", "4 SELECT"]
+    );
+    assert_eq!(
+        outline("\\copy t from 'rows.csv'\nSELECT 1;"),
+        ["1 \\copy", "2 SELECT"]
+    );
+}
+
+#[test]
+fn meta_commands_and_their_arguments() {
+    let items = scan(b"SELECT 1 AS a \\gset\n\\ir 'it''s here.sql'\n\\i :file \\echo `date` x\n");
+    let commands: Vec<_> = items
+        .into_iter()
+        .filter_map(|item| match item {
+            Item::Command(command) => Some(command),
+            Item::Statement(_) => None,
+        })
+        .collect();
+    let names: Vec<_> = commands
+        .iter()
+        .map(|command| command.name.as_str())
+        .collect();
+    assert_eq!(names, ["gset", "ir", "i", "echo"]);
+    assert_eq!(commands[1].arguments[0].literal(), Some("it's here.sql"));
+    assert_eq!(commands[2].arguments[0].literal(), None);
+    assert_eq!(commands[3].arguments[0].literal(), None);
+    assert_eq!(commands[3].arguments[1].literal(), Some("x"));
+}
+
+#[test]
+fn joined_statements_are_told_apart() {
+    assert_eq!(
+        outline("SELECT 1\\; COMMIT\\; SELECT 2;"),
+        ["1 SELECT", "1 COMMIT", "1 SELECT"]
+    );
+}
+
+#[test]
+fn variables_are_found_where_psql_puts_their_values() {
+    let script = "SELECT :a, :'b c', :'d', :\"e\", x::text, f(y := 1), z[1:2], z[1:n], \
+                  ':q', \"r:s\", $$:t$$, E'\\':u', :{?v}, \\:w, ARRAY[:ids], f('k':v) -- :x\n, /* :y */ 12:30;\n\
+                  \\echo :g 'h:i' :'j' Step:done 12:30\n\\set k :l\n\\if :{?m}\n\\i :n/o.sql\n";
+    let found: Vec<_> = scan(script.as_bytes())
+        .into_iter()
+        .flat_map(|item| match item {
+            Item::Statement(found) => found.variables,
+            Item::Command(found) => found.variables,
+        })
+        .map(|found| format!("{} {:?} {}", found.line, found.form, found.name))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "1 Plain a",
+            "1 Quoted d",
+            "1 Quoted e",
+            "1 Slice n",
+            "1 Test v",
+            "1 Plain ids",
+            "1 Slice v",
+            "3 Plain g",
+            "3 Quoted j",
+            "4 Plain l",
+            "5 Test m",
+            "6 Plain n"
+        ]
+    );
+}
+
+#[test]
+fn an_open_end_is_no_trouble() {
+    for script in [
+        "SELECT 'a",
+        "SELECT $$a",
+        "/* a",
+        "SELECT (",
+        "\\",
+        "\\i '",
+        "COPY t FROM STDIN;\n1",
+        ":",
+        "\"",
+        "$",
+    ] {
+        scan(script.as_bytes());
+    }
+}
