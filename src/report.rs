@@ -28,7 +28,7 @@ pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
 fn complaint(error: &Error) -> Option<&Complaint> {
     match error {
         Error::Rejected { rejection, .. } => Some(&rejection.complaint),
-        Error::AfterCommits { error, .. } => complaint(error),
+        Error::AfterCommits { error, .. } | Error::InScratch { error, .. } => complaint(error),
         _ => None,
     }
 }
@@ -48,7 +48,7 @@ fn culprit(error: &Error, call: &EvaluatedCall) -> Option<(Span, &'static str)> 
             .positional
             .first()
             .map(|value| (value.span(), "this directory")),
-        Error::AfterCommits { error, .. } => culprit(error, call),
+        Error::AfterCommits { error, .. } | Error::InScratch { error, .. } => culprit(error, call),
         Error::BadDescription { .. } => call
             .positional
             .get(1)

@@ -148,6 +148,12 @@ fn what_the_ledgers_say_is_found_too() {
         ]
     );
     assert_eq!(findings(&project, "--track impl").len(), 2);
+    project.write("db/core/20240230000000_core_nodate.sql", "SELECT 1;\n");
+    assert_eq!(
+        findings(&project, "--track impl").len(),
+        2,
+        "no-date is about core"
+    );
     // Every finding says what to do.
     let helpless = project.nu("migrate validate db | where ($it.help | is-empty) | length");
     assert_eq!(helpless.text(), "0");

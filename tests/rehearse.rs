@@ -324,6 +324,14 @@ fn a_scratch_database_proves_a_fresh_install_and_names_differences() {
         project.code("migrate rehearse db --scratch"),
         "migrate::sql_failed"
     );
+    let error = project
+        .nu("migrate rehearse db --scratch")
+        .stderr
+        .replace("\n  | ", " ");
+    assert!(
+        error.contains("The target was not changed, and the scratch database is gone."),
+        "{error}"
+    );
     assert_eq!(project.sql(left), "0");
 }
 

@@ -11,7 +11,7 @@ mod validate;
 
 use uuid::Uuid;
 
-use crate::database::{Database, Ledgers};
+use crate::database::{Address, Database, Ledgers};
 use crate::discovery::Tree;
 use crate::discovery::name::parse_recorded;
 use crate::error::Error;
@@ -59,6 +59,20 @@ fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
         .and_then(|address| address.dial(&context.interrupt));
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    Ok((tree, database, ledgers))
+}
+
+/// The same under the lock that admits one run at a time, on a server that can be written to.
+fn look_under_lock(
+    context: &Context,
+    address: &Address,
+) -> Result<(Tree, Database, Ledgers), Error> {
+    let dialing = address.dial(&context.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    database.server.require_writable()?;
+    database.lock(context.settings.lock_wait)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     Ok((tree, database, ledgers))
 }

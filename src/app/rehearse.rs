@@ -2,11 +2,12 @@
 
 use super::preflight::{Checker, Preflight};
 use super::run::failure;
-use super::{Context, make_plan};
+use super::{Context, look_under_lock, make_plan};
 use crate::error::Error;
 use crate::outcome::RehearsalRow;
 use crate::plan::Request;
 use crate::runner;
+use crate::settle::settle;
 
 /// Executes what is pending, looks at what it does, and rolls back.
 ///
@@ -21,12 +22,7 @@ pub fn rehearse(
     let circumstances = context.circumstances(request.transaction, preflight.progress);
     let execution_id = circumstances.common.execution_id.clone();
     let mut checker = Checker::new(context, preflight, &execution_id);
-    let dialing = address.dial(&context.interrupt);
-    let tree = context.tree()?;
-    let mut database = dialing?.answer()?;
-    database.server.require_writable()?;
-    database.lock(context.settings.lock_wait)?;
-    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
     let plan = make_plan(context, request, &tree, &ledgers)?;
     checker.check(&plan, &database)?;
     runner::rehearse(
@@ -39,6 +35,7 @@ pub fn rehearse(
     .map_err(|stop| {
         // The old session may still be at work; the new one asks what became of it.
         drop(database);
-        failure(&address, stop, &execution_id).into()
+        let fate = settle(&address, &stop, &execution_id);
+        failure(stop, fate, &[]).into()
     })
 }

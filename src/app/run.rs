@@ -1,7 +1,7 @@
 //! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
 
 use super::preflight::{Checker, Preflight};
-use super::{Context, make_plan};
+use super::{Context, look_under_lock, make_plan};
 use crate::database::Address;
 use crate::discovery::name::parse_recorded;
 use crate::error::{Error, Failure, Fate};
@@ -89,12 +89,11 @@ fn names(rows: &[RunRow]) -> Vec<Name> {
 }
 
 /// What a stop has left, where it cannot go on.
-pub(super) fn failure(address: &Address, stop: Stop, execution_id: &str) -> Failure {
-    let fate = settle(address, &stop, execution_id);
+pub(super) fn failure(stop: Stop, fate: Fate, applied: &[RunRow]) -> Failure {
     Failure {
         fate,
         group: names(&stop.group),
-        applied: vec![],
+        applied: names(applied),
         database: stop.database,
         alone: stop.scene.alone().cloned(),
         fault: stop.fault,
@@ -111,12 +110,7 @@ fn attempt(
     checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
 ) -> Result<Result<(), Stop>, Error> {
-    let dialing = address.dial(&context.interrupt);
-    let tree = context.tree()?;
-    let mut database = dialing?.answer()?;
-    database.server.require_writable()?;
-    database.lock(context.settings.lock_wait)?;
-    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    let (tree, mut database, ledgers) = look_under_lock(context, address)?;
     recover(&ledgers.rows, &circumstances.common.execution_id, applied);
     let request = request.after(applied.len());
     let plan = make_plan(context, &request, &tree, &ledgers)?;
@@ -168,31 +162,16 @@ fn may_pass(failure: &Failure) -> bool {
 /// is no failure: the run goes on with a new session.
 fn resume(
     address: &Address,
-    stop: Stop,
+    mut stop: Stop,
     execution_id: &str,
     applied: &mut Vec<RunRow>,
 ) -> Option<Failure> {
     let fate = settle(address, &stop, execution_id);
-    let Stop {
-        fault,
-        scene,
-        mut group,
-        database: stop_database,
-    } = stop;
-    let alone = scene.alone().cloned();
-    if fate == Fate::Committed && scene.was_ending() {
-        applied.append(&mut group);
-        if !fault.is_interruption() {
+    if fate == Fate::Committed && stop.scene.was_ending() {
+        applied.append(&mut stop.group);
+        if !stop.fault.is_interruption() {
             return None;
         }
     }
-    Some(Failure {
-        fault,
-        fate,
-        group: names(&group),
-        applied: names(applied),
-        database: stop_database,
-        alone,
-        attempts: 1,
-    })
+    Some(failure(stop, fate, applied))
 }

@@ -54,9 +54,15 @@ fn beside(
         .dial(&Interrupt::after(CLEARING_UP))
         .and_then(|dialing| dialing.answer())
         .and_then(|mut target| target.drop_database(name));
-    let found = found?;
+    let left = removed.is_err().then(|| name.to_owned());
+    let found = found.map_err(|error| in_scratch(error, left))?;
     removed?;
     Ok(found)
+}
+
+fn in_scratch(error: Error, left: Option<String>) -> Error {
+    let error = Box::new(error);
+    Error::InScratch { error, left }
 }
 
 fn on_its_own(
@@ -71,6 +77,7 @@ fn on_its_own(
             detail: format!("{refused}\nNor can a server be started here: {problem}"),
         })?;
     fill(&context.at(server.conninfo()), request, preflight)
+        .map_err(|error| in_scratch(error, None))
 }
 
 fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Result<Catalog, Error> {

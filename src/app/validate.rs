@@ -34,6 +34,8 @@ pub fn validate(
         true => Validation::offline(context, preflight, &survey)?,
         false => Validation::online(context, preflight, &survey)?,
     };
+    let is_wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
+    findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
     findings.retain(|finding| !is_allowed(finding, &survey));
     let errors = findings
         .iter()

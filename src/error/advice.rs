@@ -19,6 +19,15 @@ impl Error {
             | Self::UnknownTemplate { .. }
             | Self::NoVersionLeft { .. } => "No file was made.".to_owned(),
             Self::AfterCommits { applied, .. } => stayed(applied),
+            Self::InScratch { left: None, .. } => {
+                "The target was not changed, and the scratch database is gone.".to_owned()
+            }
+            Self::InScratch {
+                left: Some(name), ..
+            } => format!(
+                "The target was not changed. The scratch database could not be removed: \
+                 DROP DATABASE {name};"
+            ),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => "The database was not changed.".to_owned(),
         }
@@ -134,7 +143,7 @@ impl Error {
                 humantime::format_duration(std::time::Duration::from_secs(waited.as_secs()))
             ),
             Self::Refused { obstacles } => obstacles_help(obstacles),
-            Self::AfterCommits { error, .. } => error.help(),
+            Self::AfterCommits { error, .. } | Self::InScratch { error, .. } => error.help(),
             Self::LedgersElsewhere { elsewhere, .. } => format!(
                 "set `schema` (or $env.MIGRATE_SCHEMA) to {}; or, for a new history, to the schema \
                  that is to hold it",

@@ -44,7 +44,7 @@ impl Error {
             Self::LedgerUnreadable { .. } => "migrate::ledger_unreadable",
             Self::Locked { .. } => "migrate::locked",
             Self::Refused { obstacles } => obstacles_code(obstacles),
-            Self::AfterCommits { error, .. } => error.code(),
+            Self::AfterCommits { error, .. } | Self::InScratch { error, .. } => error.code(),
             Self::LedgersElsewhere { .. } => "migrate::ledgers_elsewhere",
             Self::Failed(failure) => failure.fault.code(),
             Self::Interrupted => "migrate::interrupted",

@@ -148,6 +148,12 @@ pub enum Error {
     )]
     PooledConnection,
 
+    #[error("in the scratch database: {error}")]
+    InScratch {
+        error: Box<Error>,
+        left: Option<String>,
+    },
+
     #[error("no scratch database can be made{}", said(detail))]
     NoScratch { detail: String },
 

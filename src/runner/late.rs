@@ -43,6 +43,10 @@ impl Runner<'_> {
                 // What a question ran has ended the transaction, or the server is gone.
                 Refusal::Broken(Broken::Session(ending)) => match fault::of(ending, Stage::Begin) {
                     Fault::Ledger { .. } => Fault::TransactionEnded { name: name.clone() },
+                    Fault::ConnectionLost { detail, .. } => Fault::ConnectionLost {
+                        during: Some(name.clone()),
+                        detail,
+                    },
                     other => other,
                 },
             })?;

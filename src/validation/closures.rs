@@ -145,13 +145,7 @@ pub fn closures_of(value: &Value, origin: &'static str) -> Result<Vec<Source>, S
 
 fn verdict(value: Value) -> Result<Value, Complaint> {
     match value {
-        Value::Bool { val: false, .. } => Err(Complaint {
-            message: "it gave `false`".to_owned(),
-            help: Some(
-                "a check passes with any other result; `error make` says what is wrong".to_owned(),
-            ),
-            ..Complaint::default()
-        }),
+        Value::Bool { val: false, .. } => Err(Complaint::of_false()),
         other => Ok(other),
     }
 }

@@ -70,6 +70,19 @@ pub struct Complaint {
     pub labels: Vec<Label>,
 }
 
+impl Complaint {
+    /// About a check that gave `false`, which nobody means as a pass.
+    fn of_false() -> Self {
+        Self {
+            message: "it gave `false`".to_owned(),
+            help: Some(
+                "a check passes with any other result; `error make` says what is wrong".to_owned(),
+            ),
+            ..Self::default()
+        }
+    }
+}
+
 /// A place in the source that the calling shell knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {

@@ -77,13 +77,7 @@ pub(super) fn complaint(
             "nu ended before the script, in the prelude".to_owned(),
             output,
         )),
-        Some(0) if result == Some("false") => Some(Complaint {
-            message: "it gave `false`".to_owned(),
-            help: Some(
-                "a check passes with any other result; `error make` says what is wrong".to_owned(),
-            ),
-            ..Complaint::default()
-        }),
+        Some(0) if result == Some("false") => Some(Complaint::of_false()),
         Some(0) => None,
         code => Some(last_words(
             format!("it ended with exit code {}", code.unwrap_or_default()),
