@@ -1,27 +1,4 @@
 //! PostgreSQL migrations for nushell: several independent tracks in one database, run by psql.
-//!
-//! Data flows one way. A stage uses the types of the stages before it, never of those after it;
-//! [`app`] alone knows the whole sequence.
-//!
-//! ```text
-//!  nushell                                                                       nushell
-//!  call ──► commands ──► shell ──► settings ──► app ──────────────────► value ──► table
-//!           (arguments)  (cwd,     (flag, config,                       report ──► error
-//!                         env)      file, env)    │
-//!                                                 ▼
-//!   decide (pure)   discovery ──► standing ──► plan        status   notices   fault
-//!                       ▲            ▲          │            ▲         ▲        ▲
-//!                       │            │          ▼            │         │        │
-//!   act             files        ledger ◄─── database ◄── runner ◄── validation ──► nu
-//!                                    │          │            │          settle
-//!                                    ▼          ▼            ▼
-//!   speak           sql ─────────► script ────────────► psql::session ──► psql ──► PostgreSQL
-//! ```
-//!
-//! - **Decisions are pure**: [`discovery::name`], [`standing`], [`plan`], [`fault`], [`script`].
-//! - **psql's text is built in two places**, [`script`] and [`ledger::table`], from the escaped
-//!   types of [`sql`].
-//! - **The engine is read in one place**, [`shell`]; nushell's errors are built in one, [`report`].
 #![cfg_attr(
     test,
     allow(
@@ -36,50 +13,40 @@
     reason = "nu-plugin's traits return LabeledError by value; nushell allows it for the same reason"
 )]
 
-pub mod app;
-pub mod catalog;
-pub mod child;
-pub mod commands;
-pub mod connection;
-pub mod database;
-pub mod discovery;
-pub mod error;
-pub mod fault;
-pub mod finding;
-pub mod frame;
-pub mod inspection;
-pub mod interrupt;
-pub mod ledger;
-pub mod lexer;
-pub mod lock;
-pub mod migration;
-pub mod new_migration;
-pub mod notices;
-pub mod outcome;
-pub mod outlook;
-pub mod plan;
-mod plugin;
-pub mod preparation;
-pub mod progress;
-pub mod psql;
-pub mod rehearsal;
-pub mod repair;
-pub mod report;
-pub mod retry;
-pub mod runner;
-pub mod scope;
-pub mod script;
-pub mod server;
-pub mod settings;
-pub mod settle;
-pub mod shell;
-pub mod sql;
-pub mod standing;
-pub mod status;
-pub mod throwaway;
-pub mod unsafe_ddl;
-pub mod validation;
-pub mod value;
-pub mod variables;
+mod checks;
+mod commands;
+mod database;
+mod error;
+mod execution;
+mod plan;
+mod preflight;
+mod process;
+mod psql;
+mod settings;
+mod sql;
+mod tree;
+mod verbs;
 
-pub use plugin::MigratePlugin;
+pub use checks::questions::{ASK, ask};
+pub use commands::MigratePlugin;
+
+/// What the integration tests look at from inside. No part of the plugin.
+#[doc(hidden)]
+pub mod testing {
+    pub use crate::database::ledger::{Row, RowState};
+    pub use crate::database::throwaway::Throwaway;
+    pub use crate::execution::frame::Frame;
+    pub use crate::plan::status::compare;
+    pub use crate::plan::{Fit, Group, Obstacle, Request, Step, fit, group, select};
+    pub use crate::psql::connection::conninfo::split_password;
+    pub use crate::psql::message::{Pointer, decisive_error, parse};
+    pub use crate::settings::{Key, TransactionControl, TransactionMode, file};
+    pub use crate::sql::inspection::{Inspection, Script, Violation, inspect, unwrapped};
+    pub use crate::sql::lexer::{Item, scan};
+    pub use crate::sql::rules::Rule;
+    pub use crate::tree::checksum::Checksum;
+    pub use crate::tree::directives::{self, Directives};
+    pub use crate::tree::file_name::{Kind, classify, parse_recorded};
+    pub use crate::tree::{Migration, Requirement, Track, Version};
+    pub use crate::verbs::add::template::NAMES as TEMPLATES;
+}

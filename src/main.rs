@@ -4,8 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use nu_plugin::{MsgPackSerializer, serve_plugin};
-use nu_plugin_migrate::MigratePlugin;
-use nu_plugin_migrate::validation::questions::{ASK, ask};
+use nu_plugin_migrate::{ASK, MigratePlugin, ask};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);

@@ -275,11 +275,9 @@ fn requirements_that_go_in_a_circle_are_named() {
 #[test]
 fn every_rule_is_in_the_readme() {
     let readme = include_str!("../README.md");
-    for rule in nu_plugin_migrate::finding::RULES
-        .into_iter()
-        .chain(nu_plugin_migrate::unsafe_ddl::rules())
-    {
-        assert!(readme.contains(&format!("`{rule}`")), "{rule}");
+    for rule in nu_plugin_migrate::testing::Rule::all() {
+        let name = rule.name();
+        assert!(readme.contains(&format!("`{name}`")), "{name}");
     }
 }
 

@@ -3,19 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use nu_plugin_migrate::connection::conninfo::split_password;
-use nu_plugin_migrate::discovery::checksum::Checksum;
-use nu_plugin_migrate::discovery::directives::{self, Directives};
-use nu_plugin_migrate::discovery::name::{Kind, classify, parse_recorded};
-use nu_plugin_migrate::frame::Frame;
-use nu_plugin_migrate::inspection::{Inspection, Script, inspect, unwrapped};
-use nu_plugin_migrate::ledger::{Row, RowState};
-use nu_plugin_migrate::lexer::{Item, scan};
-use nu_plugin_migrate::migration::{Migration, Track};
-use nu_plugin_migrate::plan::{Fit, Group, Request, Step, fit, group, select};
-use nu_plugin_migrate::psql::message::{Pointer, decisive_error, parse};
-use nu_plugin_migrate::settings::{TransactionControl, TransactionMode, file};
-use nu_plugin_migrate::standing::compare;
+use nu_plugin_migrate::testing::{
+    Checksum, Directives, Fit, Frame, Group, Inspection, Item, Kind, Migration, Pointer, Request,
+    Row, RowState, Script, Step, Track, TransactionControl, TransactionMode, classify, compare,
+    decisive_error, directives, file, fit, group, inspect, parse, parse_recorded, scan, select,
+    split_password, unwrapped,
+};
 use proptest::prelude::*;
 
 /// Text that has much of what the lexer cares about.
@@ -154,13 +147,13 @@ proptest! {
         let unique: BTreeMap<_, _> = applied.into_iter().map(|found| (found.0.clone(), found)).collect();
         let rows: Vec<_> = unique.into_values().map(row).collect();
         let tracks: BTreeSet<_> = ["core", "acme", "impl"].iter().filter_map(|name| Track::parse(name)).collect();
-        let standings = compare(&tracks, &files, &rows);
-        prop_assert_eq!(standings.iter().filter(|found| found.migration.is_some()).count(), files.len());
-        prop_assert_eq!(standings.iter().filter(|found| found.row.is_some()).count(), rows.len());
+        let statuses = compare(&tracks, &files, &rows);
+        prop_assert_eq!(statuses.iter().filter(|found| found.migration.is_some()).count(), files.len());
+        prop_assert_eq!(statuses.iter().filter(|found| found.row.is_some()).count(), rows.len());
 
         let transaction = [TransactionMode::All, TransactionMode::Track, TransactionMode::Each][mode];
         let request = Request { steps, transaction, ..Request::default() };
-        let Ok(pending) = select(&standings, &rows, &request) else { return Ok(()) };
+        let Ok(pending) = select(&statuses, &rows, &request) else { return Ok(()) };
         let known: BTreeSet<_> = rows.iter().map(|row| row.name.clone()).collect();
         let expected: Vec<_> = files
             .iter()
@@ -174,7 +167,7 @@ proptest! {
             .enumerate()
             .map(|(index, migration)| {
                 let step = fit(migration, Inspection::default(), TransactionControl::Refuse).unwrap();
-                if alone.contains(&index) { Step { fit: Fit::Alone, ..step } } else { step }
+                if alone.contains(&index) { Step { fit: Fit::NoTransaction, ..step } } else { step }
             })
             .collect();
         let plan = group(planned.clone(), &request).unwrap();
@@ -183,7 +176,7 @@ proptest! {
         for group in &plan.groups {
             prop_assert!(!group.steps().is_empty());
             if let Group::Transaction(steps) = group {
-                prop_assert!(steps.iter().all(|step| step.fit != Fit::Alone));
+                prop_assert!(steps.iter().all(|step| step.fit != Fit::NoTransaction));
             }
         }
     }

@@ -1,33 +1,47 @@
 //! The README's tables are complete.
 
-use nu_plugin_migrate::settings::Key;
+use nu_plugin_migrate::testing::Key;
+use regex::Regex;
+use strum::IntoEnumIterator;
+use walkdir::WalkDir;
 
 use crate::support::Project;
 
 const README: &str = include_str!("../README.md");
 
 #[test]
-fn the_settings_table_has_every_setting() {
-    for key in Key::ALL {
+fn the_settings_table_says_what_the_code_says() {
+    for key in Key::iter() {
         let row = README
             .lines()
-            .find(|line| line.contains(&format!("| `{key}` | `{}` |", key.variable())));
-        assert!(row.is_some(), "{key} is not in the table");
+            .find(|line| line.contains(&format!("| `{key}` | `{}` |", key.variable())))
+            .unwrap_or_else(|| panic!("{key} is not in the table"));
+        if let Some(flag) = key.flag() {
+            assert!(row.contains(&format!("`--{flag}`")), "{row}");
+        }
+        if let Some(default) = key.default_text() {
+            assert!(row.contains(&format!("`{default}`")), "{row}: {default}");
+        }
     }
 }
 
+/// The codes stand at the errors themselves, all over the source.
 #[test]
 fn the_error_table_has_every_code() {
-    let source = include_str!("../src/error/code.rs");
-    let codes: Vec<_> = source
-        .split('"')
-        .filter(|part| part.starts_with("migrate::"))
-        .collect();
-    assert!(codes.len() > 20);
+    let code = Regex::new(r"code\(migrate::(\w+)\)").unwrap();
+    let mut codes = std::collections::BTreeSet::new();
+    for entry in WalkDir::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src")) {
+        let entry = entry.unwrap();
+        if entry.path().extension().is_some_and(|end| end == "rs") {
+            let source = std::fs::read_to_string(entry.path()).unwrap();
+            codes.extend(code.captures_iter(&source).map(|found| found[1].to_owned()));
+        }
+    }
+    assert!(codes.len() > 20, "{codes:?}");
     for code in codes {
         assert!(
-            README.contains(&format!("`{code}`")),
-            "{code} is not in the README"
+            README.contains(&format!("`migrate::{code}`")),
+            "migrate::{code} is not in the README"
         );
     }
 }

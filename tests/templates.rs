@@ -1,6 +1,6 @@
 //! Templates: each is a sound start, applies as it is on an empty database, and can be one's own.
 
-use nu_plugin_migrate::new_migration::template::NAMES;
+use nu_plugin_migrate::testing::TEMPLATES;
 
 use crate::support::Project;
 
@@ -13,7 +13,7 @@ fn drop_role(project: &Project, role: &str) {
 
 #[test]
 fn each_applies_as_it_is_on_an_empty_database() {
-    for name in NAMES.iter() {
+    for name in TEMPLATES.iter() {
         let project = Project::new();
         let output = project.nu(&format!(
             "migrate add db/core 'template {name}' --template {name} | ignore\n\
@@ -27,11 +27,11 @@ fn each_applies_as_it_is_on_an_empty_database() {
 #[test]
 fn all_of_them_apply_together_and_are_valid() {
     let project = Project::new();
-    let adds: String = NAMES
+    let adds: String = TEMPLATES
         .iter()
         .map(|name| format!("migrate add db/core 'together {name}' --template {name} --with-validation | ignore\n"))
         .collect();
-    let count = NAMES.len().to_string();
+    let count = TEMPLATES.len().to_string();
     let output = project.nu(&format!(
         "{adds}let findings = migrate validate db --quiet | where severity == error\n\
          if ($findings | is-not-empty) {{ error make {{msg: ($findings | to json)}} }}\n\
@@ -166,7 +166,7 @@ fn ones_own_templates_come_from_the_tree_the_settings_or_a_file() {
 fn the_help_names_all_of_them() {
     let project = Project::new();
     let help = project.nu("help migrate add").text().replace('\n', " ");
-    for name in NAMES.iter() {
+    for name in TEMPLATES.iter() {
         assert!(help.contains(name), "{name}: {help}");
     }
 }

@@ -4,15 +4,12 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{flag, positional, switch};
-use super::{MigrateSignature, answer, gives};
-use crate::app::AddOrder;
-use crate::new_migration::template;
-use crate::outcome::AddedRow;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::verbs::add::{AddedRow, Order, add, template};
 
-/// The command.
-pub(super) struct Add;
+pub struct Add;
 
 impl PluginCommand for Add {
     type Plugin = MigratePlugin;
@@ -35,7 +32,7 @@ impl PluginCommand for Add {
     }
 
     fn signature(&self) -> Signature {
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
             .required(
                 "description",
@@ -59,8 +56,8 @@ impl PluginCommand for Add {
                 "with-validation",
                 "also make the validation script beside it",
                 None,
-            );
-        gives(signature, table_type::<AddedRow>())
+            )
+            .gives::<AddedRow>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -95,14 +92,25 @@ impl PluginCommand for Add {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        answer(engine, call, &["file"], |context| {
-            let order = AddOrder {
+        answer(engine, call, |context| {
+            let order = Order {
                 description: positional(call, 1, "description")?,
                 template: flag(call, "template")?,
                 no_transaction: switch(call, "no-transaction")?,
                 with_validation: switch(call, "with-validation")?,
             };
-            app::add(context, &order)
+            add(context, &order)
         })
+    }
+}
+
+impl Row for AddedRow {
+    const PRIORITY: &'static [&'static str] = &["file"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+            Column::text("kind", |row| row.kind.to_owned()),
+        ]
     }
 }

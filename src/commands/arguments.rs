@@ -4,30 +4,21 @@
 use nu_plugin::EvaluatedCall;
 use nu_protocol::Value;
 
-use crate::app::Target;
-use crate::error::Error;
-use crate::migration::{Track, Version};
-use crate::plan::Request;
-use crate::repair::{Action, Order};
-use crate::settings::{Key, Layer, Origin, Sourced, TransactionMode};
-use crate::shell::{object, setting};
-use crate::validation::{Source, closures_of};
+use strum::IntoEnumIterator;
 
-/// The flags that give a setting.
-const SETTINGS: [(&str, Key); 6] = [
-    ("database", Key::Database),
-    ("transaction", Key::Transaction),
-    ("lock-wait", Key::LockWait),
-    ("lock-timeout", Key::LockTimeout),
-    ("statement-timeout", Key::StatementTimeout),
-    ("retries", Key::Retries),
-];
+use crate::checks::{Source, closures_of};
+use crate::plan::Request;
+use crate::settings::shell::{object, setting};
+use crate::settings::{Error, Key, Layer, Origin, Sourced, TransactionMode};
+use crate::tree::{Track, Version};
+use crate::verbs::Target;
+use crate::verbs::repair::{Action, Order};
 
 /// What every command is told.
 ///
 /// # Errors
 /// A value is of no use. Never skipped: without it the command might change something else.
-pub(super) fn target(call: &EvaluatedCall) -> Result<Target, Error> {
+pub fn target(call: &EvaluatedCall) -> Result<Target, Error> {
     Ok(Target {
         directory: positional(call, 0, "directory")?,
         tracks: tracks(call)?,
@@ -40,30 +31,26 @@ pub(super) fn target(call: &EvaluatedCall) -> Result<Target, Error> {
 ///
 /// # Errors
 /// It is empty or no text.
-pub(super) fn positional(
-    call: &EvaluatedCall,
-    index: usize,
-    name: &'static str,
-) -> Result<String, Error> {
+pub fn positional(call: &EvaluatedCall, index: usize, name: &'static str) -> Result<String, Error> {
     let value = call.positional.get(index);
     let text = value
         .map(|value| usable(value, name))
         .transpose()?
         .unwrap_or_default();
-    match text.is_empty() {
-        true => Err(Error::BadArgument {
+    if text.is_empty() {
+        return Err(Error::BadArgument {
             name,
             problem: "it is empty".to_owned(),
-        }),
-        false => Ok(text),
+        });
     }
+    Ok(text)
 }
 
 /// Is the switch on?
 ///
 /// # Errors
 /// It was given a value that is no bool.
-pub(super) fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
+pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
     call.has_flag(name).map_err(|_| Error::BadFlag {
         flag: name,
         problem: "expected true or false".to_owned(),
@@ -74,7 +61,7 @@ pub(super) fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, E
 ///
 /// # Errors
 /// It is no text.
-pub(super) fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
+pub fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
     call.get_flag_value(name)
         .map(|value| usable(&value, name))
         .transpose()
@@ -96,10 +83,7 @@ fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
 ///
 /// # Errors
 /// A flag's value is of no use.
-pub(super) fn request(
-    call: &EvaluatedCall,
-    transaction: TransactionMode,
-) -> Result<Request, Error> {
+pub fn request(call: &EvaluatedCall, transaction: TransactionMode) -> Result<Request, Error> {
     Ok(Request {
         to: call
             .get_flag_value("to")
@@ -115,35 +99,23 @@ pub(super) fn request(
     })
 }
 
+/// The settings that flags give.
 fn flags(call: &EvaluatedCall) -> Result<Layer, Error> {
-    let mut layer = simple_flags(call)?;
-    if let Some(value) = call.get_flag_value("set") {
-        let text = object(&value).map_err(|problem| Error::BadFlag {
-            flag: "set",
-            problem,
-        })?;
+    let mut layer = Layer::new();
+    for key in Key::iter() {
+        let Some(name) = key.flag() else { continue };
+        let text = match (key, call.get_flag_value(name)) {
+            (_, None) => continue,
+            (Key::Variables, Some(value)) => object(&value).map_err(|problem| Error::BadFlag {
+                flag: name,
+                problem,
+            })?,
+            (_, Some(value)) => usable(&value, name)?,
+        };
         let origin = Origin::Flag;
-        layer.insert(Key::Variables, Sourced { text, origin });
+        layer.insert(key, Sourced { text, origin });
     }
     Ok(layer)
-}
-
-fn simple_flags(call: &EvaluatedCall) -> Result<Layer, Error> {
-    SETTINGS
-        .iter()
-        .filter_map(|&(name, key)| {
-            let text = flag(call, name).transpose()?;
-            Some(text.map(|text| {
-                (
-                    key,
-                    Sourced {
-                        text,
-                        origin: Origin::Flag,
-                    },
-                )
-            }))
-        })
-        .collect()
 }
 
 fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
@@ -164,33 +136,26 @@ fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
 /// What `migrate repair` is to do.
 ///
 /// # Errors
-/// Nothing at all.
-pub(super) fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
+/// A flag's value is of no use.
+pub fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
     let mut orders = Vec::new();
-    for action in [
-        Action::Rehash,
-        Action::Forget,
-        Action::MarkApplied,
-        Action::Retry,
-    ] {
-        for name in one_or_more(call, action.as_str())? {
+    for action in Action::iter() {
+        let flag: &'static str = action.into();
+        for name in one_or_more(call, flag)? {
             orders.push(Order {
                 action,
-                name: usable(&name, action.as_str())?,
+                name: usable(&name, flag)?,
             });
         }
     }
-    match orders.is_empty() {
-        true => Err(Error::NothingToRepair),
-        false => Ok(orders),
-    }
+    Ok(orders)
 }
 
 /// The closures of `--check`.
 ///
 /// # Errors
 /// It is no closure.
-pub(super) fn checks(call: &EvaluatedCall) -> Result<Vec<Source>, Error> {
+pub fn checks(call: &EvaluatedCall) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     for value in one_or_more(call, "check")? {
         let found = closures_of(&value, "--check").map_err(|problem| Error::BadFlag {

@@ -3,13 +3,12 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
-use super::{MigrateSignature, answer, gives};
-use crate::outcome::HistoryRow;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::verbs::history::{HistoryRow, history};
 
-/// The command.
-pub(super) struct History;
+pub struct History;
 
 impl PluginCommand for History {
     type Plugin = MigratePlugin;
@@ -28,10 +27,10 @@ impl PluginCommand for History {
     }
 
     fn signature(&self) -> Signature {
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
-            .reaches_database();
-        gives(signature, table_type::<HistoryRow>())
+            .reaches_database()
+            .gives::<HistoryRow>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -56,14 +55,38 @@ impl PluginCommand for History {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        let priority = [
-            "track",
-            "version",
-            "description",
-            "applied_at",
-            "duration",
-            "applied_by",
-        ];
-        answer(engine, call, &priority, app::history)
+        answer(engine, call, history)
+    }
+}
+
+impl Row for HistoryRow {
+    const PRIORITY: &'static [&'static str] = &[
+        "track",
+        "version",
+        "description",
+        "applied_at",
+        "duration",
+        "applied_by",
+    ];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.row.track.to_string()),
+            Column::optional_text("version", |row| {
+                Some(row.name.as_ref()?.version.to_string())
+            }),
+            Column::text("name", |row| row.row.name.clone()),
+            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
+            Column::optional_text("description", |row| {
+                Some(row.name.as_ref()?.description.clone())
+            }),
+            Column::text("state", |row| row.row.state.to_string()),
+            Column::optional_date("applied_at", |row| row.row.applied_at),
+            Column::optional_duration("duration", |row| row.row.duration()),
+            Column::optional_text("applied_by", |row| row.row.applied_by.clone()),
+            Column::optional_text("execution_id", |row| row.row.execution_id.clone()),
+            Column::text("hash", |row| row.row.hash.clone()),
+            Column::optional_duration("validation_time", |row| row.row.validation_time()),
+        ]
     }
 }

@@ -1,21 +1,20 @@
 //! `migrate rehearse`: what a run would do, found out by doing it and rolling back.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature, Type};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, Span, Value, record};
 
-use super::arguments::{checks, request, switch};
-use super::{MigrateSignature, answer, closures, gives};
-use crate::app::Preflight;
-use crate::catalog::Difference;
-use crate::error::Error;
-use crate::outcome::RehearsalRow;
-use crate::progress::Progress;
-use crate::validation::Closures;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::arguments::{request, switch};
+use super::run::validation;
+use super::signature::MigrateSignature;
+use super::table::{self, Column, Row, list};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::database::catalog::Difference;
+use crate::execution::effects::Lock;
+use crate::execution::row::RehearsalRow;
+use crate::verbs::rehearse::rehearse;
+use crate::verbs::scratch::scratch;
 
-/// The command.
-pub(super) struct Rehearse;
+pub struct Rehearse;
 
 impl PluginCommand for Rehearse {
     type Plugin = MigratePlugin;
@@ -46,7 +45,7 @@ impl PluginCommand for Rehearse {
     }
 
     fn signature(&self) -> Signature {
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
             .reaches_database()
             .selects_steps()
@@ -56,9 +55,9 @@ impl PluginCommand for Rehearse {
                 "apply the whole history to a new database instead, and compare its schema",
                 None,
             )
-            .checks_first();
-        gives(signature, table_type::<RehearsalRow>())
-            .input_output_type(Type::Nothing, table_type::<Difference>())
+            .checks_first()
+            .gives::<RehearsalRow>()
+            .gives::<Difference>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -89,28 +88,81 @@ impl PluginCommand for Rehearse {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         if call.has_flag("scratch").unwrap_or(false) {
-            let priority = ["kind", "name", "difference"];
-            return answer(engine, call, &priority, |context| {
+            return answer(engine, call, |context| {
                 let request = request(call, context.transaction_mode())?;
-                let closures = closures(engine, context, checks(call)?);
-                app::scratch(context, &request, &preflight(call, &closures)?)
+                let closures = closures(engine, call, context)?;
+                let skip = switch(call, "skip-validation")?;
+                scratch(context, &request, &preflight(call, &closures, skip)?)
             });
         }
-        let priority = ["name", "state", "duration", "rows", "rewrites", "locks"];
-        answer(engine, call, &priority, |context| {
+        answer(engine, call, |context| {
             let request = request(call, context.transaction_mode())?;
-            let closures = closures(engine, context, checks(call)?);
-            app::rehearse(context, &request, &preflight(call, &closures)?)
+            let closures = closures(engine, call, context)?;
+            let skip = switch(call, "skip-validation")?;
+            rehearse(context, &request, &preflight(call, &closures, skip)?)
         })
     }
 }
 
-fn preflight<'a>(call: &EvaluatedCall, closures: &'a Closures) -> Result<Preflight<'a>, Error> {
-    Ok(Preflight {
-        closures,
-        progress: Progress {
-            quiet: switch(call, "quiet")?,
-        },
-        skip: switch(call, "skip-validation")?,
-    })
+impl Row for RehearsalRow {
+    const PRIORITY: &'static [&'static str] =
+        &["name", "state", "duration", "rows", "rewrites", "locks"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.run.name.track.to_string()),
+            Column::text("name", |row| row.run.name.file_name()),
+            Column::text("state", |row| row.ending.to_string()),
+            // A comparison with nothing is neither true nor false; a file that was left out took no
+            // time.
+            Column::optional_duration("duration", |row| Some(row.duration())),
+            // Nothing was applied.
+            Column::optional_date("applied_at", |_| None),
+            Column::optional_text("execution_id", |row| {
+                Some(row.run.applied.as_ref()?.execution_id.clone())
+            }),
+            Column::int("group", |row| row.run.group),
+            Column::texts("notices", |row| row.run.notices.clone()),
+            Column::optional_duration("validation_time", |row| row.run.validation_time()),
+            Column::new("validation", list(), |row, span| {
+                validation(&row.run.checks, span)
+            }),
+            Column::new("locks", list(), |row, span| locks(&row.effects.locks, span)),
+            Column::texts("rewrites", |row| row.effects.rewrites.clone()),
+            Column::texts("indexes", |row| row.effects.indexes.clone()),
+            Column::int("rows", |row| {
+                usize::try_from(row.effects.rows).unwrap_or(usize::MAX)
+            }),
+        ]
+    }
+}
+
+fn locks(locks: &[Lock], span: Span) -> Value {
+    let row = |lock: &Lock| {
+        Value::record(
+            record! {
+                "relation" => Value::string(&lock.relation, span),
+                "mode" => Value::string(&lock.mode, span),
+                "blocks" => Value::string(lock.blocks, span),
+                "held" => table::duration(lock.held, span),
+                "live" => Value::bool(lock.is_live, span),
+            },
+            span,
+        )
+    };
+    Value::list(locks.iter().map(row).collect(), span)
+}
+
+impl Row for Difference {
+    const PRIORITY: &'static [&'static str] = &["kind", "name", "difference"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("kind", |found| found.kind.clone()),
+            Column::text("name", |found| found.name.clone()),
+            Column::text("difference", |found| found.as_str().to_owned()),
+            Column::optional_text("target", |found| found.target.clone()),
+            Column::optional_text("scratch", |found| found.scratch.clone()),
+        ]
+    }
 }

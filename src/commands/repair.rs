@@ -4,13 +4,12 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{orders, switch};
-use super::{MigrateSignature, answer, gives};
-use crate::outcome::RepairRow;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::verbs::repair::{RepairRow, repair};
 
-/// The command.
-pub(super) struct Repair;
+pub struct Repair;
 
 impl PluginCommand for Repair {
     type Plugin = MigratePlugin;
@@ -35,7 +34,7 @@ impl PluginCommand for Repair {
                 SyntaxShape::String,
             ])
         };
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
             .reaches_database()
             .named(
@@ -62,8 +61,8 @@ impl PluginCommand for Repair {
                 "let the next run try a failed or running file again",
                 None,
             )
-            .switch("dry-run", "show what would be done", Some('n'));
-        gives(signature, table_type::<RepairRow>())
+            .switch("dry-run", "show what would be done", Some('n'))
+            .gives::<RepairRow>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -81,8 +80,20 @@ impl PluginCommand for Repair {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        answer(engine, call, &["track", "name", "action"], |context| {
-            app::repair(context, &orders(call)?, switch(call, "dry-run")?)
+        answer(engine, call, |context| {
+            repair(context, &orders(call)?, switch(call, "dry-run")?)
         })
+    }
+}
+
+impl Row for RepairRow {
+    const PRIORITY: &'static [&'static str] = &["track", "name", "action"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.track.to_string()),
+            Column::text("name", |row| row.name.clone()),
+            Column::text("action", |row| row.action.to_owned()),
+        ]
     }
 }

@@ -1,18 +1,21 @@
 //! `migrate run`: applies what is pending.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{
+    Example, LabeledError, PipelineData, Signature, Span, SyntaxShape, Value, record,
+};
 
-use super::arguments::{checks, request, switch};
-use super::{MigrateSignature, answer, closures, gives};
-use crate::app::Preflight;
-use crate::outcome::RunRow;
-use crate::progress::Progress;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::arguments::{request, switch};
+use super::signature::{MigrateSignature, or_default};
+use super::table::{self, Column, Row, list};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::checks::Check;
+use crate::checks::caller::from_nuon;
+use crate::execution::row::RunRow;
+use crate::settings::Key;
+use crate::verbs::run::{dry_run, run};
 
-/// The command.
-pub(super) struct Run;
+pub struct Run;
 
 impl PluginCommand for Run {
     type Plugin = MigratePlugin;
@@ -38,7 +41,7 @@ impl PluginCommand for Run {
     }
 
     fn signature(&self) -> Signature {
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
             .reaches_database()
             .switch("dry-run", "show the plan and touch nothing", Some('n'))
@@ -47,11 +50,14 @@ impl PluginCommand for Run {
             .named(
                 "retries",
                 SyntaxShape::Int,
-                "how often to try a transaction again after a lock timeout or a deadlock (default 3)",
+                or_default(
+                    "how often to try a transaction again after a lock timeout or a deadlock",
+                    Key::Retries,
+                ),
                 None,
             )
-            .checks_first();
-        gives(signature, table_type::<RunRow>())
+            .checks_first()
+            .gives::<RunRow>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -91,22 +97,61 @@ impl PluginCommand for Run {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        let priority = ["track", "name", "state", "duration", "group"];
-        answer(engine, call, &priority, |context| {
+        answer(engine, call, |context| {
             let request = request(call, context.transaction_mode())?;
-            match switch(call, "dry-run")? {
-                true => app::dry_run(context, &request),
-                false => {
-                    let preflight = Preflight {
-                        closures: &closures(engine, context, checks(call)?),
-                        progress: Progress {
-                            quiet: switch(call, "quiet")?,
-                        },
-                        skip: switch(call, "skip-validation")?,
-                    };
-                    app::run(context, &request, &preflight)
-                }
+            if switch(call, "dry-run")? {
+                return dry_run(context, &request);
             }
+            let closures = closures(engine, call, context)?;
+            let skip = switch(call, "skip-validation")?;
+            run(context, &request, &preflight(call, &closures, skip)?)
         })
     }
+}
+
+impl Row for RunRow {
+    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "duration", "group"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.name.track.to_string()),
+            Column::text("name", |row| row.name.file_name()),
+            Column::text("state", |row| {
+                if row.applied.is_some() {
+                    "applied".to_owned()
+                } else {
+                    "planned".to_owned()
+                }
+            }),
+            Column::optional_duration("duration", |row| Some(row.applied.as_ref()?.duration)),
+            Column::optional_date("applied_at", |row| Some(row.applied.as_ref()?.applied_at)),
+            Column::optional_text("execution_id", |row| {
+                Some(row.applied.as_ref()?.execution_id.clone())
+            }),
+            Column::int("group", |row| row.group),
+            Column::texts("notices", |row| row.notices.clone()),
+            Column::optional_duration("validation_time", Self::validation_time),
+            Column::new("validation", list(), |row, span| {
+                validation(&row.checks, span)
+            }),
+        ]
+    }
+}
+
+/// The checks that a migration has passed, as a table in a cell.
+pub fn validation(checks: &[Check], span: Span) -> Value {
+    let row = |check: &Check| {
+        let result = check.result.as_ref();
+        let result = result.map_or_else(|| Value::nothing(span), |text| from_nuon(text, span));
+        Value::record(
+            record! {
+                "check" => Value::string(&check.check, span),
+                "duration" => table::duration(check.duration, span),
+                "output" => table::texts(check.output.clone(), span),
+                "result" => result,
+            },
+            span,
+        )
+    };
+    Value::list(checks.iter().map(row).collect(), span)
 }

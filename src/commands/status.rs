@@ -4,13 +4,13 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
-use super::{MigrateSignature, answer, gives};
-use crate::outcome::{StatusRow, SummaryRow};
-use crate::value::table_type;
-use crate::{MigratePlugin, app, status};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::plan::status::State;
+use crate::verbs::status::{StatusRow, SummaryRow, status, summary};
 
-/// The command.
-pub(super) struct Status;
+pub struct Status;
 
 impl PluginCommand for Status {
     type Plugin = MigratePlugin;
@@ -38,10 +38,7 @@ impl PluginCommand for Status {
                 "look at the files alone, not at the database",
                 None,
             );
-        gives(
-            gives(signature, table_type::<StatusRow>()),
-            table_type::<SummaryRow>(),
-        )
+        signature.gives::<StatusRow>().gives::<SummaryRow>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -77,23 +74,64 @@ impl PluginCommand for Status {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         if call.has_flag("summary").unwrap_or(false) {
-            return answer(engine, call, &["track", "pending", "applied"], |context| {
-                Ok(status::summary(&app::status(
-                    context,
-                    switch(call, "offline")?,
-                )?))
+            return answer(engine, call, |context| {
+                Ok(summary(&status(context, switch(call, "offline")?)?))
             });
         }
-        let priority = [
-            "track",
-            "version",
-            "description",
-            "state",
-            "applied_at",
-            "duration",
-        ];
-        answer(engine, call, &priority, |context| {
-            app::status(context, switch(call, "offline")?)
+        answer(engine, call, |context| {
+            status(context, switch(call, "offline")?)
         })
+    }
+}
+
+impl Row for StatusRow {
+    const PRIORITY: &'static [&'static str] = &[
+        "track",
+        "version",
+        "description",
+        "state",
+        "applied_at",
+        "duration",
+    ];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.track.to_string()),
+            Column::optional_text("version", |row| {
+                Some(row.name.as_ref()?.version.to_string())
+            }),
+            Column::optional_text("description", |row| {
+                Some(row.name.as_ref()?.description.clone())
+            }),
+            Column::text("state", |row| row.state.to_string()),
+            Column::bool("pending", |row| row.state == State::Pending),
+            Column::optional_date("applied_at", |row| row.applied_at),
+            Column::optional_duration("duration", |row| row.duration),
+            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
+            Column::text("name", |row| row.file_name.clone()),
+            Column::optional_text("file", |row| {
+                Some(row.file.as_ref()?.to_string_lossy().into_owned())
+            }),
+            Column::optional_duration("validation_time", |row| row.validation_time),
+            Column::texts("changes", |row| row.changes.clone()),
+        ]
+    }
+}
+
+impl Row for SummaryRow {
+    const PRIORITY: &'static [&'static str] = &["track", "pending", "applied"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.track.to_string()),
+            Column::int("total", |row| row.total),
+            Column::int("applied", |row| row.applied),
+            Column::int("pending", |row| row.pending),
+            Column::int("changed", |row| row.changed),
+            Column::int("missing", |row| row.missing),
+            Column::int("failed", |row| row.failed),
+            Column::optional_date("last_applied_at", |row| row.last_applied_at),
+            Column::duration("duration", |row| row.duration),
+        ]
     }
 }

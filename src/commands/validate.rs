@@ -3,16 +3,13 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
-use super::arguments::{checks, switch};
-use super::{MigrateSignature, answer, closures, gives};
-use crate::app::Preflight;
-use crate::finding::Finding;
-use crate::progress::Progress;
-use crate::value::table_type;
-use crate::{MigratePlugin, app};
+use super::arguments::switch;
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::verbs::validate::{Finding, Order, validate};
 
-/// The command.
-pub(super) struct Validate;
+pub struct Validate;
 
 impl PluginCommand for Validate {
     type Plugin = MigratePlugin;
@@ -35,7 +32,7 @@ impl PluginCommand for Validate {
     }
 
     fn signature(&self) -> Signature {
-        let signature = Signature::build(self.name())
+        Signature::build(self.name())
             .takes_directory()
             .reaches_database()
             .switch(
@@ -56,8 +53,8 @@ impl PluginCommand for Validate {
                 "psql variables, such as { tenant: acme }",
                 None,
             )
-            .switch("quiet", "keep what scripts print to the report", Some('q'));
-        gives(signature, table_type::<Finding>())
+            .switch("quiet", "keep what scripts print to the report", Some('q'))
+            .gives::<Finding>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -82,21 +79,32 @@ impl PluginCommand for Validate {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        let priority = ["severity", "rule", "name", "line", "message"];
-        answer(engine, call, &priority, |context| {
-            let preflight = Preflight {
-                closures: &closures(engine, context, checks(call)?),
-                progress: Progress {
-                    quiet: switch(call, "quiet")?,
-                },
-                skip: false,
+        answer(engine, call, |context| {
+            let order = Order {
+                offline: switch(call, "offline")?,
+                strict: switch(call, "strict")?,
             };
-            app::validate(
-                context,
-                &preflight,
-                switch(call, "offline")?,
-                switch(call, "strict")?,
-            )
+            let closures = closures(engine, call, context)?;
+            validate(context, &preflight(call, &closures, false)?, &order)
         })
+    }
+}
+
+impl Row for Finding {
+    const PRIORITY: &'static [&'static str] = &["severity", "rule", "name", "line", "message"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("severity", |found| found.severity().to_string()),
+            Column::text("rule", |found| found.rule.name().to_owned()),
+            Column::optional_text("track", |found| Some(found.track.as_ref()?.to_string())),
+            Column::optional_text("name", |found| found.name.clone()),
+            Column::optional_text("file", |found| {
+                Some(found.file.as_ref()?.to_string_lossy().into_owned())
+            }),
+            Column::optional_int("line", |found| found.line),
+            Column::text("message", |found| found.message.clone()),
+            Column::optional_text("help", |found| found.help.clone()),
+        ]
     }
 }

@@ -1,11 +1,10 @@
 //! How each file fits into a transaction, and which share one.
 
-use super::{Fit, Group, Plan, Request, Step};
-use crate::error::Error;
-use crate::inspection::{Inspection, Violation};
-use crate::migration::Migration;
+use super::{Error, Fit, Group, Plan, Request, Step};
 use crate::settings::{TransactionControl, TransactionMode};
-use crate::variables::usage::Leftovers;
+use crate::sql::inspection::{Inspection, Violation};
+use crate::sql::variables::usage::Leftovers;
+use crate::tree::Migration;
 
 /// Decides how a migration fits into a transaction.
 ///
@@ -25,9 +24,9 @@ pub fn fit(
     let directives = &migration.directives;
     let control = directives.transaction_control.unwrap_or(setting);
     let fit = match (control, outer_pair) {
-        _ if directives.no_transaction => Fit::Alone,
+        _ if directives.no_transaction => Fit::NoTransaction,
         _ if transaction_control.is_empty() => Fit::Whole,
-        (TransactionControl::Separate, _) => Fit::Alone,
+        (TransactionControl::Separate, _) => Fit::NoTransaction,
         (TransactionControl::Unwrap, Some(pair)) => Fit::Unwrapped(pair),
         _ => {
             forbidden.extend(transaction_control);
@@ -61,7 +60,9 @@ pub fn group(steps: Vec<Step>, request: &Request) -> Result<Plan, Error> {
             {
                 open.push(step)
             }
-            _ if step.fit == Fit::Alone => groups.push(Group::Alone(Box::new(step))),
+            _ if step.fit == Fit::NoTransaction => {
+                groups.push(Group::NoTransaction(Box::new(step)))
+            }
             _ => groups.push(Group::Transaction(vec![step])),
         }
     }
@@ -81,7 +82,7 @@ fn shares(last: &Step, next: &Step, mode: TransactionMode) -> bool {
         TransactionMode::Track => last.migration.name.track == next.migration.name.track,
         TransactionMode::Each => false,
     };
-    by_mode && !last.adds_enum_value && next.fit != Fit::Alone
+    by_mode && !last.adds_enum_value && next.fit != Fit::NoTransaction
 }
 
 fn reasons(groups: &[Group], mode: TransactionMode) -> Vec<String> {
@@ -90,7 +91,7 @@ fn reasons(groups: &[Group], mode: TransactionMode) -> Vec<String> {
         .filter_map(|step| {
             let name = &step.migration.name;
             match (&step.fit, step.adds_enum_value) {
-                (Fit::Alone, _) => Some(format!("{name} runs outside of a transaction")),
+                (Fit::NoTransaction, _) => Some(format!("{name} runs outside of a transaction")),
                 (_, true) => Some(format!("{name} adds an enum value")),
                 _ => None,
             }
@@ -106,10 +107,11 @@ fn reasons(groups: &[Group], mode: TransactionMode) -> Vec<String> {
 mod tests {
     use super::super::{Obstacle, select};
     use super::*;
-    use crate::ledger::Row;
-    use crate::migration::Version;
-    use crate::standing::compare;
-    use crate::standing::examples::{migration, row, tracks};
+    use crate::database::ledger::Row;
+    use crate::database::ledger::examples::row;
+    use crate::plan::status::compare;
+    use crate::tree::Version;
+    use crate::tree::examples::{migration, tracks};
 
     const FILES: [&str; 4] = [
         "20240101000000_core_a.sql",
@@ -121,11 +123,11 @@ mod tests {
     fn plan(applied: &[Row], request: &Request) -> Result<Vec<Vec<String>>, Vec<Obstacle>> {
         let files = FILES.map(migration);
         let tracks = tracks(&["core", "acme", "impl"]);
-        let standings = compare(&tracks, &files, applied);
+        let statuses = compare(&tracks, &files, applied);
         let fit = |migration: &Migration| {
             fit(migration, Inspection::default(), TransactionControl::Refuse).unwrap()
         };
-        let steps = select(&standings, &[], request)?
+        let steps = select(&statuses, &[], request)?
             .into_iter()
             .map(fit)
             .collect();
@@ -213,7 +215,7 @@ mod tests {
         let steps = vec![
             step(a, Fit::Whole, true),
             step(b, Fit::Whole, false),
-            step(c, Fit::Alone, false),
+            step(c, Fit::NoTransaction, false),
             step(d, Fit::Whole, false),
         ];
         let plan = group(steps.clone(), &Request::default()).unwrap();
@@ -249,7 +251,7 @@ mod tests {
         assert_eq!(fit_of(&wrapped, TransactionControl::Refuse), None);
         assert_eq!(
             fit_of(&wrapped, TransactionControl::Separate),
-            Some(Fit::Alone)
+            Some(Fit::NoTransaction)
         );
         assert_eq!(
             fit_of(&wrapped, TransactionControl::Unwrap),
@@ -266,7 +268,7 @@ mod tests {
         let step = fit(&asks, cut.clone(), TransactionControl::Refuse).unwrap();
         assert_eq!(
             step.fit,
-            Fit::Alone,
+            Fit::NoTransaction,
             "the directive is nearer than the setting"
         );
         asks.directives.no_transaction = true;

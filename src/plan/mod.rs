@@ -1,21 +1,26 @@
 //! What a run would do, in which order and in which transactions, or why it must not.
 //! Pure; must not touch files or the database.
 
+pub mod error;
 mod grouping;
 mod obstacle;
 mod ordering;
+pub mod scope;
 mod selection;
+pub mod status;
+mod steps;
 
 use std::ops::Range;
 
-use crate::migration::{Migration, Version};
-use crate::outcome::RunRow;
+use crate::checks::Script;
 use crate::settings::TransactionMode;
-use crate::validation::Script;
-use crate::variables::usage::Leftovers;
+use crate::sql::variables::usage::Leftovers;
+use crate::tree::{Migration, Version};
+pub use error::Error;
 pub use grouping::{fit, group};
-pub use obstacle::Obstacle;
+pub use obstacle::{Obstacle, Obstacles};
 pub use selection::select;
+pub use steps::steps;
 
 /// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +60,7 @@ pub enum Group {
     /// One transaction, with the ledger rows in it.
     Transaction(Vec<Step>),
     /// A single file outside of any transaction of ours, with its ledger row around it.
-    Alone(Box<Step>),
+    NoTransaction(Box<Step>),
 }
 
 /// A migration that is going to run.
@@ -81,29 +86,13 @@ pub enum Fit {
     /// Without its own BEGIN and COMMIT, which are here.
     Unwrapped([Range<usize>; 2]),
     /// Not at all.
-    Alone,
+    NoTransaction,
 }
 
 impl Plan {
     /// All steps, in the order of their running.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.groups.iter().flat_map(Group::steps)
-    }
-
-    /// The plan as the report of a dry run.
-    pub fn rows(&self) -> Vec<RunRow> {
-        let numbered = (1..).zip(&self.groups);
-        numbered
-            .flat_map(|(group, steps)| {
-                steps.steps().iter().map(move |step| RunRow {
-                    name: step.migration.name.clone(),
-                    applied: None,
-                    group,
-                    notices: vec![],
-                    checks: vec![],
-                })
-            })
-            .collect()
     }
 }
 
@@ -112,7 +101,7 @@ impl Group {
     pub fn steps(&self) -> &[Step] {
         match self {
             Self::Transaction(steps) => steps,
-            Self::Alone(step) => std::slice::from_ref(step),
+            Self::NoTransaction(step) => std::slice::from_ref(step),
         }
     }
 }

@@ -1,127 +1,161 @@
 //! The reasons not to run, and the way out of each.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::migration::{Name, Requirement, Track, Version};
-use crate::standing::State;
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::status::State;
+use crate::error::{Report, list};
+use crate::tree::{Name, Requirement, Track, Version};
 
 /// A reason not to run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, ThisError, Diagnostic)]
 pub enum Obstacle {
-    /// An applied file has another content now.
-    Changed {
-        /// The file.
-        name: Name,
-        /// The name it was applied under.
-        recorded: String,
-        /// Which of its files changed: itself, or what it includes.
-        changes: Vec<String>,
-    },
-    /// An applied file is gone.
-    Missing {
-        /// The track whose ledger knows it.
-        track: Track,
-        /// The name it was applied under.
-        recorded: String,
-    },
     /// A step outside a transaction did not end well.
+    #[error("{name} is {state}: it began and did not end well{}", because(error.as_deref()))]
+    #[diagnostic(
+        code(migrate::unfinished),
+        help(
+            "unfinished: look at what it has done; undo that by hand and type `migrate repair DIR \
+             --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
+        )
+    )]
     Unfinished {
-        /// The file.
         name: Name,
         /// `failed` or `running`.
         state: State,
         /// Why it failed, in a line.
         error: Option<String>,
     },
-    /// A migration needs one that is neither applied nor part of the plan.
-    Unmet {
-        /// The migration.
+
+    /// An applied file has another content now.
+    #[error(
+        "{name} was changed after it was applied{}{}",
+        by_others(name, changes),
+        under_another_name(name, recorded)
+    )]
+    #[diagnostic(
+        code(migrate::changed),
+        help(
+            "changed: restore the file as it was applied and put the change into a new migration, \
+             or accept it with `migrate repair DIR --rehash NAME`, which does not run it"
+        )
+    )]
+    Changed {
         name: Name,
-        /// What it needs.
-        required: Requirement,
+        /// The name it was applied under.
+        recorded: String,
+        /// Which of its files changed: itself, or what it includes.
+        changes: Vec<String>,
     },
+
+    /// An applied file is gone.
+    #[error("{recorded} is applied, but its file is gone")]
+    #[diagnostic(
+        code(migrate::missing),
+        help("missing: restore the file, or give it up with `migrate repair DIR --forget NAME`")
+    )]
+    Missing {
+        /// The track whose ledger knows it.
+        track: Track,
+        /// The name it was applied under.
+        recorded: String,
+    },
+
+    /// A migration needs one that is neither applied nor part of the plan.
+    #[error("{name} requires {required}, which is neither applied nor part of this plan")]
+    #[diagnostic(
+        code(migrate::unmet_requirement),
+        help(
+            "unmet: apply what is required first, leave out --track, --to or --steps, or correct \
+             the line `-- migrate: requires`"
+        )
+    )]
+    Unmet { name: Name, required: Requirement },
+
     /// Migrations need each other.
-    Circle {
-        /// All of them.
-        names: Vec<Name>,
-    },
+    #[error("these require each other: {}", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[diagnostic(
+        code(migrate::unmet_requirement),
+        help("circle: remove one of the lines `-- migrate: requires`")
+    )]
+    Circle { names: Vec<Name> },
+
     /// A pending migration is older than one that is applied.
+    #[error("{name} is pending, but {newest} of track {} is already applied", name.track)]
+    #[diagnostic(
+        code(migrate::out_of_order),
+        help("out of order: give the file a newer timestamp, or run with --allow-out-of-order")
+    )]
     OutOfOrder {
-        /// The pending one.
         name: Name,
         /// The newest applied version of its track.
         newest: Version,
     },
 }
 
-impl fmt::Display for Obstacle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Obstacle {
+    /// The gravest first.
+    fn rank(&self) -> u8 {
         match self {
-            Self::Changed {
-                name,
-                recorded,
-                changes,
-            } => {
-                write!(formatter, "{name} was changed after it was applied")?;
-                if changes.as_slice() != [name.file_name()] {
-                    write!(formatter, ", by {}", changes.join(", "))?;
-                }
-                match name.file_name() == *recorded {
-                    true => Ok(()),
-                    false => write!(formatter, " under the name {recorded}"),
-                }
-            }
-            Self::Missing { recorded, .. } => {
-                write!(formatter, "{recorded} is applied, but its file is gone")
-            }
-            Self::Unfinished { name, state, error } => {
-                write!(
-                    formatter,
-                    "{name} is {}: it began and did not end well",
-                    state.as_str()
-                )?;
-                match error {
-                    Some(error) => write!(formatter, ":\n  {error}"),
-                    None => Ok(()),
-                }
-            }
-            Self::Unmet { name, required } => write!(
-                formatter,
-                "{name} requires {required}, which is neither applied nor part of this plan"
-            ),
-            Self::Circle { names } => {
-                let names: Vec<_> = names.iter().map(ToString::to_string).collect();
-                write!(formatter, "these require each other: {}", names.join(", "))
-            }
-            Self::OutOfOrder { name, newest } => write!(
-                formatter,
-                "{name} is pending, but {newest} of track {} is already applied",
-                name.track
-            ),
+            Self::Unfinished { .. } => 0,
+            Self::Changed { .. } => 1,
+            Self::Missing { .. } => 2,
+            Self::Unmet { .. } | Self::Circle { .. } => 3,
+            Self::OutOfOrder { .. } => 4,
         }
     }
 }
 
-impl Obstacle {
-    /// What to do about it.
-    pub fn way_out(&self) -> &'static str {
-        match self {
-            Self::Changed { .. } => {
-                "changed: restore the file as it was applied and put the change into a new migration, or accept it with `migrate repair DIR --rehash NAME`, which does not run it"
-            }
-            Self::Missing { .. } => {
-                "missing: restore the file, or give it up with `migrate repair DIR --forget NAME`"
-            }
-            Self::Unfinished { .. } => {
-                "unfinished: look at what it has done; undo that by hand and type `migrate repair DIR --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
-            }
-            Self::Unmet { .. } => {
-                "unmet: apply what is required first, leave out --track, --to or --steps, or correct the line `-- migrate: requires`"
-            }
-            Self::Circle { .. } => "circle: remove one of the lines `-- migrate: requires`",
-            Self::OutOfOrder { .. } => {
-                "out of order: give the file a newer timestamp, or run with --allow-out-of-order"
-            }
-        }
+fn under_another_name(name: &Name, recorded: &str) -> String {
+    if name.file_name() == recorded {
+        String::new()
+    } else {
+        format!(" under the name {recorded}")
     }
 }
+
+fn by_others(name: &Name, changes: &[String]) -> String {
+    if changes == [name.file_name()] {
+        String::new()
+    } else {
+        format!(", by {}", changes.join(", "))
+    }
+}
+
+fn because(error: Option<&str>) -> String {
+    error.map_or_else(String::new, |error| format!(":\n  {error}"))
+}
+
+/// Everything that stands in the way of one run. Its code is that of the gravest obstacle, its
+/// help names one way out for each kind.
+#[derive(Debug)]
+pub struct Obstacles(pub Vec<Obstacle>);
+
+impl std::error::Error for Obstacles {}
+
+impl fmt::Display for Obstacles {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "the history in the database and the files do not agree:\n{}",
+            list(&self.0)
+        )
+    }
+}
+
+impl Diagnostic for Obstacles {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.iter().min_by_key(|found| found.rank())?.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let helps = self.0.iter().filter_map(|found| found.help());
+        let ways: BTreeSet<_> = helps.map(|help| help.to_string()).collect();
+        Some(Box::new(Vec::from_iter(ways).join("\n")))
+    }
+}
+
+impl Report for Obstacles {}

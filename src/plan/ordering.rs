@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Obstacle;
-use crate::ledger::{Row, RowState};
-use crate::migration::{Migration, Requirement};
+use crate::database::ledger::{Row, RowState};
+use crate::tree::{Migration, Requirement};
 
 /// Puts pending migrations in order: as they come, but what one requires is pulled forward, with all
 /// that comes before it in its own track.
@@ -144,7 +144,8 @@ impl Ordering<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::standing::examples::{migration, row};
+    use crate::database::ledger::examples::row;
+    use crate::tree::examples::migration;
 
     fn requiring(file: &str, required: &[&str]) -> Migration {
         let mut migration = migration(file);

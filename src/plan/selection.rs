@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use super::ordering::order;
 use super::{Obstacle, Request};
-use crate::ledger::Row;
-use crate::migration::{Migration, Track, Version};
-use crate::standing::{Standing, State, pending};
+use crate::database::ledger::Row;
+use crate::plan::status::{State, Status, pending};
+use crate::tree::{Migration, Track, Version};
 
 /// The migrations that are going to run, in their order.
 ///
 /// # Errors
 /// Everything in the history that forbids a run.
 pub fn select<'a>(
-    standings: &[Standing<'a>],
+    statuses: &[Status<'a>],
     rows: &[Row],
     request: &Request,
 ) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
-    let pending: Vec<_> = pending(standings)
+    let pending: Vec<_> = pending(statuses)
         .filter(|migration| {
             request
                 .to
@@ -25,7 +25,7 @@ pub fn select<'a>(
                 .is_none_or(|to| migration.name.version <= *to)
         })
         .collect();
-    let mut obstacles = broken(standings);
+    let mut obstacles = broken(statuses);
     let pending = order(&pending, rows).unwrap_or_else(|unmet| {
         obstacles.extend(unmet);
         pending
@@ -35,7 +35,7 @@ pub fn select<'a>(
         .take(request.steps.unwrap_or(usize::MAX))
         .collect();
     if !request.allow_out_of_order {
-        obstacles.extend(out_of_order(standings, &pending));
+        obstacles.extend(out_of_order(statuses, &pending));
     }
     if obstacles.is_empty() {
         Ok(pending)
@@ -44,28 +44,28 @@ pub fn select<'a>(
     }
 }
 
-fn broken(standings: &[Standing<'_>]) -> Vec<Obstacle> {
-    standings.iter().filter_map(obstacle).collect()
+fn broken(statuses: &[Status<'_>]) -> Vec<Obstacle> {
+    statuses.iter().filter_map(obstacle).collect()
 }
 
-fn obstacle(standing: &Standing<'_>) -> Option<Obstacle> {
-    let recorded = || standing.row.map(|row| row.name.clone());
-    let name = || standing.migration.map(|migration| migration.name.clone());
-    Some(match standing.state {
+fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
+    let recorded = || status.row.map(|row| row.name.clone());
+    let name = || status.migration.map(|migration| migration.name.clone());
+    Some(match status.state {
         State::Pending | State::Applied => return None,
         State::Changed => Obstacle::Changed {
             name: name()?,
             recorded: recorded()?,
-            changes: standing.changes(),
+            changes: status.changes(),
         },
         State::Missing => Obstacle::Missing {
-            track: standing.track.clone(),
+            track: status.track.clone(),
             recorded: recorded()?,
         },
         state @ (State::Failed | State::Running) => Obstacle::Unfinished {
             name: name()?,
             state,
-            error: standing.row.and_then(gist),
+            error: status.row.and_then(gist),
         },
     })
 }
@@ -77,12 +77,12 @@ fn gist(row: &Row) -> Option<String> {
     told.or_else(|| error.lines().next()).map(str::to_owned)
 }
 
-fn out_of_order(standings: &[Standing<'_>], pending: &[&Migration]) -> Vec<Obstacle> {
+fn out_of_order(statuses: &[Status<'_>], pending: &[&Migration]) -> Vec<Obstacle> {
     let mut newest: BTreeMap<&Track, Version> = BTreeMap::new();
-    for standing in standings {
-        if let Some(version) = standing.row.and_then(Row::version) {
+    for status in statuses {
+        if let Some(version) = status.row.and_then(Row::version) {
             let known = newest
-                .entry(standing.track)
+                .entry(status.track)
                 .or_insert_with(|| version.clone());
             *known = version.max(known.clone());
         }
@@ -101,10 +101,13 @@ fn out_of_order(standings: &[Standing<'_>], pending: &[&Migration]) -> Vec<Obsta
 
 #[cfg(test)]
 mod tests {
+    use miette::Diagnostic;
+
     use super::*;
-    use crate::ledger::RowState;
-    use crate::standing::compare;
-    use crate::standing::examples::{migration, row, tracks};
+    use crate::database::ledger::RowState;
+    use crate::database::ledger::examples::row;
+    use crate::plan::status::compare;
+    use crate::tree::examples::{migration, tracks};
 
     const FILES: [&str; 4] = [
         "20240101000000_core_a.sql",
@@ -116,8 +119,8 @@ mod tests {
     fn plan(applied: &[Row], request: &Request) -> Result<Vec<String>, Vec<Obstacle>> {
         let files = FILES.map(migration);
         let tracks = tracks(&["core", "acme", "impl"]);
-        let standings = compare(&tracks, &files, applied);
-        let pending = select(&standings, applied, request)?;
+        let statuses = compare(&tracks, &files, applied);
+        let pending = select(&statuses, applied, request)?;
         Ok(pending
             .iter()
             .map(|migration| migration.name.file_name())
@@ -140,10 +143,10 @@ mod tests {
         let obstacles = plan(&rows, &Request::default()).unwrap_err();
         let kinds: Vec<_> = obstacles
             .iter()
-            .map(Obstacle::way_out)
-            .map(|way| way.split(':').next().unwrap())
+            .map(|found| found.code().unwrap().to_string())
             .collect();
-        assert_eq!(kinds, ["changed", "missing", "unfinished", "out of order"]);
+        let expected = ["changed", "missing", "unfinished", "out_of_order"];
+        assert_eq!(kinds, expected.map(|code| format!("migrate::{code}")));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use super::Error;
 use crate::settings::{Origin, Sourced, resolve_path};
 
 /// The absolute path of psql.
@@ -21,7 +21,7 @@ pub fn locate(
             .map(|mut found| found.next()),
         false => which::which_in(&setting.text, search, caller).map(Some),
     };
-    found.ok().flatten().ok_or_else(|| Error::PsqlNotFound {
+    found.ok().flatten().ok_or_else(|| Error::NotFound {
         wanted: setting.text.clone(),
         origin: Some(setting.origin.clone()).filter(|origin| *origin != Origin::Default),
         search: search.cloned(),
@@ -71,7 +71,7 @@ mod tests {
         );
         let absent = locate(&setting("psql", Origin::Default), root, &BTreeMap::new());
         assert!(
-            matches!(absent, Err(Error::PsqlNotFound { search: None, .. })),
+            matches!(absent, Err(Error::NotFound { search: None, .. })),
             "{absent:?}"
         );
     }

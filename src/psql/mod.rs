@@ -1,6 +1,8 @@
 //! The psql process: found, started, spoken to, understood.
 //! Must not know what a migration or a ledger is.
 
+pub mod connection;
+pub mod error;
 pub mod locate;
 pub mod message;
 pub mod process;
@@ -8,4 +10,5 @@ pub mod refusal;
 pub mod session;
 pub mod stream;
 
+pub use error::Error;
 pub use session::{Ending, Output, Session};

@@ -7,8 +7,8 @@ use std::process::{Command, Stdio};
 
 use command_fds::{CommandFdExt, FdMapping};
 
-use crate::child::Child;
-use crate::connection::Connection;
+use crate::process::Child;
+use crate::psql::connection::Connection;
 
 /// The script psql reads: a descriptor of its own, because a file's `\copy ... from pstdin`
 /// would eat a script that comes on standard input.

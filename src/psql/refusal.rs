@@ -2,76 +2,63 @@
 //! Pure. A connection has no SQLSTATE to go by, so this is the one place that reads wording;
 //! what it does not recognise, such as another language, stays a general failure.
 
-use crate::connection::NO_DATABASE;
-use crate::error::Error;
+use super::Error;
+use super::connection::NO_DATABASE;
 
-/// What stood in the way of a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// No server answered.
-    Unreachable,
-    /// The server does not let this user in.
-    Authentication,
-    /// The server has no such database.
-    NoSuchDatabase,
-    /// Something else.
-    Other,
-}
+/// An error about what psql has said.
+type About = fn(String) -> Error;
+
+const UNREACHABLE: About = |detail| Error::Unreachable { detail };
+const ACCESS_DENIED: About = |detail| Error::AccessDenied { detail };
+const NO_SUCH_DATABASE: About = |detail| Error::NoSuchDatabase { detail };
 
 /// psql's exit status when it could not connect (psql manual, "Exit Status").
 const NO_CONNECTION: i32 = 2;
 
-const SIGNS: [(&str, Refusal); 20] = [
-    ("authentication failed", Refusal::Authentication),
-    ("no password supplied", Refusal::Authentication),
-    ("no pg_hba.conf entry", Refusal::Authentication),
-    ("pg_hba.conf rejects", Refusal::Authentication),
-    ("authentication method requirement", Refusal::Authentication),
-    ("permission denied for database", Refusal::Authentication),
-    ("is not permitted to log in", Refusal::Authentication),
-    ("FATAL:  role ", Refusal::Authentication),
-    (
-        "is not currently accepting connections",
-        Refusal::Authentication,
-    ),
-    ("FATAL:  database ", Refusal::NoSuchDatabase),
-    ("Connection refused", Refusal::Unreachable),
-    ("No such file or directory", Refusal::Unreachable),
-    ("could not translate host name", Refusal::Unreachable),
-    ("timeout expired", Refusal::Unreachable),
-    ("timed out", Refusal::Unreachable),
-    ("is unreachable", Refusal::Unreachable),
-    ("No route to host", Refusal::Unreachable),
-    ("the database system is", Refusal::Unreachable),
-    (
-        "server closed the connection unexpectedly",
-        Refusal::Unreachable,
-    ),
-    ("too many clients", Refusal::Unreachable),
+const SIGNS: [(&str, About); 20] = [
+    ("authentication failed", ACCESS_DENIED),
+    ("no password supplied", ACCESS_DENIED),
+    ("no pg_hba.conf entry", ACCESS_DENIED),
+    ("pg_hba.conf rejects", ACCESS_DENIED),
+    ("authentication method requirement", ACCESS_DENIED),
+    ("permission denied for database", ACCESS_DENIED),
+    ("is not permitted to log in", ACCESS_DENIED),
+    ("FATAL:  role ", ACCESS_DENIED),
+    ("is not currently accepting connections", ACCESS_DENIED),
+    ("FATAL:  database ", NO_SUCH_DATABASE),
+    ("Connection refused", UNREACHABLE),
+    ("No such file or directory", UNREACHABLE),
+    ("could not translate host name", UNREACHABLE),
+    ("timeout expired", UNREACHABLE),
+    ("timed out", UNREACHABLE),
+    ("is unreachable", UNREACHABLE),
+    ("No route to host", UNREACHABLE),
+    ("the database system is", UNREACHABLE),
+    ("server closed the connection unexpectedly", UNREACHABLE),
+    ("too many clients", UNREACHABLE),
 ];
 
 /// The error for a psql that ended before it answered.
 pub fn refused(stderr: &[String], code: Option<i32>) -> Error {
     let said = stderr.join("\n").replace('\t', "  ");
     if said.contains("invalid command \\warn") {
-        return Error::PsqlTooOld;
+        return Error::TooOld;
     }
     if said.contains("unsupported startup parameter") {
-        return Error::PooledConnection;
+        return Error::Pooled;
     }
     if said.contains(NO_DATABASE) {
         return Error::NoDatabase;
     }
     // psql itself cannot run: a library is missing, or it is no psql.
     if code != Some(NO_CONNECTION) {
-        return Error::PsqlEnded { detail: said };
+        return Error::Ended { detail: said };
     }
-    let refusal = SIGNS
-        .iter()
-        .find(|(sign, _)| said.contains(sign))
-        .map_or(Refusal::Other, |(_, refusal)| *refusal);
     let detail = said.trim().trim_start_matches("psql: error: ").to_owned();
-    Error::ConnectionRefused { refusal, detail }
+    match SIGNS.iter().find(|(sign, _)| said.contains(sign)) {
+        Some((_, about)) => about(detail),
+        None => Error::NotConnected { detail },
+    }
 }
 
 #[cfg(test)]
@@ -80,49 +67,45 @@ mod tests {
 
     #[test]
     fn each_kind_is_told_apart() {
-        let cases = [
+        let not_connected: About = |detail| Error::NotConnected { detail };
+        let cases: [(&str, About); 7] = [
             (
                 "connection to server on socket \"/tmp/.s.PGSQL.5432\" failed: No such file or directory",
-                Refusal::Unreachable,
+                UNREACHABLE,
             ),
             (
                 "connection to server at \"h\" failed: FATAL:  password authentication failed for user \"me\"",
-                Refusal::Authentication,
+                ACCESS_DENIED,
             ),
             (
                 "connection to server at \"h\" failed: fe_sendauth: no password supplied",
-                Refusal::Authentication,
+                ACCESS_DENIED,
             ),
             (
                 "connection to server at \"h\" failed: FATAL:  role \"me\" does not exist",
-                Refusal::Authentication,
+                ACCESS_DENIED,
             ),
             (
                 "connection to server at \"h\" failed: FATAL:  database \"x\" does not exist",
-                Refusal::NoSuchDatabase,
+                NO_SUCH_DATABASE,
             ),
             (
                 "connection to server at \"h\" failed: FATAL:  Datenbank »x« existiert nicht",
-                Refusal::Other,
+                not_connected,
             ),
-            ("definition of service \"x\" not found", Refusal::Other),
+            ("definition of service \"x\" not found", not_connected),
         ];
         for (said, expected) in cases {
-            match refused(&[format!("psql: error: {said}")], Some(2)) {
-                Error::ConnectionRefused { refusal, detail } => {
-                    assert_eq!(refusal, expected, "{said}");
-                    assert_eq!(detail, said);
-                }
-                other => panic!("{said}: {other:?}"),
-            }
+            let found = refused(&[format!("psql: error: {said}")], Some(2));
+            assert_eq!(found.to_string(), expected(said.to_owned()).to_string());
         }
     }
 
     #[test]
     fn psql_itself_may_be_the_trouble() {
         let old = "psql:/dev/fd/3:9: error: invalid command \\warn".to_owned();
-        assert!(matches!(refused(&[old], Some(3)), Error::PsqlTooOld));
-        assert!(matches!(refused(&[], Some(0)), Error::PsqlEnded { .. }));
+        assert!(matches!(refused(&[old], Some(3)), Error::TooOld));
+        assert!(matches!(refused(&[], Some(0)), Error::Ended { .. }));
     }
 
     #[test]

@@ -9,13 +9,12 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
-use super::process;
 use super::stream::Sections;
-use crate::child::lines::{Channel, Event, drain};
-use crate::child::{Child, Watchdog};
-use crate::connection::Connection;
-use crate::error::Error;
-use crate::interrupt::Interrupt;
+use super::{Error, process};
+use crate::process::interrupt::Interrupt;
+use crate::process::lines::{Channel, Event, drain};
+use crate::process::{Child, Watchdog};
+use crate::psql::connection::Connection;
 
 /// How often a waiting session looks for Ctrl-C.
 const HEARTBEAT: Duration = Duration::from_millis(50);
@@ -78,7 +77,7 @@ impl Session {
         interrupt: &Interrupt,
     ) -> Result<Self, Error> {
         let (mut process, driver) =
-            process::start(psql, connection, folder).map_err(|error| Error::PsqlNotStarted {
+            process::start(psql, connection, folder).map_err(|error| Error::NotStarted {
                 psql: psql.to_owned(),
                 reason: error.to_string(),
             })?;
@@ -118,7 +117,7 @@ impl Session {
             watchdog.guard(&self.process)?;
             Ok(watchdog)
         });
-        self.watchdog = Some(watchdog.map_err(|error| Error::PsqlNotStarted {
+        self.watchdog = Some(watchdog.map_err(|error| Error::NotStarted {
             psql: "/bin/sh".into(),
             reason: error.to_string(),
         })?);

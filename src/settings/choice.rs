@@ -1,10 +1,10 @@
 //! Settings that are one of a few words. Pure.
 
-use std::fmt;
-use std::str::FromStr;
+use strum::{Display, EnumString, VariantNames};
 
 /// How many migrations share a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, VariantNames, EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
 pub enum TransactionMode {
     /// Everything that is pending, all or nothing.
     #[default]
@@ -16,10 +16,10 @@ pub enum TransactionMode {
 }
 
 /// The folder that relative paths of `\copy` and `\!` start from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, VariantNames, EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
 pub enum WorkingDirectory {
     /// The migration's own.
-    #[default]
     Migration,
     /// The directory given to the command.
     Tree,
@@ -28,10 +28,10 @@ pub enum WorkingDirectory {
 }
 
 /// What a migration's own BEGIN and COMMIT mean.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, VariantNames, EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
 pub enum TransactionControl {
     /// They are an error.
-    #[default]
     Refuse,
     /// The file runs as it is, outside of any transaction of ours, as a group of its own.
     Separate,
@@ -39,55 +39,12 @@ pub enum TransactionControl {
     Unwrap,
 }
 
-impl FromStr for TransactionMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "all" => Ok(Self::All),
-            "track" => Ok(Self::Track),
-            "each" => Ok(Self::Each),
-            _ => Err(format!("expected `all`, `track` or `each`, got `{text}`")),
-        }
-    }
-}
-
-impl fmt::Display for TransactionMode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::All => "all",
-            Self::Track => "track",
-            Self::Each => "each",
-        })
-    }
-}
-
-impl FromStr for WorkingDirectory {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "migration" => Ok(Self::Migration),
-            "tree" => Ok(Self::Tree),
-            "caller" => Ok(Self::Caller),
-            _ => Err(format!(
-                "expected `migration`, `tree` or `caller`, got `{text}`"
-            )),
-        }
-    }
-}
-
-impl FromStr for TransactionControl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "refuse" => Ok(Self::Refuse),
-            "separate" => Ok(Self::Separate),
-            "unwrap" => Ok(Self::Unwrap),
-            _ => Err(format!(
-                "expected `refuse`, `separate` or `unwrap`, got `{text}`"
-            )),
-        }
-    }
+fn unknown<T: VariantNames>(text: &str) -> String {
+    let words = T::VARIANTS.iter().map(|word| format!("`{word}`"));
+    let words: Vec<_> = words.collect();
+    let expected = match words.as_slice() {
+        [others @ .., last] => format!("{} or {last}", others.join(", ")),
+        [] => String::new(),
+    };
+    format!("expected {expected}, got `{text}`")
 }

@@ -10,8 +10,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::{Key, Layer, Origin, Sourced};
-use crate::error::Error;
+use super::{Error, Key, Layer, Origin, Sourced};
+use crate::error::Unreadable;
 
 /// The file's name in a tree or a parent folder.
 pub const FILE_NAME: &str = "migrate.json";
@@ -44,10 +44,8 @@ pub fn load(
                 });
             }
             Err(error) => {
-                return Err(Error::UnreadableFile {
-                    path,
-                    reason: error.to_string(),
-                });
+                let reason = error.to_string();
+                return Err(Unreadable { path, reason }.into());
             }
         }
     }

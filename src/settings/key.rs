@@ -1,120 +1,114 @@
-//! The names of the settings. Must not hold values.
-
-use std::fmt;
+//! The settings there are: name, flag, environment variable and default of each.
 
 use serde::Deserialize;
+use strum::{Display, EnumIter, EnumProperty, EnumString, IntoEnumIterator};
 
-/// A setting, by the name it has in `migrate.json` and in the plugin's configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+/// A setting. Its name in `migrate.json` and in `$env.config.plugins.migrate` is its `Display`.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Deserialize,
+    Display,
+    EnumIter,
+    EnumProperty,
+    EnumString,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Key {
     /// The database: a name, a conninfo string or a URL.
+    #[strum(props(flag = "database", variable = "DATABASE_URL"))]
     Database,
-    /// The psql program.
+    /// The psql program: a name to look up on PATH, or a path.
+    #[strum(props(variable = "MIGRATE_PSQL", default = "psql"))]
     Psql,
     /// The schema of the ledgers.
+    #[strum(props(variable = "MIGRATE_SCHEMA"))]
     Schema,
     /// What a ledger's name starts with.
+    #[strum(props(variable = "MIGRATE_TABLE_PREFIX", default = "migrations_"))]
     TablePrefix,
-    /// `all`, `track` or `each`.
+    #[strum(props(
+        flag = "transaction",
+        variable = "MIGRATE_TRANSACTION",
+        default = "all"
+    ))]
     Transaction,
-    /// `migration`, `tree` or `caller`.
+    #[strum(props(variable = "MIGRATE_WORKING_DIRECTORY", default = "migration"))]
     WorkingDirectory,
-    /// `refuse`, `separate` or `unwrap`.
+    #[strum(props(variable = "MIGRATE_TRANSACTION_CONTROL", default = "refuse"))]
     TransactionControl,
     /// How long to wait for another run.
+    #[strum(props(flag = "lock-wait", variable = "MIGRATE_LOCK_WAIT", default = "30sec"))]
     LockWait,
     /// How long a statement may wait for a lock.
+    #[strum(props(
+        flag = "lock-timeout",
+        variable = "MIGRATE_LOCK_TIMEOUT",
+        default = "5sec"
+    ))]
     LockTimeout,
     /// How long a statement may take.
+    #[strum(props(
+        flag = "statement-timeout",
+        variable = "MIGRATE_STATEMENT_TIMEOUT",
+        default = "0sec"
+    ))]
     StatementTimeout,
     /// How often a group is tried again.
+    #[strum(props(flag = "retries", variable = "MIGRATE_RETRIES", default = "3"))]
     Retries,
     /// The user's own commands for validation scripts.
+    #[strum(props(variable = "MIGRATE_PRELUDE"))]
     Prelude,
     /// How long a validation script may take.
+    #[strum(props(variable = "MIGRATE_VALIDATION_TIMEOUT", default = "60sec"))]
     ValidationTimeout,
     /// The user's psql variables: an object.
+    #[strum(props(flag = "set", variable = "MIGRATE_VARIABLES"))]
     Variables,
     /// A folder of templates for new migrations.
+    #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
 }
 
 impl Key {
-    /// Every setting there is.
-    pub const ALL: [Self; 15] = [
-        Self::Database,
-        Self::Psql,
-        Self::Schema,
-        Self::TablePrefix,
-        Self::Transaction,
-        Self::WorkingDirectory,
-        Self::TransactionControl,
-        Self::LockWait,
-        Self::LockTimeout,
-        Self::StatementTimeout,
-        Self::Retries,
-        Self::Prelude,
-        Self::ValidationTimeout,
-        Self::Variables,
-        Self::Templates,
-    ];
-
-    /// The key in `migrate.json` and `$env.config.plugins.migrate`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Database => "database",
-            Self::Psql => "psql",
-            Self::Schema => "schema",
-            Self::TablePrefix => "table_prefix",
-            Self::Transaction => "transaction",
-            Self::WorkingDirectory => "working_directory",
-            Self::TransactionControl => "transaction_control",
-            Self::LockWait => "lock_wait",
-            Self::LockTimeout => "lock_timeout",
-            Self::StatementTimeout => "statement_timeout",
-            Self::Retries => "retries",
-            Self::Prelude => "prelude",
-            Self::ValidationTimeout => "validation_timeout",
-            Self::Variables => "variables",
-            Self::Templates => "templates",
-        }
+    /// The flag that gives it, where there is one.
+    pub fn flag(self) -> Option<&'static str> {
+        self.get_str("flag")
     }
 
-    /// The environment variable.
+    /// The environment variable that gives it.
     pub fn variable(self) -> &'static str {
-        match self {
-            Self::Database => "DATABASE_URL",
-            Self::Psql => "MIGRATE_PSQL",
-            Self::Schema => "MIGRATE_SCHEMA",
-            Self::TablePrefix => "MIGRATE_TABLE_PREFIX",
-            Self::Transaction => "MIGRATE_TRANSACTION",
-            Self::WorkingDirectory => "MIGRATE_WORKING_DIRECTORY",
-            Self::TransactionControl => "MIGRATE_TRANSACTION_CONTROL",
-            Self::LockWait => "MIGRATE_LOCK_WAIT",
-            Self::LockTimeout => "MIGRATE_LOCK_TIMEOUT",
-            Self::StatementTimeout => "MIGRATE_STATEMENT_TIMEOUT",
-            Self::Retries => "MIGRATE_RETRIES",
-            Self::Prelude => "MIGRATE_PRELUDE",
-            Self::ValidationTimeout => "MIGRATE_VALIDATION_TIMEOUT",
-            Self::Variables => "MIGRATE_VARIABLES",
-            Self::Templates => "MIGRATE_TEMPLATES",
-        }
+        self.get_str("variable").unwrap_or_default()
     }
 
-    /// The setting of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|key| key.name() == name)
+    /// What holds where nobody gives it, as a text like any other.
+    pub fn default_text(self) -> Option<&'static str> {
+        self.get_str("default")
     }
 
     /// All names, for messages.
     pub fn names() -> String {
-        Self::ALL.map(|key| format!("`{key}`")).join(", ")
+        let names: Vec<_> = Self::iter().map(|key| format!("`{key}`")).collect();
+        names.join(", ")
     }
 }
 
-impl fmt::Display for Key {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_variable_of_its_own() {
+        let variables: std::collections::BTreeSet<_> = Key::iter().map(Key::variable).collect();
+        assert_eq!(variables.len(), Key::iter().count());
+        assert!(!variables.contains(""));
     }
 }

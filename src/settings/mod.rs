@@ -4,53 +4,31 @@
 //! Precedence: flag, `$env.config.plugins.migrate`, `migrate.json`, environment, default.
 //! All sources give text, so that a value is parsed in one place and an error can name the origin.
 
+mod caller;
 mod choice;
+pub mod error;
 pub mod file;
-pub mod key;
+mod key;
+mod origin;
+pub mod shell;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::error::Error;
-use crate::variables::{self, Variables};
+use strum::IntoEnumIterator;
+
+use crate::sql::variables::{self, Variables};
+pub use caller::Caller;
 pub use choice::{TransactionControl, TransactionMode, WorkingDirectory};
+pub use error::Error;
 pub use key::Key;
+pub use origin::{Origin, Sourced};
+pub use shell::Shell;
 
 /// The longest ledger prefix: PostgreSQL's names have 63 bytes, a track has up to 40.
 const LONGEST_PREFIX: usize = 23;
-
-/// Where a value was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// A flag of the command.
-    Flag,
-    /// The record (or closure's result) in `$env.config.plugins.migrate`.
-    PluginConfig,
-    /// A place in a `migrate.json`, counted from 1.
-    File {
-        /// The file.
-        path: PathBuf,
-        /// The line of the key.
-        line: usize,
-        /// The column of the key.
-        column: usize,
-    },
-    /// An environment variable.
-    Environment(&'static str),
-    /// Nobody set it.
-    Default,
-}
-
-/// A value as text, and where it was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced {
-    /// The value.
-    pub text: String,
-    /// Its origin.
-    pub origin: Origin,
-}
 
 /// The values that one source gives.
 pub type Layer = BTreeMap<Key, Sourced>;
@@ -96,39 +74,43 @@ impl Settings {
     /// # Errors
     /// A value does not parse; the error names the setting and the origin.
     pub fn resolve(layers: [Layer; 4]) -> Result<Self, Error> {
-        let found = Found(layers);
+        let [flags, plugin_config, file, environment] = layers;
+        let found = Found([flags, plugin_config, file, environment, defaults()]);
         Ok(Self {
             database: found.text(Key::Database),
-            psql: found.text(Key::Psql).unwrap_or_else(|| Sourced {
-                text: "psql".to_owned(),
-                origin: Origin::Default,
-            }),
+            psql: found.required(Key::Psql),
             schema: found.text(Key::Schema).map(|schema| schema.text),
-            table_prefix: found
-                .parsed::<Prefix>(Key::TablePrefix)?
-                .map_or_else(|| "migrations_".to_owned(), |prefix| prefix.0),
-            transaction: found.parsed(Key::Transaction)?.unwrap_or_default(),
-            working_directory: found.parsed(Key::WorkingDirectory)?.unwrap_or_default(),
-            transaction_control: found.parsed(Key::TransactionControl)?.unwrap_or_default(),
-            lock_wait: found.period(Key::LockWait, Duration::from_secs(30))?,
-            lock_timeout: found.period(Key::LockTimeout, Duration::from_secs(5))?,
-            statement_timeout: found.period(Key::StatementTimeout, Duration::ZERO)?,
-            retries: found
-                .parsed::<Count>(Key::Retries)?
-                .map_or(3, |count| count.0),
+            table_prefix: found.parsed::<Prefix>(Key::TablePrefix)?.0,
+            transaction: found.parsed(Key::Transaction)?,
+            working_directory: found.parsed(Key::WorkingDirectory)?,
+            transaction_control: found.parsed(Key::TransactionControl)?,
+            lock_wait: found.parsed::<Period>(Key::LockWait)?.0,
+            lock_timeout: found.parsed::<Period>(Key::LockTimeout)?.0,
+            statement_timeout: found.parsed::<Period>(Key::StatementTimeout)?.0,
+            retries: found.parsed::<Count>(Key::Retries)?.0,
             prelude: found.text(Key::Prelude),
-            validation_timeout: found.period(Key::ValidationTimeout, Duration::from_secs(60))?,
+            validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
             variables: found.variables()?,
             templates: found.text(Key::Templates),
         })
     }
 }
 
+fn defaults() -> Layer {
+    let origin = Origin::Default;
+    Key::iter()
+        .filter_map(|key| {
+            let text = key.default_text()?.to_owned();
+            let origin = origin.clone();
+            Some((key, Sourced { text, origin }))
+        })
+        .collect()
+}
+
 /// The settings that the environment gives. An empty variable counts as unset.
 pub fn from_environment(environment: &BTreeMap<String, String>) -> Layer {
-    Key::ALL
-        .iter()
-        .filter_map(|&key| {
+    Key::iter()
+        .filter_map(|key| {
             let variable = key.variable();
             let text = environment.get(variable)?;
             let origin = Origin::Environment(variable);
@@ -145,27 +127,31 @@ pub fn from_environment(environment: &BTreeMap<String, String>) -> Layer {
         .collect()
 }
 
-struct Found([Layer; 4]);
+/// All layers, the strongest first, the defaults last.
+struct Found([Layer; 5]);
 
 impl Found {
     fn text(&self, key: Key) -> Option<Sourced> {
         self.0.iter().find_map(|layer| layer.get(&key)).cloned()
     }
 
-    fn parsed<T: FromStr<Err = String>>(&self, key: Key) -> Result<Option<T>, Error> {
-        self.text(key)
-            .map(|Sourced { text, origin }| {
-                text.parse().map_err(|problem| Error::BadSetting {
-                    key,
-                    origin,
-                    problem,
-                })
-            })
-            .transpose()
+    /// The value of a setting that has a default.
+    fn required(&self, key: Key) -> Sourced {
+        self.text(key).unwrap_or_else(|| Sourced {
+            text: String::new(),
+            origin: Origin::Default,
+        })
     }
-}
 
-impl Found {
+    fn parsed<T: FromStr<Err = String>>(&self, key: Key) -> Result<T, Error> {
+        let Sourced { text, origin } = self.required(key);
+        text.parse().map_err(|problem| Error::BadSetting {
+            key,
+            origin,
+            problem,
+        })
+    }
+
     /// All sources together; for a name that several give, the strongest decides.
     fn variables(&self) -> Result<Variables, Error> {
         let mut variables = Variables::new();
@@ -181,12 +167,6 @@ impl Found {
             variables.extend(given);
         }
         Ok(variables)
-    }
-
-    fn period(&self, key: Key, default: Duration) -> Result<Duration, Error> {
-        Ok(self
-            .parsed::<Period>(key)?
-            .map_or(default, |period| period.0))
     }
 }
 

@@ -1,0 +1,126 @@
+//! Checks that run before a migration's SQL: `.nu` files in a nu of their own, closures in the
+//! user's shell. Speaks nushell's values; must not know psql or the plan.
+//!
+//! ```text
+//!  caller ──► kit ──► nu (one process per script) ──► verdict
+//!  (what crosses)      ▲   │ query, only of late scripts
+//!  subject ────────────┘   ▼
+//!  ($env.MIGRATION)      questions ──► the run's own session
+//! ```
+
+pub mod caller;
+mod closures;
+pub mod error;
+mod hearing;
+mod kit;
+mod nu;
+pub mod program;
+pub mod questions;
+pub mod script;
+pub mod subject;
+mod text;
+mod verdict;
+
+use std::fmt;
+use std::time::Duration;
+
+pub use closures::{Closures, Source, closures_of};
+pub use error::Error;
+pub use hearing::Answer;
+pub use kit::Kit;
+pub use nu::{Broken, Invocation, Surroundings};
+pub use script::{Script, Stage};
+
+/// A check that passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    /// What checked: a file's name, or where a closure stands.
+    pub check: String,
+    /// How long it took.
+    pub duration: Duration,
+    /// What it printed, the latest lines of it.
+    pub output: Vec<String>,
+    /// What it gave, as NUON; `None` for nothing and for what NUON cannot hold.
+    pub result: Option<String>,
+}
+
+/// A check that did not pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejection {
+    /// What checked.
+    pub check: String,
+    /// How long it took.
+    pub duration: Duration,
+    /// What it printed, the latest lines of it.
+    pub output: Vec<String>,
+    /// Why.
+    pub complaint: Complaint,
+}
+
+/// What a check says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    Passed(Check),
+    Rejected(Box<Rejection>),
+}
+
+/// Why a check did not pass, in its own words.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Complaint {
+    /// What is wrong.
+    pub message: String,
+    /// The source around it with its labels, as nushell draws it.
+    pub frame: Option<String>,
+    /// The line of the script, from 1.
+    pub line: Option<usize>,
+    /// The way out, if the check names one.
+    pub help: Option<String>,
+    /// Places in the shell that called, where the check stands there.
+    pub labels: Vec<Label>,
+}
+
+impl Complaint {
+    /// About a check that gave `false`, which nobody means as a pass.
+    fn of_false() -> Self {
+        Self {
+            message: "it gave `false`".to_owned(),
+            help: Some(
+                "a check passes with any other result; `error make` says what is wrong".to_owned(),
+            ),
+            ..Self::default()
+        }
+    }
+}
+
+/// A place in the source that the calling shell knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label {
+    /// What is to be said of it.
+    pub text: String,
+    /// Its first byte.
+    pub start: usize,
+    /// The byte after its last.
+    pub end: usize,
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            formatter,
+            "{} after {}:\n{}",
+            self.check,
+            shown(self.duration),
+            self.complaint.message
+        )?;
+        match &self.complaint.frame {
+            Some(frame) => write!(formatter, "\n{frame}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A length of time as people read it: whole milliseconds.
+pub fn shown(duration: Duration) -> String {
+    let milliseconds = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(milliseconds)).to_string()
+}

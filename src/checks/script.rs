@@ -1,0 +1,168 @@
+//! A validation script: the `.nu` file beside a migration, and what its first lines ask for.
+//! Pure; must not run anything.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use regex::Regex;
+
+use super::Error;
+use crate::error::Unreadable;
+use crate::settings::Period;
+use crate::tree::directives::Dialect;
+
+/// When a script runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stage {
+    /// Before any SQL of the run.
+    #[default]
+    Early,
+    /// Right before its own SQL, within the run's transaction.
+    Late,
+}
+
+/// A validation script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Script {
+    /// The file.
+    pub path: PathBuf,
+    /// When it runs.
+    pub stage: Stage,
+    /// May it write to the database?
+    pub may_write: bool,
+    /// How long it may take, where the setting is not to decide.
+    pub time_limit: Option<Duration>,
+    /// Does it define a `main` that is to be called?
+    pub has_main: bool,
+}
+
+/// The lines there are, for messages.
+const KNOWN: &str = "late, read-write, time-limit 5min";
+
+const NU: Dialect = Dialect {
+    comment: "#",
+    place: "command, in lower case",
+    help: "the lines at the top of a validation script are late, read-write, time-limit 5min",
+    is_case_blind: true,
+};
+
+impl Script {
+    /// Reads what a script asks for: comment lines at its top such as `# migrate: late`.
+    ///
+    /// # Errors
+    /// One is unknown, or its value is: a typo must not be a silent comment.
+    pub fn read(path: &Path, content: &str) -> Result<Self, Error> {
+        let mut script = Self {
+            path: path.to_owned(),
+            stage: Stage::Early,
+            may_write: false,
+            time_limit: None,
+            has_main: defines_main(content),
+        };
+        if content.starts_with('\u{feff}') {
+            return Err(Unreadable {
+                path: path.to_owned(),
+                reason: "it begins with a byte order mark, which nu does not take".to_owned(),
+            }
+            .into());
+        }
+        NU.read(path, content.as_bytes(), |text| script.take(text))?;
+        Ok(script)
+    }
+
+    fn take(&mut self, text: &str) -> Result<(), String> {
+        let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+        match (name, value.trim()) {
+            ("late", "") => self.stage = Stage::Late,
+            ("read-write", "") => self.may_write = true,
+            ("late" | "read-write", _) => return Err("it takes no value".to_owned()),
+            ("time-limit", value) => self.time_limit = Some(value.parse::<Period>()?.0),
+            _ => {
+                return Err(format!(
+                    "a validation script knows only {KNOWN}, as `# migrate: late`"
+                ));
+            }
+        }
+        match self.stage == Stage::Late && self.may_write {
+            true => Err(
+                "a late script looks into the run's own transaction and can only read".to_owned(),
+            ),
+            false => Ok(()),
+        }
+    }
+
+    /// Its file name.
+    pub fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+}
+
+/// Is there a line that defines a `main`?
+fn defines_main(content: &str) -> bool {
+    static MAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(
+            r#"(?m)^(?:export\s+)?def\s+(?:--?[\w-]+\s+)*(?:main|"main"|'main'|`main`)\s*[\[(]"#,
+        )
+        .ok()
+    });
+    MAIN.as_ref()
+        .is_some_and(|pattern| pattern.is_match(content))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(content: &str) -> Result<Script, Error> {
+        Script::read(Path::new("/db/a.nu"), content)
+    }
+
+    #[test]
+    fn the_first_lines_say_when_and_how() {
+        let plain = read("use migrate/checks.nu *\n# we migrate: late\n").unwrap();
+        assert_eq!((plain.stage, plain.may_write), (Stage::Early, false));
+        let late = read("# Words.\r\n\n#migrate: late\r\n# migrate: time-limit 5min\nls\n");
+        let late = late.unwrap();
+        assert_eq!(late.stage, Stage::Late);
+        assert_eq!(late.time_limit, Some(Duration::from_mins(5)));
+        assert!(read("# migrate: read-write").unwrap().may_write);
+    }
+
+    #[test]
+    fn a_typo_is_an_error_with_its_line() {
+        for bad in [
+            "lat",
+            "late please",
+            "time-limit soon",
+            "no-transaction",
+            "read-write\n# migrate: late",
+            "late\nls\n# migrate: read-write",
+            "late\n# Migrate: time-limit 5min",
+        ] {
+            let found = read(&format!("# x\n# migrate: {bad}\n"));
+            assert!(matches!(found, Err(Error::BadDirective(_))), "{bad}");
+        }
+    }
+
+    #[test]
+    fn main_is_recognised() {
+        for yes in [
+            "def main [] { }",
+            "export def main [",
+            "def --env \"main\" [] {",
+            "1\ndef main[] { }",
+        ] {
+            assert!(read(yes).unwrap().has_main, "{yes}");
+        }
+        for no in [
+            "# the main thing: def main [",
+            "def mainly [] {}",
+            "def \"main sub\" [] {}",
+            "module m {\n    export def main [] {}\n}",
+        ] {
+            assert!(!read(no).unwrap().has_main, "{no}");
+        }
+    }
+}

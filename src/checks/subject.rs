@@ -1,0 +1,71 @@
+//! What a check is about: the record in `$env.MIGRATION` and in a closure's parameter.
+//! Pure; must not know how it gets there.
+
+use nu_protocol::{Record, Span, Value, record};
+
+use crate::sql::variables::Variables;
+use crate::tree::{Migration, Name};
+
+/// What all checks of a run are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    /// The run's id.
+    pub execution_id: String,
+    /// The database.
+    pub database: String,
+    /// The schema of the ledgers.
+    pub schema: String,
+    /// What their names start with.
+    pub prefix: String,
+    /// The user's psql variables.
+    pub variables: Variables,
+}
+
+/// The record: a migration, and the steps of the same plan that come before it.
+pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: Span) -> Value {
+    let mut record = identify(&migration.name, span);
+    let version = &migration.name.version;
+    record.push(
+        "timestamp",
+        version
+            .timestamp()
+            .map_or_else(|| Value::nothing(span), |moment| Value::date(moment, span)),
+    );
+    record.push(
+        "file",
+        Value::string(migration.path.to_string_lossy(), span),
+    );
+    let planned = planned
+        .iter()
+        .map(|earlier| Value::record(identify(&earlier.name, span), span))
+        .collect();
+    record.push("execution_id", Value::string(&run.execution_id, span));
+    record.push("database", Value::string(&run.database, span));
+    record.push(
+        "ledger",
+        Value::record(
+            record! {
+                "schema" => Value::string(&run.schema, span),
+                "prefix" => Value::string(&run.prefix, span),
+            },
+            span,
+        ),
+    );
+    let variables: Record = run
+        .variables
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::string(value, span)))
+        .collect();
+    record.push("variables", Value::record(variables, span));
+    record.push("planned", Value::list(planned, span));
+    Value::record(record, span)
+}
+
+fn identify(name: &Name, span: Span) -> Record {
+    record! {
+        "track" => Value::string(name.track.as_str(), span),
+        "version" => Value::string(name.version.as_str(), span),
+        "name" => Value::string(name.file_name(), span),
+        "description" => Value::string(&name.description, span),
+    }
+}

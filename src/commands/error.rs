@@ -1,0 +1,46 @@
+//! From our errors to nushell's. The only place that builds a `LabeledError`.
+
+use miette::Diagnostic;
+use nu_plugin::EvaluatedCall;
+use nu_protocol::{LabeledError, Span};
+
+use crate::error::Report;
+use crate::verbs::Error;
+
+/// An error as nushell shows it: what happened and the state of the database, the way out, the
+/// code, and the part of the command line that it is about.
+pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
+    let mut labeled = LabeledError::new(format!("{error}\n\n{}", error.state()));
+    if let Some(code) = error.code() {
+        labeled = labeled.with_code(code.to_string());
+    }
+    if let Some(help) = error.help() {
+        labeled = labeled.with_help(help.to_string());
+    }
+    match error.complaint() {
+        // Where a closure went wrong says more than the name of the command.
+        Some(complaint) if !complaint.labels.is_empty() => {
+            complaint.labels.iter().fold(labeled, |labeled, label| {
+                labeled.with_label(&label.text, Span::new(label.start, label.end))
+            })
+        }
+        _ => {
+            let (label, span) = culprit(error, call).unwrap_or(("by this command", call.head));
+            labeled.with_label(label, span)
+        }
+    }
+}
+
+/// The label and the place of what the error is about.
+fn culprit(error: &Error, call: &EvaluatedCall) -> Option<(&'static str, Span)> {
+    let culprit = error.culprit()?;
+    if let Some(flag) = culprit.strip_prefix("--") {
+        return Some(("given here", call.get_flag_value(flag)?.span()));
+    }
+    let (index, label) = match culprit.as_str() {
+        "directory" => (0, "in this directory"),
+        "description" => (1, "this description"),
+        _ => return None,
+    };
+    Some((label, call.positional.get(index)?.span()))
+}

@@ -1,0 +1,143 @@
+//! What the commands' signatures have in common: flags, and the tables they promise.
+
+use nu_protocol::{Completion, Flag, Signature, SyntaxShape, Type};
+use strum::VariantNames;
+
+use super::table::{Row, table_type};
+use crate::settings::{Key, TransactionMode};
+
+/// What the signatures have in common.
+pub trait MigrateSignature {
+    /// The directory that every command takes.
+    fn takes_directory(self) -> Self;
+    /// The flags of every command that speaks to a database.
+    fn reaches_database(self) -> Self;
+    /// The flags that say which migrations are meant, and what shares a transaction.
+    fn selects_steps(self) -> Self;
+    /// The flags about waiting.
+    fn limits_statements(self) -> Self;
+    /// The flags about checks, variables and what is shown meanwhile.
+    fn checks_first(self) -> Self;
+    /// The table that it gives; takes nothing.
+    fn gives<R: Row>(self) -> Self;
+}
+
+impl MigrateSignature for Signature {
+    fn takes_directory(self) -> Self {
+        self.required(
+            "directory",
+            SyntaxShape::Directory,
+            "the directory of the migrations",
+        )
+        .named(
+            "config",
+            SyntaxShape::Filepath,
+            "settings file, instead of the nearest migrate.json",
+            Some('c'),
+        )
+        .category(nu_protocol::Category::Database)
+    }
+
+    fn reaches_database(self) -> Self {
+        self.named(
+            "track",
+            SyntaxShape::OneOf(vec![
+                SyntaxShape::List(Box::new(SyntaxShape::String)),
+                SyntaxShape::String,
+            ]),
+            "only this track, or a list such as [core impl]",
+            Some('t'),
+        )
+        .named(
+            "database",
+            SyntaxShape::String,
+            "database name, conninfo string or URL, as psql takes it",
+            Some('d'),
+        )
+    }
+
+    fn selects_steps(self) -> Self {
+        let transaction = Flag::new("transaction")
+            .arg(SyntaxShape::String)
+            .desc("what shares a transaction: all (default), track or each")
+            .completion(Completion::new_list(TransactionMode::VARIANTS));
+        self.named(
+            "to",
+            SyntaxShape::Any,
+            "nothing later than this timestamp: 14 digits, or a datetime",
+            None,
+        )
+        .named(
+            "steps",
+            SyntaxShape::Int,
+            "no more migrations than this",
+            None,
+        )
+        .switch(
+            "allow-out-of-order",
+            "apply a migration although a later one of its track is applied",
+            None,
+        )
+        .param(transaction)
+        .switch(
+            "atomic",
+            "refuse a plan that needs more than one transaction",
+            None,
+        )
+    }
+
+    fn limits_statements(self) -> Self {
+        self.named(
+            "lock-wait",
+            SyntaxShape::Duration,
+            or_default("how long to wait for another run to end", Key::LockWait),
+            None,
+        )
+        .named(
+            "lock-timeout",
+            SyntaxShape::Duration,
+            or_default("how long a statement may wait for a lock", Key::LockTimeout),
+            None,
+        )
+        .named(
+            "statement-timeout",
+            SyntaxShape::Duration,
+            or_default("how long a statement may take", Key::StatementTimeout),
+            None,
+        )
+    }
+
+    fn checks_first(self) -> Self {
+        self.named(
+            "set",
+            SyntaxShape::Record(Default::default()),
+            "psql variables, such as { tenant: acme }",
+            None,
+        )
+        .named(
+            "check",
+            SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
+            "evaluate this closure for every planned migration, before any SQL",
+            None,
+        )
+        .switch(
+            "skip-validation",
+            "leave out the validation scripts and the closures that check",
+            None,
+        )
+        .switch("quiet", "say nothing meanwhile", Some('q'))
+    }
+
+    fn gives<R: Row>(self) -> Self {
+        self.input_output_type(Type::Nothing, table_type::<R>())
+    }
+}
+
+/// A flag's description with the default of its setting.
+pub fn or_default(description: &str, key: Key) -> String {
+    match key.default_text() {
+        Some("0sec") => format!("{description} (default: no limit)"),
+        Some(default) => format!("{description} (default {default})"),
+        None => description.to_owned(),
+    }
+}

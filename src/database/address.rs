@@ -1,0 +1,120 @@
+//! The way to a database: psql is started and answers.
+
+use std::path::PathBuf;
+
+use uuid::Uuid;
+
+use super::ledger::table::Place;
+use super::server::Server;
+use super::{Database, Error, parse, questions};
+use crate::error::Interrupted;
+use crate::process::interrupt::Interrupt;
+use crate::psql::connection::Connection;
+use crate::psql::locate::locate;
+use crate::psql::{self, Ending, Session, refusal};
+use crate::settings::Caller;
+
+/// How to reach a database and where its ledgers are.
+#[derive(Debug, Clone)]
+pub struct Address {
+    /// The psql program.
+    pub psql: PathBuf,
+    /// What to tell psql.
+    pub connection: Connection,
+    /// The folder psql starts in.
+    pub folder: PathBuf,
+    /// The `schema` setting.
+    pub schema: Option<String>,
+    /// The `table_prefix` setting.
+    pub prefix: String,
+    /// The mark of a session that must be whole.
+    pub mark: Option<String>,
+}
+
+/// A psql that has been started and may still be connecting.
+pub struct Dialing {
+    session: Session,
+    connection: Connection,
+    prefix: String,
+    is_schema_set: bool,
+}
+
+impl Address {
+    /// The address that the caller's settings name.
+    ///
+    /// # Errors
+    /// No database is named, or there is no psql.
+    pub fn of(caller: &Caller) -> Result<Self, psql::Error> {
+        let Caller {
+            shell, settings, ..
+        } = caller;
+        let environment = &shell.environment;
+        Ok(Self {
+            connection: Connection::resolve(settings.database.as_ref(), environment)?,
+            psql: locate(&settings.psql, &shell.directory, environment)?,
+            folder: shell.directory.clone(),
+            schema: settings.schema.clone(),
+            prefix: settings.table_prefix.clone(),
+            mark: None,
+        })
+    }
+
+    /// The same address for sessions that take locks, and so must be whole.
+    pub fn for_writing(self) -> Self {
+        let mark = Uuid::new_v4().simple().to_string();
+        match self.connection.marked(&mark) {
+            Some(connection) => Self {
+                connection,
+                mark: Some(mark),
+                ..self
+            },
+            None => self,
+        }
+    }
+
+    /// Starts psql and says hello; the caller may do other work while psql connects.
+    ///
+    /// # Errors
+    /// psql cannot be started.
+    pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, psql::Error> {
+        let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
+        session.send(&questions::hello(
+            self.schema.as_deref(),
+            self.mark.as_deref(),
+        ));
+        Ok(Dialing {
+            session,
+            connection: self.connection.clone(),
+            prefix: self.prefix.clone(),
+            is_schema_set: self.schema.is_some(),
+        })
+    }
+}
+
+impl Dialing {
+    /// Waits for the connection.
+    ///
+    /// # Errors
+    /// There is none, the server is too old, or the ledgers' schema does not exist.
+    pub fn answer(mut self) -> Result<Database, Error> {
+        let output = self.session.receive().map_err(|ending| match ending {
+            Ending::Exited { status, output } => {
+                refusal::refused(&output.stderr, status.and_then(|status| status.code()))
+            }
+            Ending::Interrupted | Ending::Overdue => Interrupted.into(),
+        })?;
+        let server: Server = parse(&output)?;
+        let place = Place {
+            schema: server.ledger_schema()?.to_owned(),
+            prefix: self.prefix,
+        };
+        Ok(Database {
+            session: self.session,
+            connection: self.connection,
+            server,
+            place,
+            checks_connection: false,
+            is_schema_set: self.is_schema_set,
+        })
+    }
+}

@@ -1,0 +1,115 @@
+//! Why a database cannot be worked with.
+
+use std::time::Duration;
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::lock::Holder;
+use super::server::OLDEST;
+use crate::error::{Interrupted, Report, Unreadable, quoted};
+use crate::psql;
+
+#[derive(Debug, ThisError, Diagnostic)]
+pub enum Error {
+    #[error("the server is PostgreSQL {}, which is too old", version / 10_000)]
+    #[diagnostic(
+        code(migrate::server_too_old),
+        help("PostgreSQL {} or later is needed", OLDEST / 10_000)
+    )]
+    ServerTooOld { version: u32 },
+
+    #[error("the database {database} can only be read: it is a standby or read-only")]
+    #[diagnostic(
+        code(migrate::server_read_only),
+        help("connect to the primary server, with a user who may write")
+    )]
+    ServerReadOnly { database: String },
+
+    #[error("{}", match schema {
+        Some(schema) => format!("the database {database} has no schema {schema}"),
+        None => format!("the search path of the database {database} names no schema that exists"),
+    })]
+    #[diagnostic(code(migrate::schema_not_found), help("{}", match schema {
+        Some(schema) => format!("correct the setting `schema`, or make it: CREATE SCHEMA \"{schema}\""),
+        None => "set `schema`, or correct the search path".to_owned(),
+    }))]
+    SchemaMissing {
+        schema: Option<String>,
+        database: String,
+    },
+
+    #[error("the ledger cannot be read: {problem}")]
+    #[diagnostic(
+        code(migrate::ledger_unreadable),
+        help("look at the ledger tables; the user needs the right to read them")
+    )]
+    LedgerUnreadable { problem: String },
+
+    #[error(
+        "there are ledgers in the schema {}, and none in {current}, where this session would look",
+        elsewhere.join(", ")
+    )]
+    #[diagnostic(
+        code(migrate::ledgers_elsewhere),
+        help(
+            "set `schema` (or $env.MIGRATE_SCHEMA) to {}; or, for a new history, to the schema \
+             that is to hold it",
+            elsewhere.join(" or ")
+        )
+    )]
+    LedgersElsewhere {
+        current: String,
+        elsewhere: Vec<String>,
+    },
+
+    #[error(
+        "another run is busy in this database{}",
+        quoted(&holder.as_ref().map(ToString::to_string).unwrap_or_default())
+    )]
+    #[diagnostic(
+        code(migrate::locked),
+        help(
+            "waited {}; try again when it is done, or wait longer with --lock-wait 5min",
+            humantime::format_duration(Duration::from_secs(waited.as_secs()))
+        )
+    )]
+    Locked {
+        holder: Option<Holder>,
+        waited: Duration,
+    },
+
+    #[error("no scratch database can be made{}", quoted(detail))]
+    #[diagnostic(
+        code(migrate::no_scratch_database),
+        help(
+            "the user needs the right to make databases (ALTER ROLE ... CREATEDB), or this \
+             computer PostgreSQL's server programs"
+        )
+    )]
+    NoScratch { detail: String },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Psql(#[from] psql::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unreadable(#[from] Unreadable),
+}
+
+impl Report for Error {
+    fn passed_on(&self) -> Option<&dyn Report> {
+        match self {
+            Self::Psql(cause) => Some(cause),
+            Self::Unreadable(cause) => Some(cause),
+            _ => None,
+        }
+    }
+}
+
+impl From<Interrupted> for Error {
+    fn from(interrupted: Interrupted) -> Self {
+        psql::Error::from(interrupted).into()
+    }
+}

@@ -1,0 +1,164 @@
+//! The lock that admits one run at a time to a set of ledgers.
+//! Polls for it and names its holder; what a run does under it is not known here.
+
+use std::fmt;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::ledger::table::Place;
+use super::{Database, Error, questions};
+use crate::psql;
+
+/// The key of the advisory lock for these ledgers. PostgreSQL keeps advisory locks apart by
+/// database, so the database is no part of it.
+fn key(place: &Place) -> i64 {
+    let identity = format!("nu_plugin_migrate\0{}\0{}", place.schema, place.prefix);
+    let digest = Sha256::digest(identity);
+    let mut first = [0; 8];
+    first
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(byte, digest)| *byte = digest);
+    i64::from_be_bytes(first)
+}
+
+/// How long to pause before another try: short at first, because most runs are.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(25 * 2_u64.pow(attempt.min(4)))
+}
+
+/// Who holds the lock.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Holder {
+    /// The server process.
+    pub pid: i64,
+    /// The database user.
+    pub user: Option<String>,
+    /// What the program calls itself.
+    pub application: Option<String>,
+    /// Where it connects from.
+    pub address: Option<String>,
+    /// When it connected.
+    pub since: Option<String>,
+    /// Its latest statement, if we may see it.
+    pub query: Option<String>,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "server process {}", self.pid)?;
+        for (label, value) in [
+            ("user", &self.user),
+            ("application", &self.application),
+            ("from", &self.address),
+            ("since", &self.since),
+        ] {
+            if let Some(value) = value.as_deref().filter(|value| !value.is_empty()) {
+                write!(formatter, ", {label} {value}")?;
+            }
+        }
+        match &self.query {
+            Some(query) => write!(formatter, "\n{}", first_line(query)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn first_line(query: &str) -> String {
+    let line = query.lines().next().unwrap_or_default();
+    line.chars().take(70).collect()
+}
+
+impl Database {
+    /// Takes the lock that admits one run at a time, waiting as long as `patience`.
+    /// It is freed when psql ends.
+    ///
+    /// # Errors
+    /// Another run kept it all the time, or the user pressed Ctrl-C.
+    pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
+        self.session.watch()?;
+        self.checks_connection = self.ask(&questions::watch_connection())? == "t";
+        let key = key(&self.place);
+        let started = Instant::now();
+        for attempt in 0.. {
+            let (got, backend): (bool, i64) = self.ask_json(&try_lock(key))?;
+            if backend != self.server.backend {
+                return Err(psql::Error::Pooled.into());
+            }
+            if got {
+                return Ok(());
+            }
+            let waited = started.elapsed();
+            if waited >= patience {
+                let holders: Vec<Holder> = self.ask_json(&lock_holder(key))?;
+                return Err(Error::Locked {
+                    holder: holders.into_iter().next(),
+                    waited,
+                });
+            }
+            thread::sleep(pause(attempt).min(patience - waited));
+        }
+        Ok(())
+    }
+}
+
+/// Tries to take the lock that admits one run at a time; never blocks inside the server, where a
+/// waiter would deadlock with `CREATE INDEX CONCURRENTLY`. Answers also with the server process.
+fn try_lock(key: i64) -> String {
+    format!(
+        "SELECT json_build_array(pg_catalog.pg_try_advisory_lock({key}), \
+         pg_catalog.pg_backend_pid());\n"
+    )
+}
+
+/// Asks who holds that lock: an array of one object, or of none.
+fn lock_holder(key: i64) -> String {
+    format!(
+        "SELECT coalesce(json_agg(holder), '[]') FROM (\n  \
+         SELECT a.pid, a.usename AS \"user\", a.application_name AS application,\n    \
+           a.client_addr AS address, a.backend_start AS since,\n    \
+           nullif(a.query, '<insufficient privilege>') AS query\n  \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid\n  \
+         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n    \
+           AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
+             WHERE datname = pg_catalog.current_database())\n    \
+           AND l.classid::bigint = ({key}::bigint >> 32) & 4294967295\n    \
+           AND l.objid::bigint = {key}::bigint & 4294967295\n) AS holder;\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_ledgers_have_another_key() {
+        let place = |schema: &str, prefix: &str| Place {
+            schema: schema.to_owned(),
+            prefix: prefix.to_owned(),
+        };
+        let usual = key(&place("public", "migrations_"));
+        assert_eq!(usual, key(&place("public", "migrations_")));
+        assert_ne!(usual, key(&place("ops", "migrations_")));
+        assert_ne!(usual, key(&place("public", "m_")));
+    }
+
+    #[test]
+    fn the_holder_is_named_as_far_as_it_is_known() {
+        let holder = Holder {
+            pid: 42,
+            user: Some("deploy".to_owned()),
+            application: Some(String::new()),
+            address: None,
+            since: Some("2024-01-01T00:00:00+00:00".to_owned()),
+            query: Some("CREATE INDEX x\nON y (z)".to_owned()),
+        };
+        assert_eq!(
+            holder.to_string(),
+            "server process 42, user deploy, since 2024-01-01T00:00:00+00:00\nCREATE INDEX x"
+        );
+    }
+}

@@ -1,0 +1,153 @@
+//! A PostgreSQL server of one's own, for a moment: where the user may not make databases elsewhere.
+//! Needs the server's programs on this computer; must not know what the server is for.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::unistd::{User, geteuid};
+use tempfile::TempDir;
+
+use crate::process::{Child, Watchdog};
+
+/// How long the server may take to open its socket.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Between two looks whether it has.
+const POLL: Duration = Duration::from_millis(20);
+/// Where Debian and its relatives keep the programs, out of PATH.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// The server's superuser.
+const USER: &str = "migrate";
+
+/// A running server; it ends, and its files go, when this is dropped.
+pub struct Throwaway {
+    // Declared in the order of ending: the server first, its files last.
+    server: Child,
+    _watchdog: Watchdog,
+    folder: TempDir,
+}
+
+impl Throwaway {
+    /// Makes a cluster in a temporary folder and starts its server. Only this user reaches it, over a
+    /// socket in that folder.
+    ///
+    /// # Errors
+    /// What is missing, or what the programs said.
+    pub fn start(psql: &Path, search: Option<&str>) -> Result<Self, String> {
+        let initdb = find(psql, search).ok_or("there is no `initdb` on this computer")?;
+        let account = account()?;
+        let folder = tempfile::Builder::new()
+            .prefix("migrate-")
+            .permissions(fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(|error| error.to_string())?;
+        Self::run(&initdb, account.as_ref(), folder).map_err(|error| error.to_string())
+    }
+
+    fn run(initdb: &Path, account: Option<&User>, folder: TempDir) -> io::Result<Self> {
+        let path = folder.path();
+        if let Some(account) = account {
+            chown(path, Some(account.uid.as_raw()), Some(account.gid.as_raw()))?;
+        }
+        let made = command(initdb, account, path)
+            .args(["-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8"])
+            .args(["--locale=C", "--no-sync"])
+            .output()?;
+        if !made.status.success() {
+            let said = String::from_utf8_lossy(&made.stderr).into_owned();
+            return Err(io::Error::other(said));
+        }
+        let watchdog = Watchdog::start(Some(path))?;
+        let mut command = command(&initdb.with_file_name("postgres"), account, path);
+        command
+            .args(["-D", "data", "-k"])
+            .arg(path)
+            .args(["-c", "listen_addresses=", "-c", "fsync=off", "-p", "5432"])
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(path.join("log"))?);
+        let server = Child::start(&mut command)?;
+        watchdog.guard(&server)?;
+        let mut throwaway = Self {
+            server,
+            _watchdog: watchdog,
+            folder,
+        };
+        throwaway.wait()?;
+        Ok(throwaway)
+    }
+
+    /// Waits until the server takes connections: it writes so into its lock file.
+    fn wait(&mut self) -> io::Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let lock = self.folder.path().join("data/postmaster.pid");
+        while !fs::read_to_string(&lock).is_ok_and(|text| text.contains("ready")) {
+            if self.server.has_ended() || Instant::now() > deadline {
+                let log = fs::read_to_string(self.folder.path().join("log"));
+                return Err(io::Error::other(log.unwrap_or_default()));
+            }
+            thread::sleep(POLL);
+        }
+        Ok(())
+    }
+
+    /// The way to it, as a connection string.
+    pub fn conninfo(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("host='{folder}' port='5432' user='{USER}' dbname='postgres'")
+    }
+}
+
+impl Drop for Throwaway {
+    fn drop(&mut self) {
+        self.server.stop();
+    }
+}
+
+/// Beside psql, on the caller's PATH, or where Debian keeps it, the newest first.
+fn find(psql: &Path, search: Option<&str>) -> Option<PathBuf> {
+    let mut debian: Vec<_> = fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin/initdb"))
+        .collect();
+    debian.sort();
+    let on_path = which::which_in_global("initdb", search)
+        .into_iter()
+        .flatten();
+    std::iter::once(psql.with_file_name("initdb"))
+        .chain(on_path)
+        .chain(debian.into_iter().rev())
+        .find(|program| program.is_file())
+}
+
+/// The server refuses to run as root; root has others to run it.
+fn account() -> Result<Option<User>, String> {
+    if !geteuid().is_root() {
+        return Ok(None);
+    }
+    ["postgres", "nobody"]
+        .iter()
+        .find_map(|name| User::from_name(name).ok().flatten())
+        .map(Some)
+        .ok_or_else(|| "root cannot run a server, and there is no user `postgres`".to_owned())
+}
+
+fn command(program: &Path, account: Option<&User>, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C")
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    if let Some(account) = account {
+        command.gid(account.gid.as_raw()).uid(account.uid.as_raw());
+    }
+    command
+}

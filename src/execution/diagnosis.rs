@@ -1,0 +1,242 @@
+//! What broke, from how psql ended and what it said.
+//! Pure: files are read through a function that the caller gives.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::ExitStatus;
+
+use super::fault::Fault;
+use crate::execution::frame::Frame;
+use crate::execution::script::{ROWS_GONE, TRANSACTION_ENDED};
+use crate::psql::message::{Diagnostic, decisive_error};
+use crate::psql::process::DRIVER;
+use crate::psql::{Ending, Output};
+use crate::tree::relative;
+use crate::tree::{Migration, Name};
+
+/// psql's exit status for a lost connection (psql manual, "Exit Status").
+const CONNECTION_LOST: i32 = 2;
+
+/// What psql was doing when it ended.
+#[derive(Clone)]
+pub enum Stage<'a> {
+    /// Beginning a transaction, creating ledgers.
+    Begin,
+    /// Running a file or recording it.
+    File {
+        /// The migration.
+        step: &'a Migration,
+        /// The file that psql reads, which may be a copy of the migration's.
+        copy: &'a Path,
+        /// The tree, to name files as the user does.
+        root: &'a Path,
+        /// What the file had printed before it was recorded.
+        printed: &'a Output,
+        /// What a ledger's name starts with.
+        prefix: &'a str,
+        /// Reads a file for the frame.
+        read: &'a dyn Fn(&Path) -> Option<Vec<u8>>,
+    },
+    /// Committing.
+    Commit {
+        /// The migration that ran last.
+        last: Option<Name>,
+    },
+}
+
+/// Tells what broke.
+pub fn fault_of(ending: Ending, stage: Stage<'_>) -> Fault {
+    let (status, output) = match ending {
+        Ending::Interrupted | Ending::Overdue => return Fault::Interrupted,
+        Ending::Exited { status, output } => (status, output),
+    };
+    let printed = match stage {
+        Stage::File { printed, .. } => printed.stderr.as_slice(),
+        _ => &[],
+    };
+    let lines = || printed.iter().chain(&output.stderr).map(String::as_str);
+    let found = decisive_error(lines());
+    match found {
+        Some(diagnostic) if !is_lost(status) => blame(Box::new(diagnostic), stage),
+        _ => Fault::ConnectionLost {
+            during: match stage {
+                Stage::File { step, .. } => Some(step.name.clone()),
+                _ => None,
+            },
+            detail: last_words(status, lines()),
+        },
+    }
+}
+
+/// Did psql end for another reason than an error in its script?
+fn is_lost(status: Option<ExitStatus>) -> bool {
+    status.is_none_or(|status| status.code().is_none_or(|code| code == CONNECTION_LOST))
+}
+
+fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
+    match stage {
+        Stage::Begin => Fault::Ledger {
+            name: None,
+            diagnostic,
+        },
+        Stage::Commit { last: Some(name) } if diagnostic.message.contains(ROWS_GONE) => {
+            Fault::RowsGone { name }
+        }
+        Stage::Commit { .. } => Fault::Commit { diagnostic },
+        Stage::File {
+            step,
+            copy,
+            root,
+            prefix,
+            read,
+            ..
+        } => {
+            if diagnostic.message.contains(TRANSACTION_ENDED) {
+                return Fault::TransactionEnded {
+                    name: step.name.clone(),
+                };
+            }
+            let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
+            if from_driver && is_about_ledger(&diagnostic, prefix, step) {
+                return Fault::Ledger {
+                    name: Some(step.name.clone()),
+                    diagnostic,
+                };
+            }
+            let frame = match (&diagnostic.file, diagnostic.line) {
+                (Some(file), Some(line)) if !from_driver => {
+                    let file = Path::new(file);
+                    let file = if file == copy { &step.path } else { file };
+                    read(file).map(|content| {
+                        let name = relative(root, file);
+                        Frame::new(name, &content, line, diagnostic.pointer.as_ref())
+                    })
+                }
+                _ => None,
+            };
+            Fault::Sql {
+                name: step.name.clone(),
+                diagnostic,
+                frame,
+            }
+        }
+    }
+}
+
+/// Statements of our own stand behind each file. When one fails, it is the ledger's fault if
+/// the server says so; else the file left something behind, such as a violated constraint.
+fn is_about_ledger(diagnostic: &Diagnostic, prefix: &str, step: &Migration) -> bool {
+    let table = format!("{prefix}{}", step.name.track);
+    diagnostic.table.as_ref() == Some(&table) || diagnostic.message.contains(&table)
+}
+
+fn last_words<'a>(status: Option<ExitStatus>, lines: impl Iterator<Item = &'a str>) -> String {
+    let said = lines.collect::<Vec<_>>().join("\n");
+    let code = status.and_then(|status| status.code());
+    match status.and_then(|status| status.signal()) {
+        Some(signal) => format!("psql was killed by signal {signal}"),
+        None if said.is_empty() && code != Some(CONNECTION_LOST) => format!(
+            "psql ended with exit code {}",
+            code.map_or_else(|| "unknown".to_owned(), |code| code.to_string())
+        ),
+        None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::examples::migration;
+
+    fn exited(code: i32, stderr: &str) -> Ending {
+        Ending::Exited {
+            status: Some(ExitStatus::from_raw(code << 8)),
+            output: Output {
+                stdout: vec![],
+                stderr: stderr.lines().map(str::to_owned).collect(),
+            },
+        }
+    }
+
+    fn in_file(ending: Ending, printed: &str) -> Fault {
+        let step = migration("20240101000000_core_a.sql");
+        let printed = Output {
+            stdout: vec![],
+            stderr: printed.lines().map(str::to_owned).collect(),
+        };
+        fault_of(
+            ending,
+            Stage::File {
+                step: &step,
+                copy: Path::new("/tmp/copy.sql"),
+                root: Path::new("/db"),
+                printed: &printed,
+                prefix: "migrations_",
+                read: &|_| Some(b"SELECT\n  nope;\n".to_vec()),
+            },
+        )
+    }
+
+    const SYNTAX: &str =
+        "psql:/db/20240101000000_core_a.sql:2: ERROR:  42703: no column\nLINE 2:   nope;";
+
+    #[test]
+    fn an_error_in_the_file_shows_its_lines() {
+        match in_file(exited(3, SYNTAX), "") {
+            Fault::Sql {
+                frame: Some(frame), ..
+            } => assert_eq!(frame.line, 2),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_error_that_the_file_kept_quiet_is_still_the_cause() {
+        let aborted = "psql:/dev/fd/3:40: ERROR:  25P02: current transaction is aborted";
+        match in_file(exited(3, aborted), SYNTAX) {
+            Fault::Sql { diagnostic, .. } => assert_eq!(diagnostic.message, "no column"),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn behind_the_file_the_ledger_and_a_late_constraint_are_told_apart() {
+        let denied =
+            "psql:/dev/fd/3:40: ERROR:  42501: permission denied for table migrations_core";
+        assert!(matches!(
+            in_file(exited(3, denied), ""),
+            Fault::Ledger { .. }
+        ));
+        let late =
+            "psql:/dev/fd/3:40: ERROR:  23503: insert violates foreign key\nTABLE NAME:  orders";
+        assert!(matches!(
+            in_file(exited(3, late), ""),
+            Fault::Sql { frame: None, .. }
+        ));
+    }
+
+    #[test]
+    fn a_lost_connection_is_no_error_in_the_file() {
+        let shutdown = "psql:/db/a.sql:2: FATAL:  57P01: terminating connection\nLOCATION:  x\n\
+                        psql:/db/a.sql:2: server closed the connection unexpectedly";
+        for ending in [exited(2, shutdown), exited(0, "")] {
+            assert!(matches!(
+                in_file(ending, ""),
+                Fault::ConnectionLost {
+                    during: Some(_),
+                    ..
+                }
+            ));
+        }
+        let killed = Ending::Exited {
+            status: Some(ExitStatus::from_raw(9)),
+            output: Output::default(),
+        };
+        match in_file(killed, "") {
+            Fault::ConnectionLost { detail, .. } => {
+                assert_eq!(detail, "psql was killed by signal 9");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

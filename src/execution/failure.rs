@@ -1,0 +1,160 @@
+//! A run that began and did not end well: what broke, and what the database holds now.
+
+use std::fmt;
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::fault::{Fault, REMOVE_COMMIT};
+use super::outcome::Outcome;
+use crate::error::{Report, count, list};
+use crate::tree::Name;
+
+/// A run that stopped after it had begun to change the database.
+#[derive(Debug, ThisError)]
+#[error("{fault}")]
+pub struct Failure {
+    pub fault: Fault,
+    /// What became of the transaction in which it broke.
+    pub outcome: Outcome,
+    /// The migrations of that transaction that had run when it broke.
+    pub group: Vec<Name>,
+    /// The migrations that this run had committed before.
+    pub applied: Vec<Name>,
+    pub database: String,
+    /// The file that ran outside of a transaction, if it was one.
+    pub outside: Option<Name>,
+    /// How often it had been tried.
+    pub attempts: u32,
+}
+
+impl Diagnostic for Failure {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.fault.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.way_out()))
+    }
+}
+
+impl Report for Failure {
+    fn state(&self) -> String {
+        let mut sentences = vec![self.outcome_of_group()];
+        if !self.applied.is_empty() {
+            sentences.push(stayed(&self.applied));
+        }
+        sentences.join("\n")
+    }
+
+    fn is_interruption(&self) -> bool {
+        self.fault.is_interruption()
+    }
+}
+
+impl Failure {
+    fn outcome_of_group(&self) -> String {
+        match (&self.outcome, self.fault.ended_by()) {
+            (Outcome::Committed, Some(name)) => format!(
+                "{name} IS in the database up to its COMMIT, without a row in the ledger; \
+                 what came after that may be there as well.{}",
+                self.before("These were committed with it and are recorded")
+            ),
+            (Outcome::RolledBack, Some(name)) if self.fault.is_caught_by_guard() => format!(
+                "What {name} did before its ROLLBACK is gone; \
+                 what came after that may be in the database.{}",
+                self.before("These were rolled back with it")
+            ),
+            (Outcome::RolledBack, _) if self.applied.is_empty() => {
+                format!(
+                    "Everything was rolled back; the database {} is as it was before the run.",
+                    self.database
+                )
+            }
+            (Outcome::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
+            (Outcome::Partial { recorded, .. }, _) => format!(
+                "{} ran outside of a transaction of ours: what it had committed STAYS in the \
+                 database. Its ledger row says `{}`, and no run of its track goes on until that \
+                 is resolved.",
+                self.file_outside(),
+                if *recorded { "failed" } else { "running" }
+            ),
+            (Outcome::Committed, None) => "Its transaction IS committed.".to_owned(),
+            (Outcome::Unknown { reason }, _) => format!(
+                "It is UNKNOWN whether the transaction was committed, because the server could \
+                 not be asked: {reason}"
+            ),
+        }
+    }
+
+    /// The migration that was running, as far as it is known.
+    fn file_outside(&self) -> String {
+        self.outside
+            .as_ref()
+            .map_or_else(|| "The file".to_owned(), ToString::to_string)
+    }
+
+    /// The migrations of the transaction that had run before, under a heading.
+    fn before(&self, heading: &str) -> String {
+        if self.group.is_empty() {
+            return String::new();
+        }
+        format!("\n{heading}:\n{}", names(&self.group))
+    }
+
+    fn way_out(&self) -> String {
+        let is_out_of_memory = self.fault.sqlstate() == Some("53200");
+        match (&self.fault, &self.outcome) {
+            (_, Outcome::Unknown { .. }) => {
+                "when the server answers again, `migrate status DIR` tells what is applied"
+                    .to_owned()
+            }
+            (
+                Fault::Sql { .. }
+                | Fault::ConnectionLost {
+                    during: Some(_), ..
+                },
+                Outcome::Committed,
+            ) => REMOVE_COMMIT.to_owned(),
+            (fault, Outcome::RolledBack) if fault.is_passing() => format!(
+                "tried {}; try again when the database is less busy, or with a longer \
+                 --lock-timeout or more --retries",
+                count(self.attempts as usize, "time", "times")
+            ),
+            (
+                fault,
+                Outcome::Partial {
+                    invalid_indexes, ..
+                },
+            ) if !is_out_of_memory && !fault.is_caught_by_guard() => format!(
+                "{}undo by hand what it has done and type `migrate repair DIR --retry {name}`, or \
+                 complete it by hand and type `migrate repair DIR --mark-applied {name}`",
+                match (fault, invalid_indexes.as_slice()) {
+                    (Fault::TransactionOpen { .. }, _) => "add the COMMIT to the file; ".to_owned(),
+                    (_, []) => String::new(),
+                    (_, indexes) => format!(
+                        "it left an invalid index: type `DROP INDEX CONCURRENTLY {};`; then ",
+                        indexes.join(", ")
+                    ),
+                },
+                name = self.file_outside(),
+            ),
+            (fault, _) => Diagnostic::help(fault)
+                .map(|help| help.to_string())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// What this run had committed before it stopped.
+pub fn stayed(applied: &[Name]) -> String {
+    format!(
+        "{} of this run stayed applied:\n{}",
+        count(applied.len(), "migration", "migrations"),
+        names(applied)
+    )
+}
+
+fn names(names: &[Name]) -> String {
+    list(names)
+}

@@ -1,0 +1,238 @@
+//! What can break in a run: its message, code and way out.
+
+use std::fmt;
+
+use miette::Diagnostic as Report;
+use thiserror::Error;
+
+use super::frame::Frame;
+use crate::checks::{self, Rejection};
+use crate::preflight::advice;
+use crate::psql::message::Diagnostic;
+use crate::tree::Name;
+
+/// What broke.
+#[derive(Debug, Error, Report)]
+pub enum Fault {
+    /// A statement of a migration failed.
+    #[error("migration {name} failed\n{}{}", above(frame.as_ref()), Said(diagnostic))]
+    #[diagnostic(code(migrate::sql_failed), help("{}", sql_help(diagnostic)))]
+    Sql {
+        name: Name,
+        diagnostic: Box<Diagnostic>,
+        /// The SQL around it.
+        frame: Option<Frame>,
+    },
+
+    #[error("migration {name} ended the transaction it ran in")]
+    #[diagnostic(code(migrate::transaction_ended), help("{REMOVE_COMMIT}"))]
+    TransactionEnded { name: Name },
+
+    #[error("migration {name} began a transaction and left it open")]
+    #[diagnostic(code(migrate::transaction_open), help("{CORRECT_THE_FILE}"))]
+    TransactionOpen { name: Name },
+
+    /// A migration left indexes that no query can use.
+    #[error("migration {name} left invalid indexes: {}", indexes.join(", "))]
+    #[diagnostic(code(migrate::invalid_index), help("{CORRECT_THE_FILE}"))]
+    InvalidIndexes { name: Name, indexes: Vec<String> },
+
+    /// A file is no longer what was planned.
+    #[error("{name} was changed while this run was under way")]
+    #[diagnostic(
+        code(migrate::file_changed),
+        help("run `migrate run` again, when nobody edits the files")
+    )]
+    FileChanged { name: Name },
+
+    /// Not all ledger rows of the transaction are there at its end, after this migration.
+    #[error("after {name}, ledger rows of its transaction are gone")]
+    #[diagnostic(
+        code(migrate::ledger_failed),
+        help(
+            "a migration has removed ledger rows of the same transaction: look for ROLLBACK TO a \
+             savepoint of another file, for DELETE on a ledger, and for triggers on it"
+        )
+    )]
+    RowsGone { name: Name },
+
+    #[error("the ledger cannot be written{}\n{}", after(name.as_ref()), Said(diagnostic))]
+    #[diagnostic(code(migrate::ledger_failed), help("{}", ledger_help(diagnostic)))]
+    Ledger {
+        /// The migration that was to be recorded, if one was.
+        name: Option<Name>,
+        diagnostic: Box<Diagnostic>,
+    },
+
+    /// A late validation script did not pass.
+    #[error("the validation failed: {rejection}")]
+    #[diagnostic(code(migrate::validation_failed), help("{}", advice(rejection)))]
+    Rejected {
+        name: Name,
+        rejection: Box<Rejection>,
+    },
+
+    /// A late validation script could not be run.
+    #[error("{name} cannot be checked: {error}")]
+    #[diagnostic(forward(error))]
+    Unchecked { name: Name, error: checks::Error },
+
+    #[error("the transaction cannot be committed\n{}", Said(diagnostic))]
+    #[diagnostic(
+        code(migrate::commit_failed),
+        help("correct what the server names and run `migrate run` again")
+    )]
+    Commit { diagnostic: Box<Diagnostic> },
+
+    /// psql or the server went away.
+    #[error("the connection was lost{}{}", during_it(during.as_ref()), crate::error::quoted(detail))]
+    #[diagnostic(code(migrate::connection_lost), help("{RUN_AGAIN}"))]
+    ConnectionLost {
+        /// The migration that was running, if one was.
+        during: Option<Name>,
+        /// What psql said last.
+        detail: String,
+    },
+
+    #[error("interrupted")]
+    #[diagnostic(code(migrate::interrupted), help("{RUN_AGAIN}"))]
+    Interrupted,
+}
+
+/// The way out for a file that ends the transaction it runs in.
+pub const REMOVE_COMMIT: &str = "remove BEGIN, COMMIT, ROLLBACK and \\connect from the file: every \
+     migration already runs in a transaction";
+
+const CORRECT_THE_FILE: &str = "correct the file and run `migrate run` again";
+
+const RUN_AGAIN: &str = "run `migrate run` again to go on";
+
+fn sql_help(found: &Diagnostic) -> &'static str {
+    match found.sqlstate.as_deref() {
+        Some("25001") => {
+            "this statement cannot run in a transaction: put it into a migration of its own with \
+             the line `-- migrate: no-transaction` at its top"
+        }
+        Some("53200") => {
+            "if the server says so, raise max_locks_per_transaction; or run in parts with --steps, \
+             or with --transaction each"
+        }
+        Some("57014") => {
+            "if it is too slow for the limit, raise that with --statement-timeout or with \
+             `-- migrate: statement-timeout 10min` in the file"
+        }
+        _ => CORRECT_THE_FILE,
+    }
+}
+
+fn ledger_help(found: &Diagnostic) -> &'static str {
+    match found.sqlstate.as_deref() {
+        Some("42501") => {
+            "the user needs the right to create and write the ledger tables in their schema"
+        }
+        Some("42P01" | "3F000") => {
+            "the migration has removed the ledger it is to be recorded in; keep it, or set \
+             `schema` to one of its own"
+        }
+        _ => "correct what the server names and run `migrate run` again",
+    }
+}
+
+fn above(frame: Option<&Frame>) -> String {
+    frame.map_or_else(String::new, |frame| format!("{frame}\n"))
+}
+
+fn after(name: Option<&Name>) -> String {
+    name.map_or_else(String::new, |name| format!(" after {name}"))
+}
+
+fn during_it(name: Option<&Name>) -> String {
+    name.map_or_else(String::new, |name| format!(" during migration {name}"))
+}
+
+/// A server's message with all that belongs to it.
+struct Said<'a>(&'a Diagnostic);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let found = self.0;
+        write!(formatter, "{}: {}", found.severity, found.message)?;
+        if let Some(sqlstate) = &found.sqlstate {
+            write!(formatter, " (SQLSTATE {sqlstate})")?;
+        }
+        for (label, text) in [
+            ("DETAIL", &found.detail),
+            ("HINT", &found.hint),
+            ("CONTEXT", &found.context),
+        ] {
+            if let Some(text) = text {
+                write!(formatter, "\n{label}: {text}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fault {
+    /// psql did something that makes no sense, or something around it failed.
+    pub fn lost(error: &dyn std::error::Error, during: Option<&Name>) -> Self {
+        Self::ConnectionLost {
+            during: during.cloned(),
+            detail: error.to_string(),
+        }
+    }
+
+    /// The migration that ended the transaction itself, if it turns out that way: caught by the
+    /// guard, or failed after it had done so.
+    pub fn ended_by(&self) -> Option<&Name> {
+        match self {
+            Self::Sql { name, .. }
+            | Self::TransactionEnded { name }
+            | Self::ConnectionLost {
+                during: Some(name), ..
+            } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Did a lock or a deadlock stop it, so that the same may succeed a little later?
+    pub fn is_passing(&self) -> bool {
+        self.sqlstate()
+            .is_some_and(|code| ["55P03", "40P01"].contains(&code))
+    }
+
+    /// The server's code for it.
+    pub fn sqlstate(&self) -> Option<&str> {
+        match self {
+            Self::Sql { diagnostic, .. }
+            | Self::Ledger { diagnostic, .. }
+            | Self::Commit { diagnostic } => diagnostic.sqlstate.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The gist, in one line.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Sql {
+                name, diagnostic, ..
+            } => format!("{name}: {}", diagnostic.message),
+            other => other
+                .to_string()
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
+    /// Did the user stop it?
+    pub fn is_interruption(&self) -> bool {
+        matches!(self, Self::Interrupted)
+    }
+
+    /// Is it sure that the migration ended the transaction?
+    pub fn is_caught_by_guard(&self) -> bool {
+        matches!(self, Self::TransactionEnded { .. })
+    }
+}

@@ -1,0 +1,141 @@
+//! Late checks: right before a step's SQL, with the run's own session to answer their questions.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::diagnosis::{Stage, fault_of};
+use super::fault::Fault;
+use super::runner::Runner;
+use crate::checks::questions::Reply;
+use crate::checks::{Answer, Broken, Check, Verdict};
+use crate::error::Report;
+use crate::execution::script::{self, Bracket};
+use crate::plan::Step;
+use crate::psql::message::decisive_error;
+use crate::psql::{Ending, Session};
+use crate::sql::inspection::{Script, inspect};
+use crate::sql::lexer::{Item, scan};
+
+impl Runner<'_, '_> {
+    /// All checks of a step, the late one just passed.
+    pub(super) fn checked(&mut self, step: &Step, bracket: Bracket) -> Result<Vec<Check>, Fault> {
+        let name = &step.migration.name;
+        let mut checks = self.checker.early(step);
+        let mut session = Questioned {
+            session: &mut self.database.session,
+            bracket,
+            statement_timeout: self.limits.statement_timeout,
+        };
+        let late = self
+            .checker
+            .late(step, &mut session)
+            .map_err(|broken| match broken {
+                Broken::Error(error) if error.is_interruption() => Fault::Interrupted,
+                Broken::Error(error) => Fault::Unchecked {
+                    name: name.clone(),
+                    error,
+                },
+                // What a question ran has ended the transaction, or the server is gone.
+                Broken::Session(ending) => match fault_of(ending, Stage::Begin) {
+                    Fault::Ledger { .. } => Fault::TransactionEnded { name: name.clone() },
+                    Fault::ConnectionLost { detail, .. } => Fault::ConnectionLost {
+                        during: Some(name.clone()),
+                        detail,
+                    },
+                    other => other,
+                },
+            })?;
+        match late {
+            None => {}
+            Some(Verdict::Passed(check)) => checks.push(check),
+            Some(Verdict::Rejected(rejection)) => {
+                return Err(Fault::Rejected {
+                    name: name.clone(),
+                    rejection,
+                });
+            }
+        }
+        Ok(checks)
+    }
+}
+
+/// The run's session, in which questions can only read.
+struct Questioned<'a> {
+    session: &'a mut Session,
+    bracket: Bracket,
+    statement_timeout: Duration,
+}
+
+impl Answer for Questioned<'_> {
+    fn answer(&mut self, text: &str, patience: Duration, folder: &Path) -> Result<Reply, Ending> {
+        if let Some(refused) = refused(text) {
+            return Ok(refused);
+        }
+        let question = folder.join("question.sql");
+        let answer = folder.join("answer");
+        if let Err(error) = fs::write(&question, text) {
+            return Ok(failed(&error));
+        }
+        let limit = match self.statement_timeout {
+            Duration::ZERO => patience,
+            timeout => patience.min(timeout),
+        };
+        let text = script::question(self.bracket, &question, &answer, limit);
+        let output = self.session.ask_within(&text, patience)?;
+        let lines = output.stderr.iter().map(String::as_str);
+        Ok(Reply {
+            failed: decisive_error(lines).is_some(),
+            stdout: fs::read_to_string(&answer).unwrap_or_default() + &output.stdout.join("\n"),
+            stderr: output.stderr.join("\n"),
+        })
+    }
+}
+
+/// How a statement that only asks begins.
+const QUESTIONS: [&str; 6] = ["SELECT", "VALUES", "TABLE", "WITH", "SHOW", "EXPLAIN"];
+
+/// The meta-commands that a question may use; none of them runs what a query gives, or a program.
+const HARMLESS: [&str; 18] = [
+    "set", "unset", "pset", "encoding", "echo", "qecho", "warn", "if", "elif", "else", "endif",
+    "g", "gx", "gset", "gdesc", "x", "a", "t",
+];
+
+/// A question must not take the transaction or the session away from the run.
+fn refused(text: &str) -> Option<Reply> {
+    let script = Script {
+        path: Path::new("question"),
+        content: text.as_bytes(),
+    };
+    let forbidden = inspect(script, &[]).forbidden.into_iter().next();
+    let found = forbidden.map(|found| found.found).or_else(|| {
+        scan(text.as_bytes())
+            .into_iter()
+            .find_map(|item| match item {
+                Item::Statement(statement) => {
+                    let first = statement.words.first().cloned().unwrap_or_default();
+                    (!QUESTIONS.contains(&first.as_str())).then_some(first)
+                }
+                Item::Command(command) => {
+                    let is_harmless = HARMLESS.contains(&command.name.as_str());
+                    (!is_harmless).then(|| format!("\\{}", command.name))
+                }
+            })
+    })?;
+    Some(Reply {
+        stderr: format!(
+            "ERROR:  a late check cannot use {found}: it asks within the run's own transaction\n"
+        ),
+        failed: true,
+        ..Reply::default()
+    })
+}
+
+fn failed(error: &io::Error) -> Reply {
+    Reply {
+        stderr: format!("ERROR:  the question cannot be passed on: {error}\n"),
+        failed: true,
+        ..Reply::default()
+    }
+}

@@ -1,0 +1,148 @@
+//! Drives a plan through a session, group by group, and says exactly where it stopped.
+//! Must not judge what a stop means for the database; `outcome` asks the server.
+
+mod diagnosis;
+pub mod effects;
+pub mod failure;
+pub mod fault;
+pub mod frame;
+mod late;
+mod leftovers;
+mod no_transaction;
+pub mod notices;
+pub mod outcome;
+mod rehearsal;
+pub mod retry;
+pub mod row;
+mod runner;
+pub mod script;
+mod transaction;
+mod variables;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::database::Database;
+use crate::database::ledger::table::Table;
+use crate::plan::{Group, Plan};
+use crate::preflight::Checker;
+use crate::process::progress::Progress;
+use crate::tree::{Name, WorkingFolder};
+pub use failure::Failure;
+use fault::Fault;
+pub use rehearsal::rehearse;
+use row::RunRow;
+use runner::Runner;
+use script::Transaction;
+pub use variables::Common;
+
+/// What all steps of a run share.
+#[derive(Debug, Clone)]
+pub struct Circumstances {
+    /// The run's id, and the rest of what all migrations are told.
+    pub common: Common,
+    /// Where what files print goes while they run.
+    pub progress: Progress,
+    /// Where psql stands while it runs a file.
+    pub folders: WorkingFolder,
+    /// How long a statement may wait for a lock.
+    pub lock_timeout: Duration,
+    /// How long a statement may take.
+    pub statement_timeout: Duration,
+}
+
+/// A run that did not get through its plan.
+#[derive(Debug)]
+pub struct Stop {
+    /// What broke.
+    pub fault: Fault,
+    /// In what it broke.
+    pub stopped_in: StoppedIn,
+    /// The migrations of that group that had run.
+    pub group: Vec<RunRow>,
+    /// The database.
+    pub database: String,
+}
+
+/// In what a run stopped.
+#[derive(Debug)]
+pub enum StoppedIn {
+    /// Before anything had begun.
+    Nothing,
+    /// In a transaction.
+    Transaction {
+        /// Which.
+        transaction: Transaction,
+        /// Was it being committed?
+        at_commit: bool,
+    },
+    /// In a file that runs alone, whose row says `running`.
+    NoTransaction {
+        /// The migration.
+        name: Name,
+        /// Its file.
+        path: PathBuf,
+    },
+}
+
+impl StoppedIn {
+    /// The file that ran outside of a transaction.
+    pub fn outside(&self) -> Option<&Name> {
+        match self {
+            Self::NoTransaction { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// Was only the word of success still missing?
+    pub fn was_ending(&self) -> bool {
+        !matches!(
+            self,
+            Self::Nothing
+                | Self::Transaction {
+                    at_commit: false,
+                    ..
+                }
+        )
+    }
+}
+
+/// Runs a plan's groups; `applied` grows with every one that was confirmed.
+///
+/// # Errors
+/// Where it stopped.
+pub fn run(
+    database: &mut Database,
+    tables: &[Table],
+    plan: &Plan,
+    circumstances: &Circumstances,
+    checker: &mut Checker<'_>,
+    applied: &mut Vec<RunRow>,
+) -> Result<(), Stop> {
+    let mut tables = tables.to_vec();
+    let first = applied.last().map_or(1, |row| row.group + 1);
+    for (number, group) in (first..).zip(&plan.groups) {
+        let mut runner = Runner::new(database, circumstances, checker, number);
+        let result = match group {
+            Group::Transaction(steps) => runner.transaction(&tables, steps),
+            Group::NoTransaction(step) => runner.no_transaction(&tables, step),
+        };
+        let Runner {
+            stopped_in,
+            mut done,
+            ..
+        } = runner;
+        result.map_err(|fault| Stop {
+            fault,
+            stopped_in,
+            group: std::mem::take(&mut done),
+            database: database.server.database.clone(),
+        })?;
+        applied.append(&mut done);
+        tables.extend(group.steps().iter().map(|step| Table {
+            track: step.migration.name.track.clone(),
+            is_current: true,
+        }));
+    }
+    Ok(())
+}

@@ -1,0 +1,111 @@
+//! A file that cannot share a transaction: its row says `running` before it begins, and
+//! `applied` when it is done.
+
+use serde::Deserialize;
+
+use super::StoppedIn;
+use super::diagnosis::{Stage, fault_of};
+use super::fault::Fault;
+use super::runner::Runner;
+use crate::database::ledger::table::Table;
+use crate::database::parse;
+use crate::execution::script::{self, Bracket};
+use crate::plan::Step;
+use crate::psql::{self, Output};
+use crate::sql::inspection::names_index;
+use crate::tree;
+
+#[derive(Deserialize)]
+struct Before {
+    now: String,
+    invalid_indexes: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct After {
+    transaction_open: bool,
+    invalid_indexes: Vec<String>,
+}
+
+impl Runner<'_, '_> {
+    pub(super) fn no_transaction(&mut self, tables: &[Table], step: &Step) -> Result<(), Fault> {
+        let name = &step.migration.name;
+        let sense = |error: psql::Error| Fault::lost(&error, Some(name));
+        let checks = self.checked(step, Bracket::Transaction)?;
+        let ensure = self.ensure(tables, step);
+        let entry = self.entry(step, "", &checks);
+        let begin = script::begin_outside(&self.database.place, &entry, &self.limits, &ensure);
+        // From here on its row may be there, whether the answer comes or not.
+        self.stopped_in = StoppedIn::NoTransaction {
+            name: name.clone(),
+            path: step.migration.path.clone(),
+        };
+        let output = self
+            .database
+            .session
+            .ask(&begin)
+            .map_err(|ending| self.not_begun(fault_of(ending, Stage::Begin)))?;
+        let before: Before = parse(&output).map_err(sense)?;
+        let printed = self.run_file(step, &before)?;
+
+        let entry = self.entry(step, &before.now, &checks);
+        let finish = script::finish_outside(&self.database.place, &entry, &self.limits);
+        let recorded = self.database.session.ask(&finish).map_err(|ending| {
+            fault_of(
+                ending,
+                Stage::Commit {
+                    last: Some(name.clone()),
+                },
+            )
+        })?;
+        self.note(step, checks, &printed, &recorded)?;
+        self.forget(step)
+    }
+
+    /// An error of the server's means that there is no row; a lost connection leaves it open.
+    fn not_begun(&mut self, fault: Fault) -> Fault {
+        if matches!(fault, Fault::Ledger { .. }) {
+            self.stopped_in = StoppedIn::Nothing;
+        }
+        fault
+    }
+
+    /// Runs the file, and looks at what it has left behind.
+    fn run_file(&mut self, step: &Step, before: &Before) -> Result<Output, Fault> {
+        let name = &step.migration.name;
+        let prepared = self.prepare(step)?;
+        let include = self.include(step, &prepared);
+        let session = &mut self.database.session;
+        session.send(&include);
+        session.send(&script::check_outside());
+        let printed = self
+            .hear(step)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        let checked = self
+            .database
+            .session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        let after: After = parse(&checked).map_err(|error| Fault::lost(&error, Some(name)))?;
+        if after.transaction_open {
+            return Err(Fault::TransactionOpen { name: name.clone() });
+        }
+        // One that was invalid before counts if the file is about it: CREATE INDEX CONCURRENTLY
+        // IF NOT EXISTS passes over what an earlier attempt has left.
+        let text = tree::content(&step.migration.path).unwrap_or_default();
+        let is_new = |index: &String| !before.invalid_indexes.contains(index);
+        let is_named = |index: &String| names_index(&text, index);
+        let indexes: Vec<_> = after
+            .invalid_indexes
+            .into_iter()
+            .filter(|index| is_new(index) || is_named(index))
+            .collect();
+        match indexes.is_empty() {
+            true => Ok(printed),
+            false => Err(Fault::InvalidIndexes {
+                name: name.clone(),
+                indexes,
+            }),
+        }
+    }
+}

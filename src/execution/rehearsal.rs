@@ -1,0 +1,212 @@
+//! Runs everything in one transaction that is always rolled back, and looks at what each file does.
+
+use std::time::Duration;
+
+use super::diagnosis::{Stage, fault_of};
+use super::fault::Fault;
+use super::runner::Runner;
+use super::{Circumstances, Stop, StoppedIn};
+use crate::database::ledger::table::Table;
+use crate::database::{Database, parse};
+use crate::execution::effects::{Effects, Look, effects, mark_traffic};
+use crate::execution::notices;
+use crate::execution::row::{RehearsalEnding, RehearsalRow, RunRow};
+use crate::execution::script::{self, Bracket, Transaction};
+use crate::plan::{Group, Plan, Step};
+use crate::preflight::Checker;
+use crate::psql::Output;
+use crate::psql::message::decisive_error;
+use crate::settings::TransactionMode;
+
+/// Rehearses a plan. Files that run outside of a transaction are left out, and say so.
+///
+/// # Errors
+/// Where it stopped; whatever that was, nothing of it stays.
+pub fn rehearse(
+    database: &mut Database,
+    tables: &[Table],
+    plan: &Plan,
+    circumstances: &Circumstances,
+    checker: &mut Checker<'_>,
+) -> Result<Vec<RehearsalRow>, Stop> {
+    let mut runner = Runner::new(database, circumstances, checker, 1);
+    runner.is_rehearsal = true;
+    runner.limits.is_read_only_outside = true;
+    let result = runner.rehearse(tables, plan);
+    let Runner {
+        stopped_in, done, ..
+    } = runner;
+    result.map_err(|fault| Stop {
+        fault,
+        stopped_in,
+        group: done,
+        database: database.server.database.clone(),
+    })
+}
+
+impl Runner<'_, '_> {
+    fn rehearse(&mut self, tables: &[Table], plan: &Plan) -> Result<Vec<RehearsalRow>, Fault> {
+        let steps: Vec<_> = plan
+            .groups
+            .iter()
+            .filter_map(|group| match group {
+                Group::Transaction(steps) => Some(steps.clone()),
+                Group::NoTransaction(_) => None,
+            })
+            .flatten()
+            .collect();
+        if steps.is_empty() {
+            return Ok(rows(plan, vec![]));
+        }
+        let first = self.look()?;
+        let transaction = self.begin(tables, &steps)?;
+        self.stopped_in = StoppedIn::Transaction {
+            transaction: transaction.clone(),
+            at_commit: false,
+        };
+        let mut started = transaction.now.clone();
+        let mut before = first.clone();
+        let mut in_use = first.in_use.clone();
+        let mut found = Vec::with_capacity(steps.len());
+        // Where each has a transaction of its own, an error of one says nothing about the others.
+        let goes_on =
+            self.circumstances.common.transaction_mode == TransactionMode::Each.to_string();
+        for step in &steps {
+            let ended = match goes_on {
+                true => self.attempt(step, &transaction, &started)?,
+                false => Some(self.step(step, &transaction, &started)?),
+            };
+            let after = self.look()?;
+            let is_ledger = |name: &str| self.is_ledger(name, tables, &steps);
+            found.push(match ended.is_some() {
+                true => effects(&first, &before, &after, is_ledger),
+                false => Effects::default(),
+            });
+            started = ended.unwrap_or(started);
+            in_use.extend(&after.in_use);
+            before = after;
+        }
+        self.database
+            .session
+            .ask(&script::rollback())
+            .map_err(|ending| fault_of(ending, Stage::Begin))?;
+        let last = self.look()?;
+        for effects in &mut found {
+            mark_traffic(effects, &first, &last, &in_use);
+        }
+        let done = std::mem::take(&mut self.done);
+        Ok(rows(plan, done.into_iter().zip(found).collect()))
+    }
+
+    /// Runs one file within a savepoint; `None` if it fails, and then it is undone.
+    fn attempt(
+        &mut self,
+        step: &Step,
+        transaction: &Transaction,
+        started: &str,
+    ) -> Result<Option<String>, Fault> {
+        let name = &step.migration.name;
+        let checks = self.checked(step, Bracket::Savepoint)?;
+        let prepared = self.prepare(step)?;
+        let include = self.guarded(self.include(step, &prepared));
+        let session = &mut self.database.session;
+        session.send(&script::attempted(&include));
+        let printed = self
+            .hear(step)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        if decisive_error(printed.stderr.iter().map(String::as_str)).is_some() {
+            let undone = self.database.session.ask(&script::undo_attempt());
+            undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
+            self.done.push(RunRow {
+                name: name.clone(),
+                applied: None,
+                group: self.number,
+                notices: notices::of(&printed),
+                checks,
+            });
+            return Ok(None);
+        }
+        let entry = self.entry(step, started, &checks);
+        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let recorded = self
+            .database
+            .session
+            .ask(&record)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        let ended = self.note(step, checks, &printed, &recorded)?;
+        self.forget(step)?;
+        Ok(Some(ended))
+    }
+
+    /// Is this the name of a ledger, or of what belongs to one?
+    fn is_ledger(&self, name: &str, tables: &[Table], steps: &[Step]) -> bool {
+        let bare = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
+        let present = tables.iter().map(|table| &table.track);
+        let planned = steps.iter().map(|step| &step.migration.name.track);
+        present.chain(planned).any(|track| {
+            let ledger = format!("{}{track}", self.database.place.prefix);
+            let rest = bare.strip_prefix(&ledger);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        })
+    }
+
+    fn look(&mut self) -> Result<Look, Fault> {
+        let output = self
+            .database
+            .session
+            .ask(&script::look())
+            .map_err(|ending| fault_of(ending, Stage::Begin))?;
+        parse(&output).map_err(|error| Fault::lost(&error, None))
+    }
+
+    /// What stands before a rehearsed file: a trap that makes any COMMIT fail.
+    pub(super) fn guarded(&self, include: String) -> String {
+        match self.is_rehearsal {
+            true => script::trapped(&include),
+            false => include,
+        }
+    }
+}
+
+/// The rows of the report in the order of the plan, with how long each lock would be held.
+fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
+    let mut rehearsed = rehearsed.into_iter();
+    let mut rows = Vec::new();
+    for (number, group) in (1..).zip(&plan.groups) {
+        let mut of_group = Vec::new();
+        for step in group.steps() {
+            let row = match group {
+                Group::Transaction(_) => rehearsed.next(),
+                Group::NoTransaction(_) => None,
+            };
+            of_group.push(match row {
+                Some((row, effects)) => RehearsalRow {
+                    ending: match row.applied.is_some() {
+                        true => RehearsalEnding::Rehearsed,
+                        false => RehearsalEnding::Failed,
+                    },
+                    run: RunRow {
+                        group: number,
+                        ..row
+                    },
+                    effects,
+                },
+                None => RehearsalRow {
+                    run: RunRow::not_applied(step.migration.name.clone(), number),
+                    ending: RehearsalEnding::Skipped,
+                    effects: Effects::default(),
+                },
+            });
+        }
+        // A lock is held from its file to the end of the transaction.
+        let mut rest = Duration::ZERO;
+        for row in of_group.iter_mut().rev() {
+            rest += row.duration();
+            for lock in &mut row.effects.locks {
+                lock.held = rest;
+            }
+        }
+        rows.extend(of_group);
+    }
+    rows
+}

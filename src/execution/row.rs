@@ -1,0 +1,101 @@
+//! What a run or a rehearsal reports of one migration, as plain data.
+
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+
+use super::effects::Effects;
+use crate::checks::Check;
+use crate::plan::Plan;
+use crate::tree::Name;
+
+/// A row of `migrate run`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRow {
+    /// The migration.
+    pub name: Name,
+    /// What was recorded; `None` in a dry run.
+    pub applied: Option<Applied>,
+    /// The transaction it shares with others, counted from 1.
+    pub group: usize,
+    /// What the server and psql said while it ran.
+    pub notices: Vec<String>,
+    /// The checks that it passed before.
+    pub checks: Vec<Check>,
+}
+
+impl RunRow {
+    /// The report of a dry run.
+    pub fn planned(plan: &Plan) -> Vec<Self> {
+        let numbered = (1..).zip(&plan.groups);
+        numbered
+            .flat_map(|(group, steps)| {
+                let names = steps.steps().iter().map(|step| step.migration.name.clone());
+                names.map(move |name| Self::not_applied(name, group))
+            })
+            .collect()
+    }
+
+    /// Of a migration that has not run.
+    pub fn not_applied(name: Name, group: usize) -> Self {
+        Self {
+            name,
+            applied: None,
+            group,
+            notices: vec![],
+            checks: vec![],
+        }
+    }
+
+    /// How long its checks took; `None` where there were none.
+    pub fn validation_time(&self) -> Option<Duration> {
+        total(&self.checks)
+    }
+}
+
+/// How long checks took; `None` where there are none.
+pub fn total(checks: &[Check]) -> Option<Duration> {
+    (!checks.is_empty()).then(|| checks.iter().map(|check| check.duration).sum())
+}
+
+/// What a run recorded of a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// How long its SQL took, by the server's clock.
+    pub duration: Duration,
+    /// When it was done.
+    pub applied_at: DateTime<FixedOffset>,
+    /// The run.
+    pub execution_id: String,
+}
+
+/// A row of `migrate rehearse`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RehearsalRow {
+    /// What a run would report; what it says of the ledger was rolled back.
+    pub run: RunRow,
+    /// How it went.
+    pub ending: RehearsalEnding,
+    /// What it did.
+    pub effects: Effects,
+}
+
+/// How the rehearsal of a migration went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum RehearsalEnding {
+    /// Well.
+    Rehearsed,
+    /// It was left out, because it runs outside of a transaction.
+    Skipped,
+    /// With an error, and the others were rehearsed all the same.
+    Failed,
+}
+
+impl RehearsalRow {
+    /// How long it took.
+    pub fn duration(&self) -> Duration {
+        let applied = self.run.applied.as_ref();
+        applied.map(|applied| applied.duration).unwrap_or_default()
+    }
+}

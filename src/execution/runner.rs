@@ -1,0 +1,222 @@
+//! What transactions, files outside of them and rehearsals have in common: one group's runner.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+use std::{fs, io};
+
+use chrono::DateTime;
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use super::diagnosis::{Stage, fault_of};
+use super::fault::Fault;
+use super::notices::{self, Live};
+use super::row::{Applied, RunRow, total};
+use super::script::{Include, Limits};
+use super::{Circumstances, StoppedIn};
+use crate::checks::Check;
+use crate::database::ledger::table::{Entry, Table};
+use crate::database::{Database, parse};
+use crate::error::NotWritten;
+use crate::plan::{Fit, Step};
+use crate::preflight::Checker;
+use crate::psql::{self, Ending, Output};
+use crate::sql::inspection::{Script, unwrapped};
+use crate::tree;
+
+/// The variable `transaction_mode` of a file outside of our transactions.
+const NO_TRANSACTION: &str = "none";
+
+/// Runs one group.
+pub struct Runner<'a, 'c> {
+    pub database: &'a mut Database,
+    pub circumstances: &'a Circumstances,
+    pub checker: &'a mut Checker<'c>,
+    pub limits: Limits,
+    pub number: usize,
+    pub stopped_in: StoppedIn,
+    pub done: Vec<RunRow>,
+    /// Must nothing of it be committed?
+    pub is_rehearsal: bool,
+}
+
+/// What the ledger answers to a row that is applied.
+#[derive(Deserialize)]
+struct Receipt {
+    applied_at: String,
+    execution_time_ms: u64,
+}
+
+/// A file as psql is to read it: the migration itself, or a copy without its outer pair.
+pub struct Prepared {
+    pub file: PathBuf,
+    /// Removed with this value.
+    _copy: Option<TempDir>,
+}
+
+impl<'a, 'c> Runner<'a, 'c> {
+    pub fn new(
+        database: &'a mut Database,
+        circumstances: &'a Circumstances,
+        checker: &'a mut Checker<'c>,
+        number: usize,
+    ) -> Self {
+        Self {
+            limits: Limits {
+                checks_connection: database.checks_connection,
+                lock_timeout: circumstances.lock_timeout,
+                statement_timeout: circumstances.statement_timeout,
+                is_read_only_outside: false,
+            },
+            database,
+            circumstances,
+            checker,
+            number,
+            stopped_in: StoppedIn::Nothing,
+            done: vec![],
+            is_rehearsal: false,
+        }
+    }
+}
+
+impl Runner<'_, '_> {
+    pub fn ensure(&self, tables: &[Table], step: &Step) -> String {
+        let track = &step.migration.name.track;
+        let existing = tables.iter().rfind(|table| table.track == *track);
+        self.database.place.ensure(track, existing)
+    }
+
+    pub fn entry<'a>(&'a self, step: &'a Step, started: &'a str, checks: &[Check]) -> Entry<'a> {
+        Entry {
+            name: &step.migration.name,
+            hash: step.migration.checksum.as_str(),
+            started,
+            execution_id: &self.circumstances.common.execution_id,
+            validation: total(checks),
+            parts: step.migration.checksum.parts(),
+        }
+    }
+
+    pub fn include(&self, step: &Step, prepared: &Prepared) -> String {
+        let migration = &step.migration;
+        let mut common = self.circumstances.common.clone();
+        if step.fit == Fit::NoTransaction {
+            common.transaction_mode = NO_TRANSACTION.to_owned();
+        }
+        Include {
+            file: &prepared.file,
+            folder: self.circumstances.folders.of(&migration.path),
+            encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
+            lock_timeout: migration.directives.lock_timeout,
+            statement_timeout: migration.directives.statement_timeout,
+            variables: &super::variables::of(migration, &common),
+        }
+        .text()
+    }
+
+    /// The file that psql is to read, if it still is what was planned and will be recorded.
+    pub fn prepare(&self, step: &Step) -> Result<Prepared, Fault> {
+        let path = &step.migration.path;
+        let checksum = tree::examine(path, &self.circumstances.folders);
+        if !checksum.is_ok_and(|(_, checksum)| checksum == step.migration.checksum) {
+            return Err(Fault::FileChanged {
+                name: step.migration.name.clone(),
+            });
+        }
+        let Fit::Unwrapped(pair) = &step.fit else {
+            return Ok(Prepared {
+                file: path.clone(),
+                _copy: None,
+            });
+        };
+        let lost = |error: &dyn std::error::Error| Fault::lost(error, Some(&step.migration.name));
+        let content = tree::content(path).map_err(|error| lost(&error))?;
+        let copy = || -> io::Result<Prepared> {
+            let folder = tempfile::Builder::new()
+                .prefix("migrate-")
+                .permissions(fs::Permissions::from_mode(0o700))
+                .tempdir()?;
+            let file = folder.path().join(step.migration.name.file_name());
+            let script = Script {
+                path,
+                content: &content,
+            };
+            fs::write(&file, unwrapped(script, pair))?;
+            Ok(Prepared {
+                file,
+                _copy: Some(folder),
+            })
+        };
+        copy().map_err(|error| {
+            lost(&NotWritten {
+                path: std::env::temp_dir(),
+                reason: error.to_string(),
+            })
+        })
+    }
+
+    /// Notes a migration as done; gives the server's clock at its end.
+    pub fn note(
+        &mut self,
+        step: &Step,
+        checks: Vec<Check>,
+        printed: &Output,
+        recorded: &Output,
+    ) -> Result<String, Fault> {
+        let name = &step.migration.name;
+        let lost = |error: psql::Error| Fault::lost(&error, Some(name));
+        if recorded.stdout.is_empty() {
+            return Err(Fault::RowsGone { name: name.clone() });
+        }
+        let receipt: Receipt = parse(recorded).map_err(lost)?;
+        let applied_at = DateTime::parse_from_rfc3339(&receipt.applied_at).map_err(|error| {
+            lost(psql::Error::Confused {
+                problem: error.to_string(),
+            })
+        })?;
+        self.done.push(RunRow {
+            name: name.clone(),
+            applied: Some(Applied {
+                duration: Duration::from_millis(receipt.execution_time_ms),
+                applied_at,
+                execution_id: self.circumstances.common.execution_id.clone(),
+            }),
+            group: self.number,
+            notices: notices::of(printed),
+            checks,
+        });
+        Ok(receipt.applied_at)
+    }
+
+    /// What a file prints, shown while it runs.
+    pub fn hear(&mut self, step: &Step) -> Result<Output, Ending> {
+        let progress = self.circumstances.progress;
+        let name = step.migration.name.file_name();
+        let mut live = Live::default();
+        self.database.session.receive_live(&mut |channel, line| {
+            if let Some(line) = live.line(channel, line) {
+                progress.said(&name, &line);
+            }
+        })
+    }
+
+    pub fn fault_in(
+        &self,
+        ending: Ending,
+        step: &Step,
+        prepared: &Prepared,
+        printed: &Output,
+    ) -> Fault {
+        let stage = Stage::File {
+            step: &step.migration,
+            copy: &prepared.file,
+            root: &self.circumstances.folders.tree,
+            printed,
+            prefix: &self.database.place.prefix,
+            // The frame is a courtesy: without the file there is none.
+            read: &|path| tree::content(path).ok(),
+        };
+        fault_of(ending, stage)
+    }
+}

@@ -1,0 +1,140 @@
+//! The text that psql is given, step by step.
+//! Pure, from escaped types; must not know how the text gets to psql or what it answers.
+
+mod no_transaction;
+mod question;
+mod rehearsal;
+mod state;
+mod transaction;
+
+pub use no_transaction::{begin_outside, check_outside, finish_outside};
+pub use question::{Bracket, question};
+pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
+pub use state::{Limits, forget, list_variables};
+pub use transaction::{
+    Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, fate, record,
+};
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::database::ledger::table::{Entry, Place};
+    use std::collections::BTreeMap;
+
+    fn transaction() -> Transaction {
+        Transaction {
+            backend: 42,
+            id: "739".to_owned(),
+            now: "2024-01-01".to_owned(),
+        }
+    }
+
+    fn include() -> Include<'static> {
+        Include {
+            file: Path::new(""),
+            folder: Path::new(""),
+            encoding: None,
+            lock_timeout: None,
+            statement_timeout: None,
+            variables: &[],
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits {
+            checks_connection: true,
+            lock_timeout: Duration::from_secs(5),
+            statement_timeout: Duration::ZERO,
+            is_read_only_outside: false,
+        }
+    }
+
+    #[test]
+    fn a_path_cannot_become_a_command() {
+        let text = Include {
+            file: Path::new("/it's 100%/ü\\a.sql"),
+            folder: Path::new("/it's 100%"),
+            ..include()
+        }
+        .text();
+        assert!(
+            text.starts_with("\\cd '/it''s 100%'\n\\i '/it''s 100%/ü\\\\a.sql'\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_value_cannot_become_a_command() {
+        let variables = [("v".to_owned(), "it's\n\\! :x `date`".to_owned())];
+        let text = Include {
+            variables: &variables,
+            ..include()
+        }
+        .text();
+        assert!(
+            text.starts_with("\\set v 'it''s\\n\\\\! :x `date`'\n\\cd"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn what_a_file_alone_asks_for_comes_before_it() {
+        let text = Include {
+            encoding: Some("LATIN1"),
+            lock_timeout: Some(Duration::from_millis(500)),
+            ..include()
+        }
+        .text();
+        let expected =
+            "\\cd ''\nSET client_encoding = 'LATIN1';\nSET lock_timeout = '500ms';\n\\i ''\n";
+        assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn limits_are_set_in_one_message() {
+        let text = begin(&limits(), "");
+        assert!(
+            text.starts_with(
+                "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
+                 SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE;\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_guard_comes_first_and_names_the_backend_and_the_transaction() {
+        let place = Place {
+            schema: "public".to_owned(),
+            prefix: "m_".to_owned(),
+        };
+        let name = crate::tree::file_name::parse_recorded("20240101000000_core_ü.sql").unwrap();
+        let entry = Entry {
+            name: &name,
+            hash: "h",
+            started: "s",
+            execution_id: "e",
+            validation: Some(Duration::from_millis(7)),
+            parts: &BTreeMap::new(),
+        };
+        let text = record(&place, &entry, &transaction(), &limits());
+        assert!(
+            text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
+            "{text}"
+        );
+        assert!(text.contains("pg_backend_pid() = 42 AND pg_catalog.txid_current()::text = '739'"));
+    }
+
+    #[test]
+    fn a_commit_asks_for_its_receipt() {
+        assert_eq!(
+            commit(&transaction(), "SELECT 2", 2)
+                .split_once("COMMIT")
+                .map(|(_, end)| end),
+            Some(";\nSELECT pg_catalog.txid_status('739'::bigint);\n")
+        );
+    }
+}

@@ -1,0 +1,36 @@
+//! A file outside of a transaction, with its ledger row around it.
+
+use super::state::{Limits, clean_session, in_one_message};
+use crate::database::ledger::table::{Entry, Place};
+use crate::database::questions::INVALID_INDEXES;
+
+/// Before a file that runs alone: its row, committed, and the indexes that are invalid already.
+/// Answers with the server's clock and those indexes.
+pub fn begin_outside(
+    place: &Place,
+    entry: &Entry<'_>,
+    limits: &Limits,
+    ensure_ledger: &str,
+) -> String {
+    format!(
+        "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
+         'invalid_indexes', {INVALID_INDEXES});\n",
+        limits.statements().join("\\; "),
+        place.record_running(entry),
+    )
+}
+
+/// After it: did it leave a transaction open, and which indexes are invalid now?
+pub fn check_outside() -> String {
+    // Outside of a transaction, every statement is one of its own and begins with it.
+    format!(
+        "SELECT json_build_object('transaction_open',\n  \
+         pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(),\n  \
+         'invalid_indexes', {INVALID_INDEXES});\n"
+    )
+}
+
+/// At its good end: the row says applied. Answers with what was recorded.
+pub fn finish_outside(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String {
+    in_one_message(&clean_session(limits), &place.record_finished(entry))
+}

@@ -1,0 +1,123 @@
+//! psql's own state and the session's: what every step finds, whatever the one before has left.
+
+use std::time::Duration;
+
+use crate::database::questions::CONNECTION_CHECK;
+use crate::sql::quote::Argument;
+
+/// psql's own state as every step expects it, whatever the file before has set.
+pub(super) const PSQL_STATE: &str = "\
+\\set ECHO none
+\\set ON_ERROR_STOP 1
+\\set AUTOCOMMIT on
+\\set ON_ERROR_ROLLBACK off
+\\set SINGLELINE off
+\\set SINGLESTEP off
+\\set ECHO_HIDDEN off
+\\set HIDE_TABLEAM off
+\\set HIDE_TOAST_COMPRESSION off
+\\set QUIET on
+\\set VERBOSITY verbose
+\\set SHOW_CONTEXT errors
+\\set SHOW_ALL_RESULTS on
+\\unset FETCH_COUNT
+\\timing off
+\\o
+\\pset format unaligned
+\\pset tuples_only on
+\\pset expanded off
+\\pset pager off
+\\pset null ''
+\\pset recordsep '\\n'
+\\pset fieldsep '|'
+\\pset title
+\\pset numericlocale off
+";
+
+/// What holds for the session beside the server's own settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Can the server look whether psql is still there?
+    pub checks_connection: bool,
+    /// How long a statement may wait for a lock; zero is for ever.
+    pub lock_timeout: Duration,
+    /// How long a statement may take; zero is for ever.
+    pub statement_timeout: Duration,
+    /// Can what leaves our transaction only read? So it is in a rehearsal.
+    pub is_read_only_outside: bool,
+}
+
+impl Limits {
+    pub(super) fn statements(&self) -> Vec<String> {
+        let mut statements = vec![
+            "SET client_encoding = 'UTF8'".to_owned(),
+            set_timeout("lock_timeout", self.lock_timeout),
+            set_timeout("statement_timeout", self.statement_timeout),
+        ];
+        if self.is_read_only_outside {
+            statements.push("SET default_transaction_read_only = on".to_owned());
+        }
+        if self.checks_connection {
+            statements.push(format!(
+                "SET client_connection_check_interval = '{CONNECTION_CHECK}'"
+            ));
+        }
+        statements
+    }
+}
+
+pub(super) fn set_timeout(name: &str, timeout: Duration) -> String {
+    format!("SET {name} = '{}ms'", timeout.as_millis())
+}
+
+/// Lists psql's variables.
+pub fn list_variables() -> String {
+    "\\set\n".to_owned()
+}
+
+/// Forgets variables, and gives environment variables their value back.
+pub fn forget<'a>(
+    variables: impl Iterator<Item = &'a String>,
+    environment: impl Iterator<Item = (&'a String, Option<&'a String>)>,
+) -> String {
+    let variables: String = variables.map(|name| format!("\\unset {name}\n")).collect();
+    let environment: String = environment
+        .map(|(name, value)| {
+            let value = value.map(|value| Argument(value).to_string());
+            format!(
+                "\\setenv {} {}\n",
+                Argument(name),
+                value.unwrap_or_default()
+            )
+        })
+        .collect();
+    variables + &environment
+}
+
+/// What a file may have left in the session. RESET comes first: constraints are checked by the
+/// session's own user.
+pub(super) fn clean_session(limits: &Limits) -> Vec<String> {
+    let mut statements = [
+        "RESET SESSION AUTHORIZATION",
+        "RESET ALL",
+        "CLOSE ALL",
+        "DISCARD TEMP",
+        "DEALLOCATE ALL",
+        "UNLISTEN *",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    statements.extend(limits.statements());
+    statements
+}
+
+pub(super) fn in_one_message(statements: &[String], last: &str) -> String {
+    // The server decodes a message as a whole before RESET ALL in it can undo the encoding that
+    // a file has set.
+    let encoding = if last.is_ascii() {
+        ""
+    } else {
+        "\\encoding UTF8\n"
+    };
+    format!("{encoding}{}\\;\n{last}", statements.join("\\; "))
+}

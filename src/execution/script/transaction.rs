@@ -1,0 +1,139 @@
+//! A group in one transaction: begin, include, record, commit, and the guard in between.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
+use crate::database::ledger::table::{Entry, Place};
+use crate::sql::quote::{Argument, Literal};
+
+/// What the server says, in whatever language, when a file has ended the transaction.
+pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend ";
+
+/// What the server says when ledger rows are gone at the end of their transaction.
+pub const ROWS_GONE: &str = "migrate: ledger rows are gone, backend ";
+
+/// Begins a group's transaction and asks for the facts of [`Transaction`].
+pub fn begin(limits: &Limits, ensure_ledgers: &str) -> String {
+    format!(
+        "{};\nBEGIN READ WRITE;\n{ensure_ledgers}\
+         SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
+         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp());\n",
+        limits.statements().join("\\; ")
+    )
+}
+
+/// Which transaction a group runs in, to notice when a file has ended it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+pub struct Transaction {
+    /// The server process.
+    pub backend: i64,
+    /// The transaction's number, as `txid_status` takes it.
+    pub id: String,
+    /// The server's clock at its beginning.
+    pub now: String,
+}
+
+impl Transaction {
+    /// A statement that says nothing in this transaction and fails in any other. What it fails
+    /// with must depend on the session, or the planner would work it out beforehand.
+    fn guard(&self) -> String {
+        format!(
+            "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN\n  \
+             pg_catalog.pg_backend_pid() = {} AND pg_catalog.txid_current()::text = {}\n  \
+             THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END",
+            self.backend,
+            Literal(&self.id),
+            Literal(TRANSACTION_ENDED)
+        )
+    }
+}
+
+/// A file that psql is to run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Include<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Where psql is to stand.
+    pub folder: &'a Path,
+    /// The file's encoding, where it is not UTF-8.
+    pub encoding: Option<&'a str>,
+    /// The file's own limit on waiting for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// The file's own limit on a statement.
+    pub statement_timeout: Option<Duration>,
+    /// The variables that it finds set.
+    pub variables: &'a [(String, String)],
+}
+
+impl Include<'_> {
+    /// Runs the file. Absolute paths make psql's errors carry the file and the line.
+    pub fn text(&self) -> String {
+        let own = [
+            self.encoding
+                .map(|encoding| format!("SET client_encoding = {}", Literal(encoding))),
+            self.lock_timeout
+                .map(|timeout| set_timeout("lock_timeout", timeout)),
+            self.statement_timeout
+                .map(|timeout| set_timeout("statement_timeout", timeout)),
+        ];
+        let own: String = own
+            .into_iter()
+            .flatten()
+            .map(|set| format!("{set};\n"))
+            .collect();
+        let variables: String = self
+            .variables
+            .iter()
+            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
+            .collect();
+        format!(
+            "{variables}\\cd {}\n{own}\\i {}\n{PSQL_STATE}",
+            Argument(&self.folder.to_string_lossy()),
+            Argument(&self.file.to_string_lossy())
+        )
+    }
+}
+
+/// Leaves the session as a new one would be, then records the file in the same transaction.
+///
+/// One message to the server. Deferred constraints are checked here, so that a violation is
+/// blamed on the file that made it and pending checks do not stop the next file's DDL.
+pub fn record(
+    place: &Place,
+    entry: &Entry<'_>,
+    transaction: &Transaction,
+    limits: &Limits,
+) -> String {
+    let mut statements = vec![transaction.guard()];
+    // From the second file on, what is deferrable may be checked a little later than in a
+    // session of its own, never not at all.
+    statements.extend(
+        [
+            "SET CONSTRAINTS ALL IMMEDIATE",
+            "SET CONSTRAINTS ALL DEFERRED",
+        ]
+        .map(str::to_owned),
+    );
+    statements.extend(clean_session(limits));
+    in_one_message(&statements, &place.record(entry))
+}
+
+/// Commits, if all ledger rows of the group are still there, and asks what became of it: without
+/// this receipt nothing counts as applied.
+pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {
+    format!(
+        "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN ({rows}) = {expected}\n  \
+         THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END;\nCOMMIT;\n{}",
+        Literal(ROWS_GONE),
+        fate(transaction)
+    )
+}
+
+/// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing.
+pub fn fate(transaction: &Transaction) -> String {
+    format!(
+        "SELECT pg_catalog.txid_status({}::bigint);\n",
+        Literal(&transaction.id)
+    )
+}

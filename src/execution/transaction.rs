@@ -1,0 +1,108 @@
+//! A group that shares one transaction with its ledger rows.
+
+use std::collections::BTreeSet;
+
+use super::StoppedIn;
+use super::diagnosis::{Stage, fault_of};
+use super::fault::Fault;
+use super::runner::Runner;
+use crate::database::ledger::table::Table;
+use crate::database::parse;
+use crate::execution::script::{self, Bracket, Transaction};
+use crate::plan::Step;
+use crate::psql::{self, Output};
+use crate::tree::Name;
+
+impl Runner<'_, '_> {
+    pub(super) fn transaction(&mut self, tables: &[Table], steps: &[Step]) -> Result<(), Fault> {
+        let transaction = self.begin(tables, steps)?;
+        self.stopped_in = StoppedIn::Transaction {
+            transaction: transaction.clone(),
+            at_commit: false,
+        };
+        let mut started = transaction.now.clone();
+        for step in steps {
+            started = self.step(step, &transaction, &started)?;
+        }
+        self.stopped_in = StoppedIn::Transaction {
+            transaction: transaction.clone(),
+            at_commit: true,
+        };
+        self.commit(&transaction)
+    }
+
+    pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
+        // A requirement may bring a track back after another one.
+        let mut seen = BTreeSet::new();
+        let ledgers: String = steps
+            .iter()
+            .filter(|step| seen.insert(&step.migration.name.track))
+            .map(|step| self.ensure(tables, step))
+            .collect();
+        let output = self
+            .database
+            .session
+            .ask(&script::begin(&self.limits, &ledgers))
+            .map_err(|ending| fault_of(ending, Stage::Begin))?;
+        let transaction: Transaction = parse(&output).map_err(|error| Fault::lost(&error, None))?;
+        if transaction.backend != self.database.server.backend {
+            return Err(Fault::lost(&psql::Error::Pooled, None));
+        }
+        Ok(transaction)
+    }
+
+    /// Runs one file and records it; gives the server's clock at its end.
+    pub(super) fn step(
+        &mut self,
+        step: &Step,
+        transaction: &Transaction,
+        started: &str,
+    ) -> Result<String, Fault> {
+        let checks = self.checked(step, Bracket::Savepoint)?;
+        let prepared = self.prepare(step)?;
+        let include = self.guarded(self.include(step, &prepared));
+        let entry = self.entry(step, started, &checks);
+        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let session = &mut self.database.session;
+        // Both at once: the file is recorded the moment it is done.
+        session.send(&include);
+        session.send(&record);
+        let printed = self
+            .hear(step)
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
+        let recorded = self
+            .database
+            .session
+            .receive()
+            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+        let ended = self.note(step, checks, &printed, &recorded)?;
+        self.forget(step)?;
+        Ok(ended)
+    }
+
+    fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {
+        let tracks: BTreeSet<_> = self.done.iter().map(|row| &row.name.track).collect();
+        let tracks: Vec<_> = tracks.into_iter().collect();
+        let rows = self.database.place.count_query(&tracks, &self.names());
+        let output = self
+            .database
+            .session
+            .ask(&script::commit(transaction, &rows, self.done.len()))
+            .map_err(|ending| fault_of(ending, Stage::Commit { last: self.last() }))?;
+        match output.stdout.join("\n").as_str() {
+            "committed" => Ok(()),
+            other => Err(Fault::ConnectionLost {
+                during: None,
+                detail: format!("the server calls the transaction `{other}` after COMMIT"),
+            }),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.done.iter().map(|row| row.name.file_name()).collect()
+    }
+
+    fn last(&self) -> Option<Name> {
+        self.done.last().map(|row| row.name.clone())
+    }
+}

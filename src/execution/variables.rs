@@ -1,0 +1,64 @@
+//! The psql variables that a migration finds set. Pure.
+
+use crate::sql::variables::{INJECTED, Variables};
+use crate::tree::Migration;
+
+/// What is the same for all migrations of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Common {
+    /// The run's id.
+    pub execution_id: String,
+    /// How many migrations share a transaction.
+    pub transaction_mode: String,
+    /// The user's variables.
+    pub users: Variables,
+}
+
+/// All variables of a migration, with their values.
+pub fn of(migration: &Migration, common: &Common) -> Vec<(String, String)> {
+    let name = &migration.name;
+    let folder = migration.path.parent().unwrap_or(&migration.path);
+    let values = [
+        name.file_name(),
+        name.track.to_string(),
+        name.version.to_string(),
+        name.description.clone(),
+        folder.to_string_lossy().into_owned(),
+        common.execution_id.clone(),
+        common.transaction_mode.clone(),
+        env!("CARGO_PKG_VERSION").to_owned(),
+    ];
+    INJECTED
+        .map(str::to_owned)
+        .into_iter()
+        .zip(values)
+        .chain(common.users.clone())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tree::examples::migration;
+
+    #[test]
+    fn a_migration_knows_what_it_is() {
+        let common = Common {
+            execution_id: "id".to_owned(),
+            transaction_mode: "all".to_owned(),
+            users: Variables::from([("tenant".to_owned(), "acme".to_owned())]),
+        };
+        let found = of(&migration("20240101000000_core_a_b.sql"), &common);
+        let value = |name: &str| {
+            let found = found.iter().find(|(found, _)| found == name);
+            found.map(|(_, value)| value.as_str())
+        };
+        assert_eq!(value("migration_name"), Some("20240101000000_core_a_b.sql"));
+        assert_eq!(value("track_name"), Some("core"));
+        assert_eq!(value("migration_timestamp"), Some("20240101000000"));
+        assert_eq!(value("migration_description"), Some("a_b"));
+        assert_eq!(value("migration_dir"), Some("/db"));
+        assert_eq!(value("tenant"), Some("acme"));
+        assert_eq!(found.len(), INJECTED.len() + 1);
+    }
+}

@@ -1,0 +1,107 @@
+//! Why there is no plan.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use strum::EnumProperty;
+use thiserror::Error as ThisError;
+
+use super::Obstacles;
+use crate::checks;
+use crate::error::{Report, Unreadable, count, list};
+use crate::sql::inspection::Violation;
+
+#[derive(Debug, ThisError, Diagnostic, EnumProperty)]
+pub enum Error {
+    #[error("there are no migrations in {}", root.display())]
+    #[diagnostic(
+        code(migrate::no_migrations),
+        help(
+            "a migration is a file named {{timestamp}}_{{track}}_{{description}}.sql; make the \
+             first with `migrate add DIR \"create users\" --track core`"
+        )
+    )]
+    #[strum(props(culprit = "directory"))]
+    NoMigrations { root: PathBuf },
+
+    #[error("there is no track `{track}`, neither in the directory nor in the database")]
+    #[diagnostic(code(migrate::unknown_track), help("{}", match known.is_empty() {
+        true => "there is no track at all".to_owned(),
+        false => format!("there is {}", known.join(", ")),
+    }))]
+    #[strum(props(culprit = "--track"))]
+    UnknownTrack { track: String, known: Vec<String> },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Refused(#[from] Obstacles),
+
+    #[error(
+        "{} cannot run in a transaction of ours as {}:\n{}",
+        count(*files, "migration", "migrations"),
+        if *files == 1 { "it is" } else { "they are" },
+        list(violations)
+    )]
+    #[diagnostic(code(migrate::forbidden), help("{REMOVE_TRANSACTION_CONTROL}"))]
+    Forbidden {
+        files: usize,
+        violations: Vec<Violation>,
+    },
+
+    #[error("psql variables are used and have no value:\n{}", list(uses))]
+    #[diagnostic(code(migrate::unset_variable), help("{}", give_a_value(uses.first())))]
+    UnsetVariables { uses: Vec<Violation> },
+
+    #[error(
+        "this plan needs {groups} transactions, and --atomic allows one:\n{}",
+        list(reasons)
+    )]
+    #[diagnostic(
+        code(migrate::not_atomic),
+        help("run without --atomic, or in parts with --to and --steps")
+    )]
+    NotAtomic { groups: usize, reasons: Vec<String> },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Unreadable(#[from] Unreadable),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Check(#[from] checks::Error),
+}
+
+/// The way out for a file with transaction control of its own.
+pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migration already runs in \
+     a transaction, together with its ledger row.\nA file that must stay as it is, such as BEGIN; \
+     ... COMMIT; from another tool, needs the line `-- migrate: transaction-control unwrap` (leave \
+     its outer pair out) or `separate` (run it as it is, on its own), or the setting \
+     `transaction_control`";
+
+/// The way out for a variable that nobody has set.
+pub fn give_a_value(found: Option<&Violation>) -> String {
+    let name = found.map_or("name", |found| found.found.trim_start_matches(':'));
+    format!(
+        "give the value with --set {{ {name}: ... }} or the setting `variables`, or in the file \
+         with \\set or \\gset.\nWhat is no variable is written with a backslash: \\:{name}; or say \
+         in the file that it is meant so: `-- migrate: allow unset-variable`"
+    )
+}
+
+impl Report for Error {
+    fn passed_on(&self) -> Option<&dyn Report> {
+        match self {
+            Self::Refused(cause) => Some(cause),
+            Self::Unreadable(cause) => Some(cause),
+            Self::Check(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    fn culprit(&self) -> Option<String> {
+        match self.passed_on() {
+            Some(cause) => cause.culprit(),
+            None => self.get_str("culprit").map(str::to_owned),
+        }
+    }
+}

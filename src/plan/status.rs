@@ -1,0 +1,230 @@
+//! Where every migration stands: the files and the ledgers, joined.
+//! Pure; `status` shows it and the plan is made from it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::database::ledger::{Row, RowState};
+use crate::tree::{Migration, Track, Version};
+
+/// The state of one migration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum State {
+    /// A file that no ledger knows.
+    Pending,
+    /// In the ledger, with the file's content of today.
+    Applied,
+    /// In the ledger, with another content.
+    Changed,
+    /// In the ledger, and the file is gone.
+    Missing,
+    /// A step outside a transaction failed part of the way.
+    Failed,
+    /// A step outside a transaction began and did not report back.
+    Running,
+}
+
+/// One migration, seen from both sides; at least one of them is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status<'a> {
+    /// The track, which both sides share.
+    pub track: &'a Track,
+    /// The file.
+    pub migration: Option<&'a Migration>,
+    /// What the ledger says.
+    pub row: Option<&'a Row>,
+    /// The conclusion.
+    pub state: State,
+}
+
+/// Joins files and rows of the given tracks, in plan order.
+///
+/// A row belongs to the file of its name, else to the file of its version: the digits identify
+/// a migration, and a new description alone makes no new one.
+pub fn compare<'a>(
+    tracks: &'a BTreeSet<Track>,
+    migrations: &'a [Migration],
+    rows: &'a [Row],
+) -> Vec<Status<'a>> {
+    let files = migrations
+        .iter()
+        .filter(|migration| tracks.contains(&migration.name.track));
+    let rows: Vec<_> = rows
+        .iter()
+        .filter(|row| tracks.contains(&row.track))
+        .collect();
+    let known = Known::new(&rows);
+    let mut taken = BTreeSet::new();
+    let mut statuses: Vec<_> = files
+        .map(|migration| {
+            let found = known.row_of(migration);
+            taken.extend(found.map(|(index, _)| index));
+            let row = found.map(|(_, row)| row);
+            Status {
+                track: &migration.name.track,
+                migration: Some(migration),
+                row,
+                state: row.map_or(State::Pending, |row| state(migration, row)),
+            }
+        })
+        .collect();
+    let gone = rows
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !taken.contains(index));
+    statuses.extend(gone.map(|(_, row)| Status {
+        track: &row.track,
+        migration: None,
+        row: Some(row),
+        state: State::Missing,
+    }));
+    statuses.sort_by_cached_key(|status| (status.track, status.version()));
+    statuses
+}
+
+impl Status<'_> {
+    /// Which of its files have another content than when it was applied: the migration itself, or
+    /// what it includes.
+    pub fn changes(&self) -> Vec<String> {
+        let (State::Changed, Some(migration), Some(row)) = (self.state, self.migration, self.row)
+        else {
+            return vec![];
+        };
+        let now = migration.checksum.parts();
+        let names: BTreeSet<_> = now.keys().chain(row.parts.keys()).collect();
+        let changed: Vec<_> = names
+            .into_iter()
+            .filter(|name| !row.parts.is_empty() && now.get(*name) != row.parts.get(*name))
+            // Without includes there are no parts, not even the file's own.
+            .filter(|name| !name.is_empty() || !now.is_empty())
+            .map(|name| match name.is_empty() {
+                true => migration.name.file_name(),
+                false => name.clone(),
+            })
+            .collect();
+        match changed.is_empty() {
+            true => vec![migration.name.file_name()],
+            false => changed,
+        }
+    }
+
+    /// The version, where a name has our form.
+    pub fn version(&self) -> Option<Version> {
+        match self.migration {
+            Some(migration) => Some(migration.name.version.clone()),
+            None => self.row.and_then(Row::version),
+        }
+    }
+}
+
+fn state(migration: &Migration, row: &Row) -> State {
+    match row.state {
+        RowState::Failed => State::Failed,
+        RowState::Running => State::Running,
+        RowState::Applied if row.hash == migration.checksum.as_str() => State::Applied,
+        RowState::Applied => State::Changed,
+    }
+}
+
+struct Known<'a> {
+    by_name: BTreeMap<&'a str, (usize, &'a Row)>,
+    by_version: BTreeMap<(&'a Track, Version), (usize, &'a Row)>,
+}
+
+impl<'a> Known<'a> {
+    fn new(rows: &[&'a Row]) -> Self {
+        let indexed = || rows.iter().copied().enumerate();
+        Self {
+            by_name: indexed()
+                .map(|(index, row)| (row.name.as_str(), (index, row)))
+                .collect(),
+            by_version: indexed()
+                .filter_map(|(index, row)| Some(((&row.track, row.version()?), (index, row))))
+                .collect(),
+        }
+    }
+
+    fn row_of(&self, migration: &'a Migration) -> Option<(usize, &'a Row)> {
+        let name = &migration.name;
+        let by_name = self.by_name.get(name.file_name().as_str());
+        by_name
+            .or_else(|| self.by_version.get(&(&name.track, name.version.clone())))
+            .copied()
+    }
+}
+
+/// The migrations that are pending, in their order.
+pub fn pending<'a>(statuses: &[Status<'a>]) -> impl Iterator<Item = &'a Migration> {
+    statuses
+        .iter()
+        .filter(|status| status.state == State::Pending)
+        .filter_map(|status| status.migration)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::ledger::examples::row;
+    use crate::tree::examples::{migration, tracks};
+
+    const A: &str = "20240101000000_core_a.sql";
+    const B: &str = "20240102000000_core_b.sql";
+
+    fn states(migrations: &[Migration], rows: &[Row]) -> Vec<State> {
+        let tracks = tracks(&["core"]);
+        compare(&tracks, migrations, rows)
+            .iter()
+            .map(|status| status.state)
+            .collect()
+    }
+
+    #[test]
+    fn every_state() {
+        let files = [migration(A), migration(B)];
+        assert_eq!(states(&files, &[]), [State::Pending, State::Pending]);
+        assert_eq!(states(&files, &[row(A)]), [State::Applied, State::Pending]);
+        assert_eq!(
+            states(&files[1..], &[row(A)]),
+            [State::Missing, State::Pending]
+        );
+        let changed = Row {
+            hash: "other".to_owned(),
+            ..row(A)
+        };
+        assert_eq!(states(&files[..1], &[changed]), [State::Changed]);
+        for (row_state, state) in [
+            (RowState::Failed, State::Failed),
+            (RowState::Running, State::Running),
+        ] {
+            let row = Row {
+                state: row_state,
+                ..row(A)
+            };
+            assert_eq!(states(&files[..1], &[row]), [state]);
+        }
+    }
+
+    #[test]
+    fn a_new_description_makes_no_new_migration() {
+        let renamed = Row {
+            name: "20240101000000_core_old_words.sql".to_owned(),
+            ..row(A)
+        };
+        assert_eq!(states(&[migration(A)], &[renamed]), [State::Applied]);
+    }
+
+    #[test]
+    fn other_tracks_are_out_of_sight() {
+        let other = row("20240101000000_impl_a.sql");
+        assert_eq!(states(&[migration(A)], &[other]), [State::Pending]);
+    }
+
+    #[test]
+    fn a_row_with_an_odd_name_is_missing_not_lost() {
+        let odd = Row {
+            name: "odd".to_owned(),
+            ..row(A)
+        };
+        assert_eq!(states(&[], &[odd]), [State::Missing]);
+    }
+}

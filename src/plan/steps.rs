@@ -1,0 +1,64 @@
+//! From pending migrations to steps: how each fits into a transaction, or what forbids it.
+//! Pure: files are read through a function that the caller gives.
+
+use super::{Error, Step, fit};
+use crate::checks::{self, Script};
+use crate::error::Unreadable;
+use crate::settings::TransactionControl;
+use crate::sql::inspection::inspect;
+use crate::sql::rules::Rule;
+use crate::sql::variables::Variables;
+use crate::sql::variables::usage::{leftovers, unset};
+use crate::tree::{Material, Migration};
+
+/// The steps of these migrations.
+///
+/// # Errors
+/// A file cannot be read, or files hold what no run can live with; all of them are named.
+pub fn steps(
+    pending: &[&Migration],
+    read: impl Fn(&Migration) -> Result<Material, Unreadable>,
+    control: TransactionControl,
+    users: &Variables,
+) -> Result<Vec<Step>, Error> {
+    let mut steps = Vec::with_capacity(pending.len());
+    let mut files = 0;
+    let mut violations = Vec::new();
+    let mut without_value = Vec::new();
+    for migration in pending {
+        let material = read(migration)?;
+        let script = material.script(migration);
+        let included = material.scripts();
+        if !migration.directives.allows.contains(&Rule::UnsetVariable) {
+            without_value.extend(unset(script, &included, users));
+        }
+        let leftovers = leftovers(&[&[script], included.as_slice()].concat());
+        match fit(migration, inspect(script, &included), control) {
+            Ok(step) => steps.push(Step {
+                validation: validation(migration, material.validation.as_deref())?,
+                leftovers,
+                ..step
+            }),
+            Err(found) => {
+                files += 1;
+                violations.extend(found);
+            }
+        }
+    }
+    if !violations.is_empty() {
+        return Err(Error::Forbidden { files, violations });
+    }
+    if !without_value.is_empty() {
+        return Err(Error::UnsetVariables {
+            uses: without_value,
+        });
+    }
+    Ok(steps)
+}
+
+fn validation(migration: &Migration, text: Option<&str>) -> Result<Option<Script>, checks::Error> {
+    match (&migration.validation, text) {
+        (Some(path), Some(text)) => Script::read(path, text).map(Some),
+        _ => Ok(None),
+    }
+}

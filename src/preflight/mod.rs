@@ -1,0 +1,261 @@
+//! Checks the steps of a plan: all of them before any SQL, the late ones right before theirs.
+//! Wires the caller to `checks`; must not judge what a check says, nor know what runs afterwards.
+
+mod environment;
+pub mod error;
+
+use std::collections::BTreeMap;
+
+use std::io;
+
+use nu_protocol::{PluginRegistryFile, Span, Value};
+
+use crate::checks::subject::{Run, subject};
+use crate::checks::{
+    self, Answer, Broken, Check, Closures, Invocation, Kit, Rejection, Script, Stage, Surroundings,
+    Verdict,
+};
+use crate::database::Database;
+use crate::error::Interrupted;
+use crate::plan::{Plan, Step};
+use crate::process::progress::Progress;
+use crate::psql::connection::Reached;
+use crate::settings::Caller;
+use crate::tree::Migration;
+pub use error::{Error, advice};
+
+/// What a command checks, and how.
+pub struct Preflight<'a> {
+    /// This plugin as `plugin add` would register it, for the scripts.
+    pub registry: fn() -> io::Result<PluginRegistryFile>,
+    /// The closures in the caller's shell.
+    pub closures: &'a Closures,
+    /// Where the scripts' output goes.
+    pub progress: Progress,
+    /// Check nothing.
+    pub skip: bool,
+}
+
+/// The checks of one run, and what has passed so far.
+pub struct Checker<'a> {
+    caller: &'a Caller,
+    preflight: &'a Preflight<'a>,
+    execution_id: &'a str,
+    passed: BTreeMap<String, Vec<Check>>,
+    /// What the late checks are told, by file name.
+    subjects: BTreeMap<String, Value>,
+    child: Option<(Surroundings, Kit)>,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(caller: &'a Caller, preflight: &'a Preflight<'a>, execution_id: &'a str) -> Self {
+        Self {
+            caller,
+            preflight,
+            execution_id,
+            passed: BTreeMap::new(),
+            subjects: BTreeMap::new(),
+            child: None,
+        }
+    }
+
+    /// Checks all steps of a plan that were not checked before in this run.
+    ///
+    /// # Errors
+    /// The first that does not pass, or a check that cannot be run.
+    pub fn check(&mut self, plan: &Plan, database: &Database) -> Result<(), Error> {
+        let has_scripts = plan.steps().any(|step| step.validation.is_some());
+        if self.preflight.skip || (!has_scripts && self.preflight.closures.is_empty()) {
+            return Ok(());
+        }
+        let mut planned: Vec<&Migration> = Vec::new();
+        for step in plan.steps() {
+            let name = step.migration.name.file_name();
+            if !self.passed.contains_key(&name) {
+                let checks = self.early_checks(step, &planned, database)?;
+                self.passed.insert(name, checks);
+            }
+            planned.push(&step.migration);
+        }
+        Ok(())
+    }
+
+    pub fn subject(
+        &self,
+        migration: &Migration,
+        planned: &[&Migration],
+        database: &Database,
+    ) -> Value {
+        let run = Run {
+            execution_id: self.execution_id.to_owned(),
+            database: database.server.database.clone(),
+            schema: database.place.schema.clone(),
+            prefix: database.place.prefix.clone(),
+            variables: self.caller.settings.variables.clone(),
+        };
+        subject(migration, planned, &run, Span::unknown())
+    }
+
+    fn early_checks(
+        &mut self,
+        step: &Step,
+        planned: &[&Migration],
+        database: &Database,
+    ) -> Result<Vec<Check>, Error> {
+        let mut checks = self.closures(&step.migration, database)?;
+        // What comes before is put together where it is needed: for thousands of steps it is much.
+        let Some(script) = &step.validation else {
+            return Ok(checks);
+        };
+        self.prepare(database)?;
+        let subject = self.subject(&step.migration, planned, database);
+        match script.stage {
+            Stage::Early => match self.run(script, subject)? {
+                Verdict::Passed(check) => checks.push(check),
+                Verdict::Rejected(rejection) => return Err(self.rejected(*rejection)),
+            },
+            Stage::Late => {
+                self.subjects
+                    .insert(step.migration.name.file_name(), subject);
+            }
+        }
+        Ok(checks)
+    }
+
+    /// The closures' word on a migration.
+    fn closures(&self, migration: &Migration, database: &Database) -> Result<Vec<Check>, Error> {
+        if self.preflight.closures.is_empty() {
+            return Ok(vec![]);
+        }
+        let subject = self.subject(migration, &[], database);
+        self.preflight
+            .closures
+            .check(&migration.name, &subject)
+            .map_err(|rejection| match self.caller.interrupt.requested() {
+                true => Interrupted.into(),
+                false => self.rejected(rejection),
+            })
+    }
+
+    fn rejected(&self, rejection: Rejection) -> Error {
+        Error::Rejected {
+            rejection: Box::new(self.with_output(rejection)),
+            passed: self.passed.values().flatten().cloned().collect(),
+        }
+    }
+
+    /// What nobody saw while the script ran belongs to the report.
+    fn with_output(&self, mut rejection: Rejection) -> Rejection {
+        if self.preflight.progress.quiet && !rejection.output.is_empty() {
+            let message = &mut rejection.complaint.message;
+            *message += "\nIt had printed:\n";
+            *message += &rejection.output.join("\n");
+        }
+        rejection
+    }
+
+    /// Makes everything ready for scripts, once.
+    pub fn prepare(&mut self, database: &Database) -> Result<(), Error> {
+        if self.child.is_none() {
+            let reached = database.server.reached();
+            self.child = Some(self.child(Some(&reached))?);
+        }
+        Ok(())
+    }
+
+    /// A nu for scripts; `reached` where there is a connection.
+    fn child(&self, reached: Option<&Reached>) -> Result<(Surroundings, Kit), Error> {
+        let variables = environment::variables(self.caller, reached.is_some())?;
+        let kit = Kit::lay_out(variables, self.preflight.registry)?;
+        let surroundings =
+            environment::surroundings(self.caller, reached, &kit, self.preflight.progress)?;
+        Ok((surroundings, kit))
+    }
+
+    /// Makes everything ready for parsing scripts without a database, once.
+    ///
+    /// # Errors
+    /// There is no nu, or its files cannot be written.
+    pub fn prepare_offline(&mut self) -> Result<(), Error> {
+        if self.child.is_none() {
+            self.child = Some(self.child(None)?);
+        }
+        Ok(())
+    }
+
+    /// Sees whether a script parses.
+    ///
+    /// # Errors
+    /// nu could not be run, or the user interrupted it.
+    pub fn parse(&self, script: &Script) -> Result<Verdict, Error> {
+        let (surroundings, kit) = self.ready()?;
+        surroundings.parse(kit, script).map_err(without_session)
+    }
+
+    /// Runs an early script.
+    ///
+    /// # Errors
+    /// There is no verdict.
+    pub fn run(&self, script: &Script, subject: Value) -> Result<Verdict, Error> {
+        let (surroundings, kit) = self.ready()?;
+        let invocation = Invocation {
+            script,
+            subject,
+            session: None,
+        };
+        surroundings.run(kit, invocation).map_err(without_session)
+    }
+
+    fn ready(&self) -> Result<&(Surroundings, Kit), checks::Error> {
+        self.child
+            .as_ref()
+            .ok_or_else(|| checks::Error::NuNotFound {
+                problem: "nothing was prepared for scripts".to_owned(),
+            })
+    }
+
+    /// What a step has passed before any SQL of the run.
+    pub fn early(&self, step: &Step) -> Vec<Check> {
+        let name = step.migration.name.file_name();
+        self.passed.get(&name).cloned().unwrap_or_default()
+    }
+
+    /// Checks a step right before its own SQL, if it has asked for that.
+    ///
+    /// # Errors
+    /// There is no verdict.
+    pub fn late(
+        &mut self,
+        step: &Step,
+        session: &mut dyn Answer,
+    ) -> Result<Option<Verdict>, Broken> {
+        let late = step
+            .validation
+            .as_ref()
+            .filter(|script| script.stage == Stage::Late);
+        let Some(script) = late.filter(|_| !self.preflight.skip) else {
+            return Ok(None);
+        };
+        let subject = self.subjects.get(&step.migration.name.file_name()).cloned();
+        let (surroundings, kit) = self.ready()?;
+        let invocation = Invocation {
+            script,
+            subject: subject.unwrap_or_default(),
+            session: Some(session),
+        };
+        Ok(Some(match surroundings.run(kit, invocation)? {
+            Verdict::Rejected(rejection) => {
+                Verdict::Rejected(Box::new(self.with_output(*rejection)))
+            }
+            passed => passed,
+        }))
+    }
+}
+
+/// Without a session there is none that could have ended.
+fn without_session(broken: Broken) -> Error {
+    match broken {
+        Broken::Error(error) => error.into(),
+        Broken::Session(_) => Interrupted.into(),
+    }
+}

@@ -1,0 +1,145 @@
+//! Why psql cannot be talked to.
+
+use std::path::PathBuf;
+
+use miette::Diagnostic;
+use strum::EnumProperty;
+use thiserror::Error as ThisError;
+
+use crate::error::{Interrupted, Report, quoted};
+use crate::settings::{self, Origin};
+
+#[derive(Debug, ThisError, Diagnostic, EnumProperty)]
+pub enum Error {
+    #[error("no database is named")]
+    #[diagnostic(
+        code(migrate::no_database),
+        help(
+            "say which one: --database erp, the setting `database`, $env.DATABASE_URL or \
+             $env.PGDATABASE; libpq's guess, the user's name, is not taken"
+        )
+    )]
+    NoDatabase,
+
+    #[error("cannot find psql: {}", match origin {
+        Some(origin) => format!("`{wanted}`{origin} is no program"),
+        None => format!("`{wanted}` is not on PATH{}", search.as_ref().map_or(", which is not set".to_owned(), |path| format!(" ({path})"))),
+    })]
+    #[diagnostic(
+        code(migrate::psql_not_found),
+        help(
+            "install PostgreSQL's client programs, or set `psql` (or $env.MIGRATE_PSQL) to the \
+             program"
+        )
+    )]
+    NotFound {
+        wanted: String,
+        /// Who named it, if somebody did.
+        origin: Option<Origin>,
+        /// PATH.
+        search: Option<String>,
+    },
+
+    #[error("cannot start {}: {reason}", psql.display())]
+    #[diagnostic(
+        code(migrate::psql_failed),
+        help("set `psql` (or $env.MIGRATE_PSQL) to a program that runs")
+    )]
+    NotStarted { psql: PathBuf, reason: String },
+
+    #[error("no server answers:\n{detail}")]
+    #[diagnostic(
+        code(migrate::server_unreachable),
+        help("check that the server runs and that PGHOST and PGPORT (or --database) are right")
+    )]
+    #[strum(props(culprit = "--database"))]
+    Unreachable { detail: String },
+
+    #[error("the server does not let this user in:\n{detail}")]
+    #[diagnostic(
+        code(migrate::access_denied),
+        help(
+            "check PGUSER; give the password in ~/.pgpass or $env.PGPASSWORD, it is never asked for"
+        )
+    )]
+    #[strum(props(culprit = "--database"))]
+    AccessDenied { detail: String },
+
+    #[error("there is no such database:\n{detail}")]
+    #[diagnostic(
+        code(migrate::database_not_found),
+        help("check the name, or make it with `createdb`")
+    )]
+    #[strum(props(culprit = "--database"))]
+    NoSuchDatabase { detail: String },
+
+    #[error("psql cannot connect:\n{detail}")]
+    #[diagnostic(
+        code(migrate::connection_failed),
+        help("try the same connection with psql itself")
+    )]
+    #[strum(props(culprit = "--database"))]
+    NotConnected { detail: String },
+
+    #[error(
+        "a pooler stands between psql and PostgreSQL, and this command needs a session of its own"
+    )]
+    #[diagnostic(
+        code(migrate::pooled_connection),
+        help(
+            "connect to PostgreSQL itself; the pooler would keep the run's lock and settings in a \
+             session that it gives to somebody else. If there is none, a service file sets \
+             `options`, which hides our mark: put them into PGOPTIONS"
+        )
+    )]
+    Pooled,
+
+    #[error("psql is too old")]
+    #[diagnostic(
+        code(migrate::psql_failed),
+        help("psql 13 or later is needed; set `psql` (or $env.MIGRATE_PSQL) to one")
+    )]
+    TooOld,
+
+    #[error("psql ended unexpectedly{}", quoted(detail))]
+    #[diagnostic(
+        code(migrate::psql_failed),
+        help(
+            "check that `psql` is PostgreSQL's own program; if it is, try again; if it happens \
+             again, try the same connection with psql itself"
+        )
+    )]
+    Ended { detail: String },
+
+    #[error("psql gave an answer that makes no sense: {problem}")]
+    #[diagnostic(
+        code(migrate::psql_failed),
+        help("check that `psql` is PostgreSQL's own program; if it is, please report this")
+    )]
+    Confused { problem: String },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Setting(#[from] settings::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Interrupted(#[from] Interrupted),
+}
+
+impl Report for Error {
+    fn passed_on(&self) -> Option<&dyn Report> {
+        match self {
+            Self::Setting(cause) => Some(cause),
+            Self::Interrupted(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    fn culprit(&self) -> Option<String> {
+        match self.passed_on() {
+            Some(cause) => cause.culprit(),
+            None => self.get_str("culprit").map(str::to_owned),
+        }
+    }
+}

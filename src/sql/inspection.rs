@@ -1,0 +1,436 @@
+//! What a migration's SQL would do to the run around it.
+//! Pure: judges what the lexer finds; must not open files.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+
+use memchr::memmem;
+use regex::bytes::Regex;
+
+use crate::sql::lexer::{Command, Item, Statement, scan};
+
+/// A script and its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Script<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// Its bytes.
+    pub content: &'a [u8],
+}
+
+/// What was found in a migration and the scripts it includes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// Statements that begin or end a transaction.
+    pub transaction_control: Vec<Violation>,
+    /// Meta-commands that would take the session away from the run.
+    pub forbidden: Vec<Violation>,
+    /// Where BEGIN and COMMIT are, if they are one pair around the whole file.
+    pub outer_pair: Option<[Range<usize>; 2]>,
+    /// Does it add a value to an enum? It cannot be used in the same transaction.
+    pub adds_enum_value: bool,
+}
+
+/// Something that must not be in a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The script.
+    pub path: PathBuf,
+    /// The line, from 1.
+    pub line: usize,
+    /// What stands there.
+    pub found: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        write!(formatter, "{name}, line {}: {}", self.line, self.found)
+    }
+}
+
+/// Inspects a migration, the first script, and what it includes.
+pub fn inspect(migration: Script<'_>, included: &[Script<'_>]) -> Inspection {
+    let mut inspection = Inspection::default();
+    let items = scan(migration.content);
+    inspection.outer_pair = outer_pair(&items);
+    collect(&mut inspection, migration, &items);
+    let alone = inspection.transaction_control.len();
+    for script in included {
+        collect(&mut inspection, *script, &scan(script.content));
+    }
+    if inspection.transaction_control.len() > alone {
+        inspection.outer_pair = None;
+    }
+    inspection
+}
+
+fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
+    let violation = |line, found: String| Violation {
+        path: script.path.to_owned(),
+        line,
+        found,
+    };
+    for item in items {
+        match item {
+            Item::Statement(statement) => {
+                if let Some(found) = transaction_control(statement) {
+                    inspection
+                        .transaction_control
+                        .push(violation(statement.line, found));
+                }
+                let text = script.content.get(statement.range.clone());
+                if text.is_some_and(frees_all_locks) {
+                    let found = "pg_advisory_unlock_all, which frees the run's own lock as well";
+                    let found = found.to_owned();
+                    inspection.forbidden.push(violation(statement.line, found));
+                }
+                inspection.adds_enum_value |= adds_enum_value(statement, script.content);
+            }
+            Item::Command(command) => {
+                if let Some(found) = forbidden(command) {
+                    inspection.forbidden.push(violation(command.line, found));
+                }
+            }
+        }
+    }
+}
+
+/// The statements of a script that PostgreSQL refuses inside a transaction (its manual says so of
+/// each).
+pub fn needs_no_transaction(script: Script<'_>) -> Vec<Violation> {
+    let items = scan(script.content);
+    items
+        .iter()
+        .filter_map(|item| match item {
+            Item::Statement(statement) => Some((statement, alone(statement)?)),
+            Item::Command(_) => None,
+        })
+        .map(|(statement, found)| Violation {
+            path: script.path.to_owned(),
+            line: statement.line,
+            found,
+        })
+        .collect()
+}
+
+fn alone(statement: &Statement) -> Option<String> {
+    let words: Vec<_> = statement.words.iter().take(3).map(String::as_str).collect();
+    let is_alone = match words.as_slice() {
+        ["VACUUM", ..] | ["ALTER", "SYSTEM", ..] => true,
+        [
+            "CREATE" | "DROP",
+            "DATABASE" | "TABLESPACE" | "SUBSCRIPTION",
+            ..,
+        ] => true,
+        ["CREATE" | "DROP", "INDEX", "CONCURRENTLY"] | ["CREATE", "UNIQUE", "INDEX"] => {
+            statement.has(&["CONCURRENTLY"])
+        }
+        ["REINDEX", ..] => ["CONCURRENTLY", "SCHEMA", "DATABASE", "SYSTEM"]
+            .iter()
+            .any(|word| statement.has(&[word])),
+        ["CLUSTER", ..] => {
+            statement.is_only(&["CLUSTER"]) || statement.is_only(&["CLUSTER", "VERBOSE"])
+        }
+        ["ALTER", "TABLE", ..] => statement.has(&["DETACH"]) && statement.has(&["CONCURRENTLY"]),
+        ["ALTER", "DATABASE", ..] => statement.has(&["SET", "TABLESPACE"]),
+        _ => false,
+    };
+    is_alone.then(|| match words.as_slice() {
+        [first @ ("VACUUM" | "REINDEX" | "CLUSTER"), ..] => (*first).to_owned(),
+        [first, second, ..] => format!("{first} {second}"),
+        _ => String::new(),
+    })
+}
+
+fn frees_all_locks(text: &[u8]) -> bool {
+    memmem::find(&text.to_ascii_lowercase(), b"pg_advisory_unlock_all").is_some()
+}
+
+/// Names the statement if it begins or ends a transaction.
+fn transaction_control(statement: &Statement) -> Option<String> {
+    let found = match statement.words.first()?.as_str() {
+        "BEGIN" | "COMMIT" | "END" | "ABORT" => !statement.has(&["PREPARED"]),
+        "START" | "PREPARE" => statement.starts_with(&[statement.words.first()?, "TRANSACTION"]),
+        // To a savepoint is no end.
+        "ROLLBACK" => !statement.has(&["TO"]) && !statement.has(&["PREPARED"]),
+        _ => false,
+    };
+    found.then(|| match statement.words.first().map(String::as_str) {
+        Some(first @ ("START" | "PREPARE")) => format!("{first} TRANSACTION"),
+        first => first.unwrap_or_default().to_owned(),
+    })
+}
+
+/// Names the meta-command if the run cannot live with it.
+fn forbidden(command: &Command) -> Option<String> {
+    let argument = |index: usize| {
+        let argument = command.arguments.get(index)?;
+        Some(String::from_utf8_lossy(&argument.text).into_owned())
+    };
+    let name = &command.name;
+    match name.as_str() {
+        "c" | "connect" | "q" | "quit" | "prompt" | "password" | "e" | "edit" => {
+            Some(format!("\\{name}"))
+        }
+        "set" | "unset" => {
+            let variable =
+                argument(0).filter(|name| name == "ON_ERROR_STOP" || name == "AUTOCOMMIT")?;
+            let value = argument(1).unwrap_or_default();
+            let stays_on = name == "set"
+                && ["", "1", "on", "true", "yes"].contains(&value.to_lowercase().as_str());
+            (!stays_on).then(|| format!("\\{name} {variable} {value}").trim_end().to_owned())
+        }
+        "i" | "include" | "ir" | "include_relative" => {
+            let file = argument(0).filter(|file| file == "-" || file == "/dev/stdin")?;
+            Some(format!("\\{name} {file}"))
+        }
+        _ => None,
+    }
+}
+
+/// The pair, if the first statement is a plain BEGIN, the last a plain COMMIT, and no other one
+/// begins or ends a transaction.
+fn outer_pair(items: &[Item]) -> Option<[Range<usize>; 2]> {
+    let mut statements = items.iter().filter_map(|item| match item {
+        Item::Statement(statement) => Some(statement),
+        Item::Command(_) => None,
+    });
+    let begin = statements.next()?;
+    let end = statements.next_back()?;
+    let is_plain =
+        |statement: &Statement, verbs: &[&[&str]]| verbs.iter().any(|verb| statement.is_only(verb));
+    let begins = is_plain(
+        begin,
+        &[
+            &["BEGIN"],
+            &["BEGIN", "WORK"],
+            &["BEGIN", "TRANSACTION"],
+            &["START", "TRANSACTION"],
+        ],
+    );
+    let ends = is_plain(
+        end,
+        &[
+            &["COMMIT"],
+            &["COMMIT", "WORK"],
+            &["COMMIT", "TRANSACTION"],
+            &["END"],
+            &["END", "WORK"],
+            &["END", "TRANSACTION"],
+        ],
+    );
+    let inner = statements.any(|statement| transaction_control(statement).is_some());
+    (begins && ends && !inner).then(|| [begin.range.clone(), end.range.clone()])
+}
+
+/// Outright, or in the text of a DO block or an EXECUTE. A false alarm only makes a smaller
+/// transaction.
+fn adds_enum_value(statement: &Statement, content: &[u8]) -> bool {
+    static INSIDE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?is)\bALTER\s+TYPE\s.{1,200}?\sADD\s+VALUE\b").ok());
+    let outright = statement.starts_with(&["ALTER", "TYPE"]) && statement.has(&["ADD", "VALUE"]);
+    outright
+        || statement.literals.iter().any(|range| {
+            let text = content.get(range.clone()).unwrap_or_default();
+            INSIDE
+                .as_ref()
+                .is_some_and(|pattern| pattern.is_match(text))
+        })
+}
+
+/// Is this text about an index, given by its name with or without schema and quotes?
+pub fn names_index(text: &[u8], index: &str) -> bool {
+    let bare = index.rsplit('.').next().unwrap_or(index).trim_matches('"');
+    memmem::find(text, bare.as_bytes()).is_some()
+}
+
+/// A script without its outer pair: blanks take its place, so that every line stays where it is.
+/// Its `\ir` is bound to the folder where the script really is.
+pub fn unwrapped(script: Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
+    let mut content = script.content.to_vec();
+    for byte in pair.iter().flat_map(Clone::clone).collect::<Vec<_>>() {
+        if let Some(byte) = content.get_mut(byte).filter(|byte| **byte != b'\n') {
+            *byte = b' ';
+        }
+    }
+    let folder = script
+        .path
+        .parent()
+        .unwrap_or(script.path)
+        .to_string_lossy();
+    let folder = crate::sql::quote::Argument(&format!("{folder}/")).to_string();
+    let mut bound = Vec::with_capacity(content.len());
+    let mut done = 0;
+    for item in scan(&content) {
+        let Item::Command(command) = item else {
+            continue;
+        };
+        let relative = ["ir", "include_relative"].contains(&command.name.as_str());
+        let is_absolute = command
+            .arguments
+            .first()
+            .is_some_and(|argument| argument.text.starts_with(b"/"));
+        if relative && !is_absolute {
+            let name_end = command.range.start + 1 + command.name.len();
+            bound.extend(content.get(done..command.range.start).unwrap_or_default());
+            // psql joins quoted and unquoted parts that touch into one argument.
+            bound.extend(format!("\\i {folder}").bytes());
+            let blanks = content.get(name_end..).unwrap_or_default();
+            let blanks = blanks
+                .iter()
+                .take_while(|byte| byte.is_ascii_whitespace())
+                .count();
+            done = name_end + blanks;
+        }
+    }
+    bound.extend(content.get(done..).unwrap_or_default());
+    bound
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn script(content: &str) -> Script<'_> {
+        Script {
+            path: Path::new("/db/a.sql"),
+            content: content.as_bytes(),
+        }
+    }
+
+    fn found(content: &str) -> Vec<String> {
+        let inspection = inspect(script(content), &[]);
+        let all = inspection
+            .transaction_control
+            .into_iter()
+            .chain(inspection.forbidden);
+        all.map(|found| format!("{} {}", found.line, found.found))
+            .collect()
+    }
+
+    #[test]
+    fn what_ends_or_begins_a_transaction() {
+        assert_eq!(
+            found(
+                "BEGIN;\nbegin isolation level serializable;\nStart /* */ Transaction;\nEND;\nabort;"
+            ),
+            [
+                "1 BEGIN",
+                "2 BEGIN",
+                "3 START TRANSACTION",
+                "4 END",
+                "5 ABORT"
+            ]
+        );
+        assert_eq!(
+            found("SELECT 1; COMMIT AND CHAIN;\nROLLBACK WORK;\nPREPARE TRANSACTION 'x';"),
+            ["1 COMMIT", "2 ROLLBACK", "3 PREPARE TRANSACTION"]
+        );
+    }
+
+    #[test]
+    fn what_only_looks_like_it() {
+        for harmless in [
+            "SAVEPOINT a; ROLLBACK TO a; ROLLBACK TRANSACTION TO SAVEPOINT a; RELEASE a;",
+            "PREPARE p AS SELECT 1; EXECUTE p;",
+            "DO $$ BEGIN COMMIT; END $$;",
+            "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS 'BEGIN ROLLBACK; END';",
+            "CREATE PROCEDURE p() BEGIN ATOMIC SELECT 1; END;",
+            "COMMENT ON TABLE t IS 'x'; -- COMMIT;\n/* ROLLBACK; */",
+            "COPY t FROM stdin;\nCOMMIT;\n\\.\n",
+            "\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\set x COMMIT\n\\echo COMMIT; \\i a.sql",
+        ] {
+            assert_eq!(found(harmless), Vec::<String>::new(), "{harmless}");
+        }
+    }
+
+    #[test]
+    fn commands_that_take_the_session_away() {
+        assert_eq!(
+            found(
+                "\\c other\n\\connect - me\n\\q\nSELECT 1 \\g \\quit\n\\prompt x\n\\password\n\\i -\n"
+            ),
+            [
+                "1 \\c",
+                "2 \\connect",
+                "3 \\q",
+                "4 \\quit",
+                "5 \\prompt",
+                "6 \\password",
+                "7 \\i -"
+            ]
+        );
+        assert_eq!(
+            found("\\set ON_ERROR_STOP off\n\\set AUTOCOMMIT 0\n\\unset ON_ERROR_STOP"),
+            [
+                "1 \\set ON_ERROR_STOP off",
+                "2 \\set AUTOCOMMIT 0",
+                "3 \\unset ON_ERROR_STOP"
+            ]
+        );
+    }
+
+    #[test]
+    fn enum_values_also_inside_of_blocks() {
+        for text in [
+            "ALTER TYPE public.\"Mood\" ADD VALUE IF NOT EXISTS 'ok';",
+            "DO $$ BEGIN EXECUTE 'alter  type mood\nadd value ''x'''; END $$;",
+        ] {
+            assert!(inspect(script(text), &[]).adds_enum_value, "{text}");
+        }
+        for text in [
+            "ALTER TYPE mood RENAME VALUE 'a' TO 'b';",
+            "ALTER TABLE t ADD value int;",
+        ] {
+            assert!(!inspect(script(text), &[]).adds_enum_value, "{text}");
+        }
+        let included = Script {
+            path: Path::new("/db/b.sql"),
+            content: b"ALTER TYPE m ADD VALUE 'x';",
+        };
+        assert!(inspect(script("\\ir b.sql"), &[included]).adds_enum_value);
+    }
+
+    #[test]
+    fn one_pair_around_the_whole_file() {
+        let pair = |text: &str| inspect(script(text), &[]).outer_pair.is_some();
+        assert!(pair(
+            "-- words\n\\set x 1\nBEGIN;\nSELECT 1;\nCOMMIT;\n-- more\n"
+        ));
+        assert!(pair("start transaction; end work"));
+        for other in [
+            "BEGIN; SELECT 1;",
+            "BEGIN; COMMIT; SELECT 1;",
+            "SELECT 1; BEGIN; COMMIT;",
+            "BEGIN; COMMIT; BEGIN; COMMIT;",
+            "BEGIN ISOLATION LEVEL SERIALIZABLE; COMMIT;",
+            "BEGIN; COMMIT AND CHAIN;",
+            "COMMIT;",
+        ] {
+            assert!(!pair(other), "{other}");
+        }
+        let included = Script {
+            path: Path::new("/db/b.sql"),
+            content: b"COMMIT;",
+        };
+        assert_eq!(
+            inspect(script("BEGIN; \\ir b.sql\nCOMMIT;"), &[included]).outer_pair,
+            None
+        );
+    }
+
+    #[test]
+    fn unwrapping_keeps_every_line_and_finds_its_includes() {
+        let text = "\u{feff}-- ü\nBEGIN\n;\n\\ir parts/x.sql\n\\ir :file\n\\ir '/abs'\nSELECT 1; COMMIT;\n";
+        let script = script(text);
+        let pair = inspect(script, &[]).outer_pair.unwrap();
+        let bare = String::from_utf8(unwrapped(script, &pair)).unwrap();
+        assert_eq!(
+            bare,
+            "\u{feff}-- ü\n     \n \n\\i '/db/'parts/x.sql\n\\i '/db/':file\n\\ir '/abs'\nSELECT 1;        \n"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! SQL and psql's meta-commands as text: read by a lexer, judged, and written safely.
+//! Pure; must not know a database, a file or a migration.
+
+pub mod inspection;
+pub mod lexer;
+pub mod quote;
+pub mod rules;
+pub mod unsafe_ddl;
+pub mod variables;

@@ -1,0 +1,106 @@
+//! The rules of `migrate validate`: their names, how grave each is, which a file may silence. Pure.
+
+use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
+
+use super::unsafe_ddl;
+
+/// How grave a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Severity {
+    /// A run would fail, or refuse to begin.
+    Error,
+    /// A run would do it, and somebody may regret it.
+    Warning,
+    /// Good to know.
+    Info,
+}
+
+/// What `migrate validate` looks for.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumIter, EnumString, IntoStaticStr,
+)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Rule {
+    BadName,
+    DuplicateTimestamp,
+    OrphanCompanion,
+    NoDate,
+    MixedFolder,
+    UnreadableFile,
+    #[strum(serialize = "not-utf8")]
+    NotUtf8,
+    BadDirective,
+    TransactionControl,
+    ForbiddenCommand,
+    UnsetVariable,
+    NeedsNoTransaction,
+    UnmetRequirement,
+    CircularRequirement,
+    OutOfOrder,
+    Changed,
+    ChangedInclude,
+    LineEndings,
+    Missing,
+    Unfinished,
+    InvalidIndex,
+    ValidationFailed,
+    ValidationUnparsed,
+    ValidationPassed,
+    ValidationLate,
+    /// One of the linter's, by its name there; see [`unsafe_ddl`].
+    #[strum(disabled)]
+    UnsafeDdl(&'static str),
+}
+
+impl Rule {
+    /// Every rule there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::iter().chain(unsafe_ddl::rules().map(Self::UnsafeDdl))
+    }
+
+    /// The name that users read, and that the directive `allow` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::UnsafeDdl(name) => name,
+            own => own.into(),
+        }
+    }
+
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::NoDate
+            | Self::MixedFolder
+            | Self::NotUtf8
+            | Self::InvalidIndex
+            | Self::UnsafeDdl(_) => Severity::Warning,
+            Self::LineEndings | Self::ValidationPassed | Self::ValidationLate => Severity::Info,
+            _ => Severity::Error,
+        }
+    }
+
+    /// May a file silence it? Only what does not stop a run, or not once the file says that it
+    /// knows better.
+    pub fn can_be_allowed(self) -> bool {
+        matches!(
+            self,
+            Self::NoDate
+                | Self::NotUtf8
+                | Self::NeedsNoTransaction
+                | Self::UnsetVariable
+                | Self::UnsafeDdl(_)
+        )
+    }
+
+    /// The rule of the directive `allow NAME`.
+    ///
+    /// # Errors
+    /// There is none of this name, or it tells what stops a run whatever the file says.
+    pub fn to_allow(name: &str) -> Result<Self, String> {
+        match Self::all().find(|rule| rule.name() == name) {
+            Some(rule) if rule.can_be_allowed() => Ok(rule),
+            Some(_) => Err("what it finds stops a run in any case".to_owned()),
+            None => Err("there is no such rule".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Statements that lock or rewrite more than people expect, by the rules of the linter squawk.
+//! Pure; what psql alone understands is hidden from the linter, with every position kept.
+
+mod hazards;
+
+use squawk_linter::{Linter, Version};
+use squawk_syntax::SourceFile;
+
+use crate::sql::lexer::{Item, scan};
+use hazards::HAZARDS;
+
+/// Something that the linter has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    /// The linter's name for the rule.
+    pub rule: &'static str,
+    /// The line, from 1.
+    pub line: usize,
+    /// What the statement does to others.
+    pub message: String,
+    /// How to do it instead.
+    pub help: &'static str,
+}
+
+/// The names of the rules.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    HAZARDS.iter().map(|(name, _)| *name)
+}
+
+/// What the linter finds in a script. Text that is not UTF-8 is left alone.
+///
+/// `major` is the server's major version; `is_in_transaction` tells how the script is going to run.
+pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<Violation> {
+    let Ok(text) = String::from_utf8(masked(content)) else {
+        return vec![];
+    };
+    let mut linter = Linter::from(HAZARDS.iter().map(|(_, hazard)| hazard.rule));
+    linter.settings.assume_in_transaction = is_in_transaction;
+    if let Some(version) = major.and_then(|major| major.to_string().parse::<Version>().ok()) {
+        linter.settings.pg_version = version;
+    }
+    let found = linter.lint(&SourceFile::parse(&text), &text);
+    let mut violations: Vec<_> = found
+        .into_iter()
+        .filter_map(|found| {
+            let (rule, hazard) = HAZARDS
+                .iter()
+                .find(|(_, hazard)| hazard.rule == found.code)?;
+            let start = usize::from(found.text_range.start());
+            Some(Violation {
+                rule,
+                line: text.get(..start)?.matches('\n').count() + 1,
+                message: hazard.effect.to_owned(),
+                help: hazard.instead,
+            })
+        })
+        .collect();
+    violations.sort_by_key(|found| (found.line, found.rule));
+    violations.dedup();
+    violations
+}
+
+/// The script as the server would be sent it, as far as that can be told: meta-commands and COPY data
+/// are blank, variables are words. Every byte stays where it is.
+fn masked(content: &[u8]) -> Vec<u8> {
+    let mut text = content.to_vec();
+    let mut blank = |range: std::ops::Range<usize>| {
+        for byte in text.get_mut(range).unwrap_or_default() {
+            if *byte != b'\n' {
+                *byte = b' ';
+            }
+        }
+    };
+    let items = scan(content);
+    let mut ends = Vec::new();
+    let mut is_behind_copy = false;
+    for (index, item) in items.iter().enumerate() {
+        let (variables, range) = match item {
+            Item::Statement(statement) => (&statement.variables, &statement.range),
+            Item::Command(command) => (&command.variables, &command.range),
+        };
+        // `:name` is a word without its colon, `:'name'` a string, `:"name"` an identifier.
+        for variable in variables {
+            blank(variable.range.start..variable.range.start + 1);
+        }
+        let next = items
+            .get(index + 1)
+            .map_or(content.len(), |next| match next {
+                Item::Statement(statement) => statement.range.start,
+                Item::Command(command) => command.range.start,
+            });
+        match item {
+            // What stands between a COPY and the next item is its data.
+            Item::Statement(statement) if statement.copies_in => {
+                blank(range.end..next);
+            }
+            Item::Statement(_) => {}
+            Item::Command(command) => {
+                let has_data = command.name == "copy" || is_behind_copy;
+                blank(range.start..if has_data { next } else { range.end });
+                ends.push(range.start);
+            }
+        }
+        is_behind_copy = matches!(item, Item::Statement(statement) if statement.copies_in);
+    }
+    // A command such as \gset ends the statement before it.
+    for end in ends {
+        if let Some(byte) = text.get_mut(end) {
+            *byte = b';';
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(script: &str) -> Vec<String> {
+        lint(script.as_bytes(), Some(15), true)
+            .into_iter()
+            .map(|found| format!("{} {}", found.line, found.rule))
+            .collect()
+    }
+
+    #[test]
+    fn names_are_the_linters() {
+        for (name, hazard) in &HAZARDS {
+            assert_eq!(hazard.rule.to_string(), *name);
+        }
+    }
+
+    #[test]
+    fn hazards_are_found_with_their_line() {
+        assert_eq!(
+            found(
+                "-- x\nCREATE INDEX i ON t (a);\n\nALTER TABLE t\n  ALTER a TYPE text;\nDROP TABLE t;\n"
+            ),
+            [
+                "2 require-concurrent-index-creation",
+                "5 changing-column-type",
+                "6 ban-drop-table"
+            ]
+        );
+        assert_eq!(
+            found("ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES u;"),
+            [
+                "1 adding-foreign-key-constraint",
+                "1 constraint-missing-not-valid"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_only_psql_understands_hides_nothing_and_adds_nothing() {
+        let script = "\\set table t\nSELECT :'x' AS a, :y, :\"table\" \\gset\nCREATE TABLE n (id bigint);\n\
+                      COPY n FROM stdin;\nDROP TABLE t;\n\\.\n\\if :a\nDROP TABLE :\"table\";\n\\endif\n\
+                      \\copy n from stdin\nDROP TABLE z;\n\\.\nCREATE INDEX ON n (id);\n";
+        assert_eq!(found(script), ["8 ban-drop-table"]);
+    }
+
+    #[test]
+    fn a_table_of_the_same_script_is_nobodys_loss() {
+        assert_eq!(
+            found(
+                "CREATE TABLE n (id bigint);\nCREATE INDEX ON n (id);\nALTER TABLE n ADD UNIQUE (id);\n"
+            ),
+            Vec::<String>::new()
+        );
+    }
+}

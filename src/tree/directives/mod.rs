@@ -1,0 +1,139 @@
+//! Directives: `-- migrate: ...` comment lines before the first statement of a file.
+//! Pure; must not open files.
+
+mod lines;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{BadDirective, Requirement};
+use crate::settings::{Period, TransactionControl};
+use crate::sql::rules::Rule;
+pub use lines::Dialect;
+
+/// What a file asks for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Directives {
+    /// `no-transaction`: run outside a transaction.
+    pub no_transaction: bool,
+    /// `lock-timeout 5sec`: how long a statement may wait for a lock.
+    pub lock_timeout: Option<Duration>,
+    /// `statement-timeout 10min`: how long a statement may take.
+    pub statement_timeout: Option<Duration>,
+    /// `requires impl/20231201130000`: what must be applied before.
+    pub requires: Vec<Requirement>,
+    /// `allow RULE`: findings of `validate` that are meant to be so.
+    pub allows: BTreeSet<Rule>,
+    /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
+    pub transaction_control: Option<TransactionControl>,
+}
+
+const SQL: Dialect = Dialect {
+    comment: "--",
+    place: "statement",
+    help: "the directives are no-transaction, requires impl/20231201130000, lock-timeout 5sec, \
+           statement-timeout 10min, transaction-control refuse|separate|unwrap, allow RULE",
+    is_case_blind: false,
+};
+
+/// Reads a file's directives.
+///
+/// # Errors
+/// One is unknown, or its value is, or it stands too far down.
+pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
+    let mut directives = Directives::default();
+    SQL.read(path, content, |text| take(&mut directives, text))?;
+    Ok(directives)
+}
+
+fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
+    let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
+    let value = value.trim();
+    match name {
+        "no-transaction" if value.is_empty() => directives.no_transaction = true,
+        "no-transaction" => return Err("it takes no value".to_owned()),
+        "lock-timeout" => directives.lock_timeout = Some(value.parse::<Period>()?.0),
+        "statement-timeout" => directives.statement_timeout = Some(value.parse::<Period>()?.0),
+        "requires" => directives.requires.push(value.parse()?),
+        "allow" => {
+            directives.allows.insert(Rule::to_allow(value)?);
+        }
+        "transaction-control" => directives.transaction_control = Some(value.parse()?),
+        _ => return Err("there is no such directive".to_owned()),
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(text: &str) -> Result<Directives, BadDirective> {
+        read(Path::new("a.sql"), text.as_bytes())
+    }
+
+    #[test]
+    fn all_of_them() {
+        let found = read_all(
+            "\u{feff}-- migrate: no-transaction\r\n--migrate: lock-timeout 500ms\n\n-- Words.\n\
+             -- migrate: statement-timeout 10min\n-- migrate: transaction-control unwrap\nSELECT 1;\n",
+        )
+        .unwrap();
+        let expected = Directives {
+            no_transaction: true,
+            lock_timeout: Some(Duration::from_millis(500)),
+            statement_timeout: Some(Duration::from_mins(10)),
+            transaction_control: Some(TransactionControl::Unwrap),
+            ..Directives::default()
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_a_file_needs_and_allows() {
+        let found = read_all(
+            "-- migrate: requires impl/20231201130000\n-- migrate: requires core/20231201130000\n\
+             -- migrate: allow unset-variable\nSELECT 1;\n",
+        )
+        .unwrap();
+        let required: Vec<_> = found.requires.iter().map(ToString::to_string).collect();
+        assert_eq!(required, ["impl/20231201130000", "core/20231201130000"]);
+        assert!(found.allows.contains(&Rule::UnsetVariable));
+    }
+
+    #[test]
+    fn only_comment_lines_at_the_top_count() {
+        let text = "-- migrated: from oracle\n-- we migrate: slowly\nSELECT 1;\n";
+        assert_eq!(read_all(text).unwrap(), Directives::default());
+        let late = read_all("SELECT 1;\n\n  -- migrate: no-transaction\n");
+        assert!(
+            matches!(late, Err(BadDirective { line: 3, .. })),
+            "{late:?}"
+        );
+    }
+
+    #[test]
+    fn a_typo_is_an_error_with_its_line() {
+        for bad in [
+            "no-transction",
+            "no-transaction please",
+            "lock-timeout soon",
+            "lock-timeout",
+            "transaction-control maybe",
+            "requires impl",
+            "requires impl/2023",
+            "requires",
+            "allow everything",
+            "allow changed",
+            "",
+        ] {
+            match read_all(&format!("-- x\n-- migrate: {bad}\n")) {
+                Err(BadDirective {
+                    line: 2, directive, ..
+                }) => assert_eq!(directive, bad),
+                other => panic!("{bad}: {other:?}"),
+            }
+        }
+    }
+}

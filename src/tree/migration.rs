@@ -1,0 +1,119 @@
+//! One migration: its files, and what is in them at this moment.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::checksum::Checksum;
+use super::directives::{self, Directives};
+use super::includes::{self, Included};
+use super::name::Name;
+use super::{Error, WorkingFolder, relative};
+use crate::error::Unreadable;
+use crate::sql::inspection::Script;
+
+/// A migration file that was found and read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migration {
+    /// What the file name says.
+    pub name: Name,
+    /// The file, as an absolute path.
+    pub path: PathBuf,
+    /// The validation script beside it, if there is one.
+    pub validation: Option<PathBuf>,
+    /// What the file asks for at its top.
+    pub directives: Directives,
+    /// What the file's content was when it was read, with all it includes.
+    pub checksum: Checksum,
+}
+
+/// What a migration's file asks for, and its checksum, as it is at this moment.
+///
+/// # Errors
+/// The file cannot be read, or a directive is wrong.
+pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Checksum), Error> {
+    let content = content(path)?;
+    let directives = directives::read(path, &content)?;
+    let included = includes::follow(path, &content, folders.of(path));
+    let folder = path.parent().unwrap_or(path);
+    let checksum = Checksum::of(
+        &content,
+        included
+            .iter()
+            .map(|file| (relative(folder, &file.path), file.content.as_slice())),
+    );
+    Ok((directives, checksum))
+}
+
+/// The bytes of a migration.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
+    // A pipe of that name would block for ever.
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(Unreadable {
+            path: path.to_owned(),
+            reason: "it is no regular file".to_owned(),
+        });
+    }
+    fs::read(path).map_err(|error| Unreadable {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+/// What a migration consists of, as it is at this moment.
+pub struct Material {
+    content: Vec<u8>,
+    included: Vec<Included>,
+    /// The text of the validation script, if there is one.
+    pub validation: Option<String>,
+}
+
+impl Material {
+    /// Reads a migration and what it includes.
+    ///
+    /// # Errors
+    /// The migration cannot be read.
+    pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
+        let path = migration.path.as_path();
+        let content = content(path)?;
+        let included = includes::follow(path, &content, folders.of(path));
+        Ok(Self {
+            content,
+            included,
+            validation: migration.validation_text()?,
+        })
+    }
+
+    /// The migration itself.
+    pub fn script<'a>(&'a self, migration: &'a Migration) -> Script<'a> {
+        Script {
+            path: &migration.path,
+            content: &self.content,
+        }
+    }
+
+    /// The scripts among what it includes.
+    pub fn scripts(&self) -> Vec<Script<'_>> {
+        self.included
+            .iter()
+            .filter(|file| file.is_script)
+            .map(|file| Script {
+                path: &file.path,
+                content: &file.content,
+            })
+            .collect()
+    }
+}
+
+impl Migration {
+    /// The text of the validation script beside it, if there is one.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn validation_text(&self) -> Result<Option<String>, Unreadable> {
+        let text = |path| Ok(String::from_utf8_lossy(&content(path)?).into_owned());
+        self.validation.as_deref().map(text).transpose()
+    }
+}

@@ -1,0 +1,216 @@
+//! The words of the domain: track, version, name and requirement.
+//! Must not touch the file system or the database.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
+
+/// The longest track name, in characters.
+pub const LONGEST_TRACK: usize = 40;
+
+/// The layout of a version, as `strftime` spells it.
+const VERSION_FORMAT: &str = "%Y%m%d%H%M%S";
+
+/// An independent history of migrations: `[a-z][a-z0-9-]*`, at most [`LONGEST_TRACK`] characters.
+///
+/// Tracks sort in plan order: `core` first, the others alphabetically.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Track(String);
+
+impl Track {
+    /// The track that every plan begins with.
+    pub const CORE: &str = "core";
+
+    /// Reads a track name; `None` when it breaks the rule above.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut characters = text.chars();
+        let starts_well = characters
+            .next()
+            .is_some_and(|first| first.is_ascii_lowercase());
+        let goes_on_well =
+            characters.all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+        (starts_well && goes_on_well && text.len() <= LONGEST_TRACK).then(|| Self(text.to_owned()))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Ord for Track {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        let rank = |track: &Self| track.0 != Self::CORE;
+        rank(self)
+            .cmp(&rank(other))
+            .then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Track {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Display for Track {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The 14 digits that order and identify a migration within its track.
+///
+/// They are meant as UTC `YYYYMMDDHHMMSS`, but real histories contain day 41 and second 90,
+/// so nothing here depends on their being a date.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version(String);
+
+impl Version {
+    /// How many digits a version has.
+    pub const DIGITS: usize = 14;
+
+    /// Reads a version; `None` unless it is exactly 14 ASCII digits.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+        (text.len() == Self::DIGITS && digits).then(|| Self(text.to_owned()))
+    }
+
+    /// The version of a moment, to the second.
+    pub fn at(moment: DateTime<Utc>) -> Self {
+        Self(moment.format(VERSION_FORMAT).to_string())
+    }
+
+    /// The 14 digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The moment the digits name, or `None` where they are no date-time.
+    pub fn timestamp(&self) -> Option<DateTime<FixedOffset>> {
+        // chrono reads second 60 as a leap second; no leap second is meant here.
+        if self.0.ends_with("60") {
+            return None;
+        }
+        NaiveDateTime::parse_from_str(&self.0, VERSION_FORMAT)
+            .ok()
+            .map(|moment| moment.and_utc().fixed_offset())
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// What a migration's file name says: `{version}_{track}_{description}.sql`.
+///
+/// Names sort in plan order: by track, then by version.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name {
+    /// The history it belongs to.
+    pub track: Track,
+    /// Its place in that history.
+    pub version: Version,
+    /// What it does, in the author's words; never empty.
+    pub description: String,
+}
+
+impl Name {
+    /// The file name, with `.sql`. This is also the migration's name in the ledger.
+    pub fn file_name(&self) -> String {
+        format!("{}.sql", self.stem())
+    }
+
+    /// The file name without its ending, which the companions share.
+    pub fn stem(&self) -> String {
+        format!("{}_{}_{}", self.version, self.track, self.description)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.file_name())
+    }
+}
+
+/// A migration that another one needs, of any track.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Requirement {
+    /// Its track.
+    pub track: Track,
+    /// Its version.
+    pub version: Version,
+}
+
+impl FromStr for Requirement {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.split_once('/')
+            .and_then(|(track, version)| {
+                Some(Self {
+                    track: Track::parse(track)?,
+                    version: Version::parse(version)?,
+                })
+            })
+            .ok_or_else(|| {
+                format!(
+                    "expected a track and 14 digits, such as `impl/20231201130000`, got `{text}`"
+                )
+            })
+    }
+}
+
+impl fmt::Display for Requirement {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}/{}", self.track, self.version)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tracks_follow_the_rule() {
+        for good in ["core", "impl", "a", "customer-7", &"x".repeat(40)] {
+            assert!(Track::parse(good).is_some(), "{good}");
+        }
+        for bad in ["", "Core", "7up", "a_b", "-a", "ä", "a b", &"x".repeat(41)] {
+            assert!(Track::parse(bad).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn core_comes_first_then_the_alphabet() {
+        let mut tracks = ["impl", "acme", "core", "bolt"].map(|name| Track::parse(name).unwrap());
+        tracks.sort();
+        assert_eq!(
+            tracks.map(|track| track.0),
+            ["core", "acme", "bolt", "impl"]
+        );
+    }
+
+    #[test]
+    fn a_version_is_digits_and_sometimes_a_moment() {
+        let moment = |digits: &str| Version::parse(digits).unwrap().timestamp();
+        assert_eq!(
+            moment("20231201130000").unwrap().to_rfc3339(),
+            "2023-12-01T13:00:00+00:00"
+        );
+        assert_eq!(moment("20231241130000"), None, "day 41");
+        assert_eq!(moment("20231201130090"), None, "second 90");
+        assert_eq!(moment("20231201130060"), None, "second 60");
+        for bad in [
+            "2023120113000",
+            "202312011300001",
+            "2023120113000a",
+            "٢0231201130000",
+        ] {
+            assert!(Version::parse(bad).is_none(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A command's surroundings: the caller, the directory, the settings.
+//! Settled once, before the command starts; must not speak to a database.
+
+use std::collections::BTreeSet;
+use std::path::{Component, Path, PathBuf};
+
+use nu_protocol::Value;
+
+use crate::checks::{Source, closures_of};
+use crate::database::{Address, Ledgers};
+use crate::plan::scope::scope;
+use crate::process::interrupt::Interrupt;
+use crate::settings::shell::CHECKS;
+use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
+use crate::tree::{self, Track, Tree, WorkingFolder, discover};
+use crate::{plan, psql};
+
+/// Where the closures of the configuration stand, for reports.
+const CONFIGURED_CHECKS: &str = "$env.config.plugins.migrate.checks";
+
+/// What every command is told.
+#[derive(Debug, Clone, Default)]
+pub struct Target {
+    /// The directory, as typed.
+    pub directory: String,
+    /// The tracks asked for; none means all of the directory.
+    pub tracks: Vec<Track>,
+    /// The settings file asked for.
+    pub config: Option<String>,
+    /// The settings that flags give.
+    pub flags: Layer,
+}
+
+/// A command's surroundings, settled before it starts.
+pub struct Context {
+    pub(super) caller: Caller,
+    pub(super) root: PathBuf,
+    pub(super) tracks: Vec<Track>,
+    checks: Vec<Source>,
+}
+
+impl Context {
+    /// Merges the settings for a target.
+    ///
+    /// # Errors
+    /// A setting is wrong.
+    pub fn new(
+        shell: Shell,
+        target: Target,
+        interrupt: Interrupt,
+    ) -> Result<Self, settings::Error> {
+        let root = plain(&shell.directory.join(&target.directory));
+        let named = target.config.map(|path| shell.directory.join(path));
+        let layers = [
+            target.flags,
+            shell.config.clone(),
+            settings::file::load(named, &root, &shell.environment)?,
+            settings::from_environment(&shell.environment),
+        ];
+        let settings = Settings::resolve(layers)?;
+        let checks = configured_checks(shell.checks.as_ref())?;
+        Ok(Self {
+            checks,
+            caller: Caller {
+                shell,
+                settings,
+                interrupt,
+            },
+            root,
+            tracks: target.tracks,
+        })
+    }
+
+    /// The same surroundings for another database of the same server.
+    ///
+    /// # Errors
+    /// The connection is not well described.
+    pub(super) fn on_database(&self, name: &str) -> Result<Self, psql::Error> {
+        Ok(self.at(self.address()?.connection.conninfo_for(name)))
+    }
+
+    /// The same surroundings for another database.
+    pub(super) fn at(&self, text: String) -> Self {
+        let origin = Origin::Default;
+        let mut caller = self.caller.clone();
+        caller.settings.database = Some(Sourced { text, origin });
+        Self {
+            caller,
+            root: self.root.clone(),
+            tracks: self.tracks.clone(),
+            checks: self.checks.clone(),
+        }
+    }
+
+    /// The closures of the plugin's configuration that check migrations.
+    pub fn checks(&self) -> &[Source] {
+        &self.checks
+    }
+
+    /// The `transaction` setting.
+    pub fn transaction_mode(&self) -> TransactionMode {
+        self.caller.settings.transaction
+    }
+
+    pub(super) fn tree(&self) -> Result<Tree, tree::Error> {
+        discover(&self.root, &self.folders(), &self.caller.interrupt)
+    }
+
+    pub(super) fn folders(&self) -> WorkingFolder {
+        WorkingFolder {
+            choice: self.caller.settings.working_directory,
+            tree: self.root.clone(),
+            caller: self.caller.shell.directory.clone(),
+        }
+    }
+
+    pub(super) fn address(&self) -> Result<Address, psql::Error> {
+        Address::of(&self.caller)
+    }
+
+    /// The tracks whose ledgers matter: those asked for, else those of the tree; and those that
+    /// something in the tree requires.
+    pub(super) fn wants<'a>(&'a self, tree: &'a Tree) -> impl Fn(&Track) -> bool + 'a {
+        let in_tree: BTreeSet<_> = tree
+            .migrations
+            .iter()
+            .map(|migration| &migration.name.track)
+            .collect();
+        let required: BTreeSet<_> = tree
+            .migrations
+            .iter()
+            .flat_map(|migration| &migration.directives.requires)
+            .map(|required| &required.track)
+            .collect();
+        move |track| {
+            required.contains(track)
+                || if self.tracks.is_empty() {
+                    in_tree.contains(track)
+                } else {
+                    self.tracks.contains(track)
+                }
+        }
+    }
+
+    pub(super) fn scope(
+        &self,
+        tree: &Tree,
+        ledgers: &Ledgers,
+    ) -> Result<BTreeSet<Track>, plan::Error> {
+        scope(&self.tracks, tree, ledgers)
+    }
+}
+
+/// A path without `.` and `..`, as nushell itself reads it, so that a parent in it is a parent.
+fn plain(path: &Path) -> PathBuf {
+    path.components()
+        .fold(PathBuf::new(), |mut plain, component| {
+            match component {
+                Component::ParentDir => {
+                    plain.pop();
+                }
+                Component::CurDir => {}
+                other => plain.push(other),
+            }
+            plain
+        })
+}
+
+fn configured_checks(value: Option<&Value>) -> Result<Vec<Source>, settings::Error> {
+    let Some(value) = value else {
+        return Ok(vec![]);
+    };
+    closures_of(value, CONFIGURED_CHECKS).map_err(|problem| settings::Error::BadPluginConfig {
+        problem: format!("`{CHECKS}`: {problem}"),
+    })
+}

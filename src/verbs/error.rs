@@ -1,0 +1,164 @@
+//! Why a verb could not do what was asked: the stages' errors, composed.
+//! What an error says stands with the stage that raises it; only what a verb itself finds is here.
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::add;
+use super::validate::Finding;
+use crate::checks::Complaint;
+use crate::error::{Interrupted, Report, count, list};
+use crate::execution::failure::{Failure, stayed};
+use crate::sql::rules::Severity;
+use crate::tree::Name;
+use crate::{checks, database, plan, preflight, psql, settings, tree};
+
+#[derive(Debug, ThisError, Diagnostic)]
+pub enum Error {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Settings(#[from] settings::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Tree(#[from] tree::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Psql(#[from] psql::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Database(#[from] database::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Check(#[from] checks::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Plan(#[from] plan::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Preflight(#[from] preflight::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Failed(#[from] Box<Failure>),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Add(#[from] add::Error),
+
+    #[error("{error}")]
+    #[diagnostic(forward(error))]
+    AfterCommits {
+        error: Box<Self>,
+        applied: Vec<Name>,
+    },
+
+    #[error("in the scratch database: {error}")]
+    #[diagnostic(forward(error))]
+    InScratch {
+        error: Box<Self>,
+        /// The scratch database, where it could not be removed.
+        left: Option<String>,
+    },
+
+    #[error("{} found:\n{}", count(errors(findings).count(), "error was", "errors were"), list(errors(findings)))]
+    #[diagnostic(
+        code(migrate::invalid),
+        help("`migrate validate DIR` without --strict gives a table, with the way out of each")
+    )]
+    Invalid { findings: Vec<Finding> },
+
+    #[error("nothing is named to be repaired")]
+    #[diagnostic(
+        code(migrate::repair_refused),
+        help("name a migration: --rehash, --forget, --mark-applied or --retry NAME")
+    )]
+    NothingToRepair,
+
+    #[error("{name} cannot be repaired so: {problem}")]
+    #[diagnostic(code(migrate::repair_refused), help("see `migrate status DIR`"))]
+    RepairRefused { name: String, problem: String },
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Interrupted(#[from] Interrupted),
+
+    #[error("this plugin has a bug and cannot go on")]
+    #[diagnostic(
+        code(migrate::bug),
+        help("please report it with the lines above; `migrate status DIR` tells what is applied")
+    )]
+    Bug,
+}
+
+fn errors(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings
+        .iter()
+        .filter(|found| found.severity() == Severity::Error)
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl Error {
+    /// What a check has said, where one stopped the command.
+    pub fn complaint(&self) -> Option<&Complaint> {
+        match self {
+            Self::Preflight(preflight::Error::Rejected { rejection, .. }) => {
+                Some(&rejection.complaint)
+            }
+            Self::AfterCommits { error, .. } | Self::InScratch { error, .. } => error.complaint(),
+            _ => None,
+        }
+    }
+}
+
+impl Report for Error {
+    fn passed_on(&self) -> Option<&dyn Report> {
+        match self {
+            Self::Settings(cause) => Some(cause),
+            Self::Tree(cause) => Some(cause),
+            Self::Psql(cause) => Some(cause),
+            Self::Database(cause) => Some(cause),
+            Self::Check(cause) => Some(cause),
+            Self::Plan(cause) => Some(cause),
+            Self::Preflight(cause) => Some(cause),
+            Self::Failed(cause) => Some(&**cause),
+            Self::Add(cause) => Some(cause),
+            Self::AfterCommits { error, .. } | Self::InScratch { error, .. } => Some(&**error),
+            Self::Interrupted(cause) => Some(cause),
+            Self::Invalid { .. }
+            | Self::NothingToRepair
+            | Self::RepairRefused { .. }
+            | Self::Bug => None,
+        }
+    }
+
+    fn state(&self) -> String {
+        match self {
+            Self::AfterCommits { applied, .. } => stayed(applied),
+            Self::InScratch { left: None, .. } => {
+                "The target was not changed, and the scratch database is gone.".to_owned()
+            }
+            Self::InScratch {
+                left: Some(name), ..
+            } => format!(
+                "The target was not changed. The scratch database could not be removed: \
+                 DROP DATABASE {name};"
+            ),
+            Self::Bug => "What was not committed is rolled back.".to_owned(),
+            _ => match self.passed_on() {
+                Some(cause) => cause.state(),
+                None => "The database was not changed.".to_owned(),
+            },
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Files and ledgers read together, and the plan made of them.
+//! Reads; must not change anything.
+
+use super::{Context, Error};
+use crate::database::{Address, Database, Ledgers};
+use crate::plan::status::compare;
+use crate::plan::{self, Obstacles, Plan, Request};
+use crate::tree::{Material, Tree};
+
+/// Reads the folder while psql connects.
+pub fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
+    let dialing = context
+        .address()
+        .and_then(|address| address.dial(&context.caller.interrupt));
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    Ok((tree, database, ledgers))
+}
+
+/// The same under the lock that admits one run at a time, on a server that can be written to.
+pub fn look_under_lock(
+    context: &Context,
+    address: &Address,
+) -> Result<(Tree, Database, Ledgers), Error> {
+    let dialing = address.dial(&context.caller.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    database.server.require_writable()?;
+    database.lock(context.caller.settings.lock_wait)?;
+    let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
+    Ok((tree, database, ledgers))
+}
+
+/// The plan of what these files and ledgers leave to be done.
+pub fn make_plan(
+    context: &Context,
+    request: &Request,
+    tree: &Tree,
+    ledgers: &Ledgers,
+) -> Result<Plan, Error> {
+    let tracks = context.scope(tree, ledgers)?;
+    let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let pending = plan::select(&statuses, &ledgers.rows, request)
+        .map_err(|obstacles| plan::Error::from(Obstacles(obstacles)))?;
+    let settings = &context.caller.settings;
+    let folders = context.folders();
+    let steps = plan::steps(
+        &pending,
+        |migration| Material::read(migration, &folders),
+        settings.transaction_control,
+        &settings.variables,
+    )?;
+    Ok(plan::group(steps, request)?)
+}

@@ -1,0 +1,17 @@
+//! What each verb does, from its context to rows: one file per verb.
+//! Wires the stages in their order; must not speak to psql, nor know nushell's commands.
+
+pub mod add;
+mod context;
+pub mod error;
+pub mod history;
+mod look;
+pub mod rehearse;
+pub mod repair;
+pub mod run;
+pub mod scratch;
+pub mod status;
+pub mod validate;
+
+pub use context::{Context, Target};
+pub use error::Error;

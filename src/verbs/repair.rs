@@ -1,0 +1,258 @@
+//! `migrate repair`: what may be done by hand to a ledger row, and what makes no sense.
+//! The only verb that edits ledger rows by hand.
+
+use uuid::Uuid;
+
+use super::{Context, Error};
+use crate::database::ledger::Row;
+use crate::database::ledger::table::Place;
+use crate::plan::scope::everything;
+use crate::plan::status::{State, Status, compare};
+use crate::tree::Migration;
+use crate::tree::Track;
+
+/// What the user wants done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Action {
+    /// Accept the file as it is now.
+    Rehash,
+    /// Remove the row.
+    Forget,
+    /// Say that the file is in the database.
+    MarkApplied,
+    /// Let the next run try the file again.
+    Retry,
+}
+
+/// Something to be done to one migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Order {
+    /// What.
+    pub action: Action,
+    /// The file name, with or without `.sql`, or the version.
+    pub name: String,
+}
+
+/// A row of `migrate repair`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepairRow {
+    /// The track.
+    pub track: Track,
+    /// The migration.
+    pub name: String,
+    /// What was done to its ledger row.
+    pub action: &'static str,
+}
+
+/// Edits ledger rows by hand, under the lock and in one transaction.
+///
+/// # Errors
+/// See the README's list of codes.
+pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<RepairRow>, Error> {
+    if orders.is_empty() {
+        return Err(Error::NothingToRepair);
+    }
+    let address = context.address()?.for_writing();
+    let dialing = address.dial(&context.caller.interrupt);
+    let tree = context.tree()?;
+    let mut database = dialing?.answer()?;
+    if !dry_run {
+        database.server.require_writable()?;
+        database.lock(context.caller.settings.lock_wait)?;
+    }
+    let ledgers = database.ledgers(&tree.migrations, |_| true)?;
+    let tracks = everything(&tree, &ledgers);
+    let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let execution_id = Uuid::new_v4().to_string();
+    let mut statements = String::new();
+    let mut rows = Vec::new();
+    for order in orders {
+        let (statement, row) = statement(order, &statuses, &database.place, &execution_id)?;
+        let existing = ledgers.tables.iter().find(|table| table.track == row.track);
+        statements += &database.place.ensure(&row.track, existing);
+        statements += &statement;
+        rows.push(row);
+    }
+    if !dry_run {
+        database.ask(&in_transaction(&statements))?;
+    }
+    Ok(rows)
+}
+
+/// Runs statements, all or nothing.
+fn in_transaction(statements: &str) -> String {
+    format!("BEGIN;\n{statements}COMMIT;\n")
+}
+
+/// The statements for an order, and the row of the report.
+///
+/// # Errors
+/// There is no such migration, or the order makes no sense for it.
+fn statement(
+    order: &Order,
+    statuses: &[Status<'_>],
+    place: &Place,
+    execution_id: &str,
+) -> Result<(String, RepairRow), Error> {
+    let refused = |problem: &str| Error::RepairRefused {
+        name: order.name.clone(),
+        problem: problem.to_owned(),
+    };
+    let matching: Vec<_> = statuses
+        .iter()
+        .filter(|found| is_meant(&order.name, found))
+        .collect();
+    let status = match matching.as_slice() {
+        [one] => *one,
+        [] => return Err(refused("there is no such migration")),
+        _ => return Err(refused("several tracks have it; name the file")),
+    };
+    let statement = match (order.action, status.state, status.migration, status.row) {
+        (Action::Rehash, State::Changed, Some(migration), Some(row)) => {
+            place.rehash(row, &migration.checksum)
+        }
+        (Action::Rehash, State::Applied, ..) => return Err(refused("the file is unchanged")),
+        (Action::Rehash, ..) => return Err(refused("only an applied file that changed can be")),
+        (Action::Forget, _, _, Some(row)) => place.forget(row),
+        (Action::Forget, ..) => return Err(refused("no ledger knows it")),
+        (
+            Action::MarkApplied,
+            State::Pending | State::Failed | State::Running,
+            Some(migration),
+            row,
+        ) => mark_applied(place, migration, row, execution_id),
+        (Action::MarkApplied, _, None, _) => return Err(refused("its file is gone")),
+        (Action::MarkApplied, ..) => return Err(refused("it is applied already")),
+        (Action::Retry, State::Failed | State::Running, _, Some(row)) => place.forget(row),
+        (Action::Retry, ..) => return Err(refused("it is neither failed nor running")),
+    };
+    let name = name_of(status);
+    Ok((
+        statement,
+        RepairRow {
+            track: status.track.clone(),
+            name,
+            action: order.action.into(),
+        },
+    ))
+}
+
+fn mark_applied(
+    place: &Place,
+    migration: &Migration,
+    row: Option<&Row>,
+    execution_id: &str,
+) -> String {
+    let forget = row.map_or_else(String::new, |row| place.forget(row));
+    forget + &place.mark_applied(migration, execution_id)
+}
+
+fn name_of(status: &Status<'_>) -> String {
+    match (status.migration, status.row) {
+        (Some(migration), _) => migration.name.file_name(),
+        (None, row) => row.map(|row| row.name.clone()).unwrap_or_default(),
+    }
+}
+
+fn is_meant(name: &str, status: &Status<'_>) -> bool {
+    let recorded = status.row.map(|row| row.name.as_str()).unwrap_or_default();
+    let file = name_of(status);
+    let is_name = |known: &str| name == known || known.strip_suffix(".sql") == Some(name);
+    is_name(&file)
+        || is_name(recorded)
+        || status
+            .version()
+            .is_some_and(|version| version.as_str() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::ledger::RowState;
+    use crate::database::ledger::examples::row;
+    use crate::plan::status::compare;
+    use crate::tree::examples::{migration, tracks};
+
+    const FILE: &str = "20240101000000_core_a.sql";
+
+    fn attempt(action: Action, file: bool, known: Option<Row>) -> Result<String, String> {
+        let files: Vec<_> = file.then(|| migration(FILE)).into_iter().collect();
+        let rows: Vec<_> = known.into_iter().collect();
+        let tracks = tracks(&["core"]);
+        let place = Place {
+            schema: "public".to_owned(),
+            prefix: "m_".to_owned(),
+        };
+        let order = Order {
+            action,
+            name: "20240101000000".to_owned(),
+        };
+        statement(&order, &compare(&tracks, &files, &rows), &place, "id")
+            .map(|(statement, _)| statement.split(' ').next().unwrap().to_owned())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_action_does_what_makes_sense_and_nothing_else() {
+        let changed = || Row {
+            hash: "other".to_owned(),
+            ..row(FILE)
+        };
+        let failed = || Row {
+            state: RowState::Failed,
+            ..row(FILE)
+        };
+        let ok = |statement: &str| Ok(statement.to_owned());
+
+        assert_eq!(attempt(Action::Rehash, true, Some(changed())), ok("UPDATE"));
+        assert!(
+            attempt(Action::Rehash, true, Some(row(FILE))).is_err(),
+            "unchanged"
+        );
+        assert!(attempt(Action::Rehash, true, None).is_err(), "pending");
+        assert!(
+            attempt(Action::Rehash, false, Some(row(FILE))).is_err(),
+            "no file"
+        );
+
+        assert_eq!(
+            attempt(Action::Forget, false, Some(row(FILE))),
+            ok("DELETE")
+        );
+        assert_eq!(attempt(Action::Forget, true, Some(row(FILE))), ok("DELETE"));
+        assert!(attempt(Action::Forget, true, None).is_err(), "no row");
+
+        assert_eq!(attempt(Action::MarkApplied, true, None), ok("INSERT"));
+        assert_eq!(
+            attempt(Action::MarkApplied, true, Some(failed())),
+            ok("DELETE")
+        );
+        assert!(
+            attempt(Action::MarkApplied, true, Some(row(FILE))).is_err(),
+            "applied"
+        );
+        assert!(
+            attempt(Action::MarkApplied, false, Some(failed())).is_err(),
+            "no file"
+        );
+
+        assert_eq!(attempt(Action::Retry, true, Some(failed())), ok("DELETE"));
+        assert!(
+            attempt(Action::Retry, true, Some(row(FILE))).is_err(),
+            "applied"
+        );
+        assert!(attempt(Action::Retry, true, None).is_err(), "pending");
+    }
+
+    #[test]
+    fn a_migration_may_be_named_in_three_ways() {
+        let file = migration(FILE);
+        let tracks = tracks(&["core"]);
+        let statuses = compare(&tracks, std::slice::from_ref(&file), &[]);
+        for name in [FILE, "20240101000000_core_a", "20240101000000"] {
+            assert!(is_meant(name, &statuses[0]), "{name}");
+        }
+        assert!(!is_meant("20240101", &statuses[0]));
+    }
+}

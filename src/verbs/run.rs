@@ -1,0 +1,222 @@
+//! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
+
+use super::look::{look, look_under_lock, make_plan};
+use super::{Context, Error};
+use crate::database::Address;
+use crate::database::ledger::{Row, RowState};
+use crate::execution::outcome::{self, Outcome};
+use crate::execution::retry;
+use crate::execution::row::{Applied, RunRow};
+use crate::execution::{self, Circumstances, Common, Failure, Stop};
+use crate::plan::Request;
+use crate::preflight::{Checker, Preflight};
+use crate::process::progress::Progress;
+use crate::settings::TransactionMode;
+use crate::tree::Name;
+use crate::tree::file_name::parse_recorded;
+use uuid::Uuid;
+
+/// Applies what is pending.
+///
+/// # Errors
+/// [`Error::Failed`] tells what the database holds.
+pub fn run(
+    context: &Context,
+    request: &Request,
+    preflight: &Preflight<'_>,
+) -> Result<Vec<RunRow>, Error> {
+    let address = context.address()?.for_writing();
+    let circumstances = circumstances(context, request.transaction, preflight.progress);
+    let mut checker = Checker::new(
+        &context.caller,
+        preflight,
+        &circumstances.common.execution_id,
+    );
+    let mut applied = Vec::new();
+    let mut retries = 0;
+    loop {
+        let before = applied.len();
+        let Attempt::Stopped(stop) = attempt(
+            context,
+            &address,
+            request,
+            &circumstances,
+            &mut checker,
+            &mut applied,
+        )
+        .map_err(|error| after(error, &applied))?
+        else {
+            return Ok(applied);
+        };
+        if applied.len() > before {
+            retries = 0;
+        }
+        let failure = match resume(
+            &address,
+            *stop,
+            &circumstances.common.execution_id,
+            &mut applied,
+        ) {
+            None => continue,
+            Some(failure) => failure,
+        };
+        if !may_pass(&failure) || retries == context.caller.settings.retries {
+            return Err(Failure {
+                attempts: retries + 1,
+                ..failure
+            }
+            .into());
+        }
+        retries += 1;
+        let pause = retry::pause(retries, retry::chance());
+        preflight.progress.retrying(
+            &failure.fault.summary(),
+            retries,
+            context.caller.settings.retries,
+            pause,
+        );
+        retry::sleep(pause, &context.caller.interrupt);
+    }
+}
+
+/// What a run would do. Takes no lock and touches nothing.
+///
+/// # Errors
+/// As a run that does not begin.
+pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
+    let (tree, _, ledgers) = look(context)?;
+    let plan = make_plan(context, request, &tree, &ledgers)?;
+    Ok(RunRow::planned(&plan))
+}
+
+/// What all steps of the run share.
+pub(super) fn circumstances(
+    context: &Context,
+    transaction: TransactionMode,
+    progress: Progress,
+) -> Circumstances {
+    Circumstances {
+        common: Common {
+            execution_id: Uuid::new_v4().to_string(),
+            transaction_mode: transaction.to_string(),
+            users: context.caller.settings.variables.clone(),
+        },
+        progress,
+        folders: context.folders(),
+        lock_timeout: context.caller.settings.lock_timeout,
+        statement_timeout: context.caller.settings.statement_timeout,
+    }
+}
+
+/// An error before a session of a run, after other sessions have committed.
+fn after(error: Error, applied: &[RunRow]) -> Error {
+    if applied.is_empty() {
+        return error;
+    }
+    Error::AfterCommits {
+        error: Box::new(error),
+        applied: names(applied),
+    }
+}
+
+fn names(rows: &[RunRow]) -> Vec<Name> {
+    rows.iter().map(|row| row.name.clone()).collect()
+}
+
+/// What a stop has left, where it cannot go on.
+pub(super) fn failure(stop: Stop, outcome: Outcome, applied: &[RunRow]) -> Failure {
+    Failure {
+        outcome,
+        group: names(&stop.group),
+        applied: names(applied),
+        database: stop.database,
+        outside: stop.stopped_in.outside().cloned(),
+        fault: stop.fault,
+        attempts: 1,
+    }
+}
+
+/// How one session of a run ended.
+enum Attempt {
+    Done,
+    Stopped(Box<Stop>),
+}
+
+/// One session: locks, plans under the lock, checks, runs the plan.
+fn attempt(
+    context: &Context,
+    address: &Address,
+    request: &Request,
+    circumstances: &Circumstances,
+    checker: &mut Checker<'_>,
+    applied: &mut Vec<RunRow>,
+) -> Result<Attempt, Error> {
+    let (tree, mut database, ledgers) = look_under_lock(context, address)?;
+    recover(&ledgers.rows, &circumstances.common.execution_id, applied);
+    let request = request.after(applied.len());
+    let plan = make_plan(context, &request, &tree, &ledgers)?;
+    checker.check(&plan, &database)?;
+    let done = execution::run(
+        &mut database,
+        &ledgers.tables,
+        &plan,
+        circumstances,
+        checker,
+        applied,
+    );
+    Ok(match done {
+        Ok(()) => Attempt::Done,
+        Err(stop) => Attempt::Stopped(Box::new(stop)),
+    })
+}
+
+/// Takes up what this run has recorded in a session that did not live to tell.
+fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
+    for row in rows
+        .iter()
+        .filter(|row| row.execution_id.as_deref() == Some(execution_id))
+    {
+        let known = applied
+            .iter()
+            .any(|known| known.name.file_name() == row.name);
+        let (Some(name), Some(applied_at)) = (parse_recorded(&row.name), row.applied_at) else {
+            continue;
+        };
+        if !known && row.state == RowState::Applied {
+            applied.push(RunRow {
+                name,
+                applied: Some(Applied {
+                    duration: row.duration().unwrap_or_default(),
+                    applied_at,
+                    execution_id: execution_id.to_owned(),
+                }),
+                group: applied.last().map_or(1, |row| row.group + 1),
+                notices: vec![],
+                checks: vec![],
+            });
+        }
+    }
+}
+
+/// Only a whole transaction can be tried again, and only after a lock or a deadlock.
+fn may_pass(failure: &Failure) -> bool {
+    failure.fault.is_passing() && failure.outcome == Outcome::RolledBack
+}
+
+/// Asks the server what a stop has left. A commit that had succeeded without our hearing of it
+/// is no failure: the run goes on with a new session.
+fn resume(
+    address: &Address,
+    mut stop: Stop,
+    execution_id: &str,
+    applied: &mut Vec<RunRow>,
+) -> Option<Failure> {
+    let outcome = outcome::ask(address, &stop, execution_id);
+    if outcome == Outcome::Committed && stop.stopped_in.was_ending() {
+        applied.append(&mut stop.group);
+        if !stop.fault.is_interruption() {
+            return None;
+        }
+    }
+    Some(failure(stop, outcome, applied))
+}

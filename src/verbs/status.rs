@@ -1,0 +1,159 @@
+//! `migrate status`: where every migration stands, and its summary by track.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono::{DateTime, FixedOffset};
+
+use super::look::look;
+use super::{Context, Error};
+use crate::database::Ledgers;
+use crate::database::ledger::Row;
+use crate::plan::status::{State, Status, compare};
+use crate::tree::file_name::parse_recorded;
+use crate::tree::{Name, Track};
+
+/// A row of `migrate status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StatusRow {
+    /// The track.
+    pub track: Track,
+    /// What the name says; `None` where a ledger holds a name of another form.
+    pub name: Option<Name>,
+    /// The file name, or the recorded one where the file is gone.
+    pub file_name: String,
+    /// Where it stands.
+    pub state: State,
+    /// When it was applied.
+    pub applied_at: Option<DateTime<FixedOffset>>,
+    /// How long its SQL took.
+    pub duration: Option<Duration>,
+    /// The file; `None` where it is gone.
+    pub file: Option<PathBuf>,
+    /// How long its checks took.
+    pub validation_time: Option<Duration>,
+    /// Which of its files have changed since: itself, or what it includes.
+    pub changes: Vec<String>,
+}
+
+/// A row of `migrate status --summary`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SummaryRow {
+    /// The track.
+    pub track: Track,
+    /// How many migrations it has.
+    pub total: usize,
+    /// How many are applied and unchanged.
+    pub applied: usize,
+    /// How many a run would apply.
+    pub pending: usize,
+    /// How many were changed after they were applied.
+    pub changed: usize,
+    /// How many applied ones have no file any more.
+    pub missing: usize,
+    /// How many steps outside a transaction failed or never reported back.
+    pub failed: usize,
+    /// When the latest was applied.
+    pub last_applied_at: Option<DateTime<FixedOffset>>,
+    /// How long all of them took.
+    pub duration: Duration,
+}
+
+/// Where every migration stands. `offline` looks at the files alone.
+pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error> {
+    let (tree, ledgers) = if offline {
+        (context.tree()?, Ledgers::default())
+    } else {
+        let (tree, _, ledgers) = look(context)?;
+        (tree, ledgers)
+    };
+    let tracks = context.scope(&tree, &ledgers)?;
+    Ok(rows(&compare(&tracks, &tree.migrations, &ledgers.rows)))
+}
+
+/// One row per migration.
+fn rows(statuses: &[Status<'_>]) -> Vec<StatusRow> {
+    statuses.iter().map(row).collect()
+}
+
+fn row(status: &Status<'_>) -> StatusRow {
+    let recorded = status.row.map(|row| row.name.clone()).unwrap_or_default();
+    let name = match status.migration {
+        Some(migration) => Some(migration.name.clone()),
+        None => parse_recorded(&recorded),
+    };
+    StatusRow {
+        track: status.track.clone(),
+        file_name: status
+            .migration
+            .map_or(recorded, |migration| migration.name.file_name()),
+        name,
+        state: status.state,
+        applied_at: status.row.and_then(|row| row.applied_at),
+        duration: status.row.and_then(Row::duration),
+        validation_time: status.row.and_then(Row::validation_time),
+        changes: status.changes(),
+        file: status.migration.map(|migration| migration.path.clone()),
+    }
+}
+
+/// One row per track.
+pub fn summary(rows: &[StatusRow]) -> Vec<SummaryRow> {
+    rows.chunk_by(|one, next| one.track == next.track)
+        .filter_map(|rows| {
+            let count = |state| rows.iter().filter(|row| row.state == state).count();
+            Some(SummaryRow {
+                track: rows.first()?.track.clone(),
+                total: rows.len(),
+                applied: count(State::Applied),
+                pending: count(State::Pending),
+                changed: count(State::Changed),
+                missing: count(State::Missing),
+                failed: count(State::Failed) + count(State::Running),
+                last_applied_at: rows.iter().filter_map(|row| row.applied_at).max(),
+                duration: rows.iter().filter_map(|row| row.duration).sum(),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::database::ledger::examples::row;
+    use crate::plan::status::compare;
+    use crate::tree::examples::{migration, tracks};
+
+    #[test]
+    fn a_summary_counts_by_track() {
+        let files = [
+            "20240101000000_core_a.sql",
+            "20240102000000_core_b.sql",
+            "20240101000000_impl_a.sql",
+        ];
+        let files = files.map(migration);
+        let applied = [
+            row("20240101000000_core_a.sql"),
+            row("20240103000000_impl_gone.sql"),
+        ];
+        let tracks = tracks(&["core", "impl"]);
+        let summary = summary(&rows(&compare(&tracks, &files, &applied)));
+        let counts: Vec<_> = summary
+            .iter()
+            .map(|row| {
+                (
+                    row.track.as_str(),
+                    row.total,
+                    row.applied,
+                    row.pending,
+                    row.missing,
+                )
+            })
+            .collect();
+        assert_eq!(counts, [("core", 2, 1, 1, 0), ("impl", 2, 0, 1, 1)]);
+        assert_eq!(
+            summary.first().map(|row| row.duration),
+            Some(Duration::from_millis(5))
+        );
+    }
+}

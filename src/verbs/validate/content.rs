@@ -1,0 +1,96 @@
+//! What a pending migration and its includes hold. Pure.
+
+use super::Finding;
+use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, give_a_value};
+use crate::plan::{Fit, fit};
+use crate::settings::TransactionControl;
+use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
+use crate::sql::rules::Rule;
+use crate::sql::unsafe_ddl;
+use crate::sql::variables::Variables;
+use crate::sql::variables::usage::unset;
+use crate::tree::{Material, Migration};
+
+/// `major` is the server's, where one is connected.
+pub fn content(
+    migration: &Migration,
+    material: &Material,
+    control: TransactionControl,
+    users: &Variables,
+    major: Option<u32>,
+) -> Vec<Finding> {
+    let script = material.script(migration);
+    let included = material.scripts();
+    let inspection = inspect(script, &included);
+    let mut findings = Vec::new();
+    let fits = fit(migration, inspection.clone(), control);
+    for found in &inspection.forbidden {
+        findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
+    }
+    if fits.is_err() {
+        for found in &inspection.transaction_control {
+            findings.push(forbidden(migration, found, Rule::TransactionControl));
+        }
+    }
+    for found in unset(script, &included, users) {
+        let message = format!("{} is used and has no value", found.found);
+        let help = give_a_value(Some(&found));
+        findings.push(at(migration, &found, Rule::UnsetVariable, message, &help));
+    }
+    let is_outside = fits.is_ok_and(|step| step.fit == Fit::NoTransaction);
+    for script in std::iter::once(script).chain(included) {
+        if !is_outside {
+            findings.extend(needs_no_transaction(script).iter().map(|found| {
+                let message = format!("{} cannot run in a transaction", found.found);
+                at(
+                    migration,
+                    found,
+                    Rule::NeedsNoTransaction,
+                    message,
+                    OWN_FILE,
+                )
+            }));
+        }
+        if std::str::from_utf8(script.content).is_err() {
+            findings.push(Finding {
+                file: Some(script.path.to_owned()),
+                help: Some(SAY_THE_ENCODING.to_owned()),
+                ..Finding::about(migration, Rule::NotUtf8, "it is not UTF-8".to_owned())
+            });
+        }
+        let hazards = unsafe_ddl::lint(script.content, major, !is_outside);
+        findings.extend(hazards.into_iter().map(|found| Finding {
+            file: Some(script.path.to_owned()),
+            line: Some(found.line),
+            help: Some(found.help.to_owned()),
+            ..Finding::about(migration, Rule::UnsafeDdl(found.rule), found.message)
+        }));
+    }
+    findings
+}
+
+const OWN_FILE: &str =
+    "put it into a migration of its own with `-- migrate: no-transaction` at its top";
+
+const SAY_THE_ENCODING: &str =
+    "convert it, or say its encoding with \\encoding in it or PGCLIENTENCODING";
+
+fn forbidden(migration: &Migration, found: &Violation, rule: Rule) -> Finding {
+    let message = format!("{} must not stand in a migration", found.found);
+    at(migration, found, rule, message, REMOVE_TRANSACTION_CONTROL)
+}
+
+fn at(
+    migration: &Migration,
+    found: &Violation,
+    rule: Rule,
+    message: String,
+    help: &str,
+) -> Finding {
+    Finding {
+        file: Some(found.path.clone()),
+        line: Some(found.line),
+        help: Some(help.to_owned()),
+        ..Finding::about(migration, rule, message)
+    }
+}

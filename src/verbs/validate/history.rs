@@ -1,0 +1,76 @@
+//! What the ledgers, the requirements and the database's indexes say. Pure.
+
+use miette::Diagnostic;
+
+use super::Finding;
+use crate::plan::Obstacle;
+use crate::plan::status::Status;
+use crate::sql::rules::Rule;
+use crate::tree::Migration;
+
+/// What stands in the way of a run, in the history or between migrations.
+pub fn obstacle(obstacle: &Obstacle, statuses: &[Status<'_>]) -> Finding {
+    let help = obstacle.help().map(|help| help.to_string());
+    let base = Finding::new(
+        rule(obstacle),
+        obstacle.to_string(),
+        help.unwrap_or_default(),
+    );
+    match obstacle {
+        Obstacle::Missing { track, recorded } => Finding {
+            track: Some(track.clone()),
+            name: Some(recorded.clone()),
+            ..base
+        },
+        Obstacle::Circle { names } => Finding {
+            track: names.first().map(|name| name.track.clone()),
+            name: names.first().map(ToString::to_string),
+            ..base
+        },
+        Obstacle::Changed { name, .. }
+        | Obstacle::Unfinished { name, .. }
+        | Obstacle::Unmet { name, .. }
+        | Obstacle::OutOfOrder { name, .. } => Finding {
+            track: Some(name.track.clone()),
+            name: Some(name.file_name()),
+            file: statuses
+                .iter()
+                .filter_map(|status| status.migration)
+                .find(|migration| migration.name == *name)
+                .map(|migration| migration.path.clone()),
+            ..base
+        },
+    }
+}
+
+fn rule(obstacle: &Obstacle) -> Rule {
+    match obstacle {
+        Obstacle::Changed { name, changes, .. } if !changes.contains(&name.file_name()) => {
+            Rule::ChangedInclude
+        }
+        Obstacle::Changed { .. } => Rule::Changed,
+        Obstacle::Missing { .. } => Rule::Missing,
+        Obstacle::Unfinished { .. } => Rule::Unfinished,
+        Obstacle::Unmet { .. } => Rule::UnmetRequirement,
+        Obstacle::Circle { .. } => Rule::CircularRequirement,
+        Obstacle::OutOfOrder { .. } => Rule::OutOfOrder,
+    }
+}
+
+/// A file that the predecessor recorded with other line endings.
+pub fn line_endings(migration: &Migration) -> Finding {
+    let message = "it was applied with other line endings, which is no change".to_owned();
+    Finding {
+        help: Some("`migrate repair DIR --rehash NAME` is not needed".to_owned()),
+        ..Finding::about(migration, Rule::LineEndings, message)
+    }
+}
+
+/// An index that no query can use.
+pub fn invalid_index(index: &str) -> Finding {
+    Finding::new(
+        Rule::InvalidIndex,
+        format!("the index {index} is invalid: every write keeps it up, no query uses it"),
+        format!("DROP INDEX CONCURRENTLY {index};"),
+    )
+}

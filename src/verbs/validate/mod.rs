@@ -1,0 +1,215 @@
+//! `migrate validate`: what a run would stumble over, all of it at once.
+//! Wires the lookers together; what each looks for is theirs.
+
+mod content;
+mod finding;
+mod history;
+mod names;
+mod scripts;
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::{Context, Error};
+use crate::checks::{self, Script, Stage, Verdict};
+use crate::database::ledger::legacy;
+use crate::database::{Database, Ledgers};
+use crate::plan::scope::everything;
+use crate::plan::status::{Status, compare, pending};
+use crate::plan::{self, Request};
+use crate::preflight::{Checker, Preflight};
+use crate::sql::rules::Severity;
+use crate::tree::{Material, Migration, Survey, Track, survey};
+pub use finding::Finding;
+
+/// What `migrate validate` is asked for.
+pub struct Order {
+    /// Leave out what needs a database; scripts are only parsed.
+    pub offline: bool,
+    /// Findings that are errors become an error.
+    pub strict: bool,
+}
+
+/// Looks for everything.
+///
+/// # Errors
+/// What is wrong with a migration is no error but a finding; with `strict` it becomes one.
+pub fn validate(
+    context: &Context,
+    preflight: &Preflight<'_>,
+    order: &Order,
+) -> Result<Vec<Finding>, Error> {
+    let survey = survey(&context.root, &context.folders(), &context.caller.interrupt)?;
+    let execution_id = Uuid::new_v4().to_string();
+    let mut validation = Validation {
+        context,
+        preflight,
+        checker: Checker::new(&context.caller, preflight, &execution_id),
+        findings: names::structure(&survey),
+    };
+    if order.offline {
+        validation.offline(&survey)?;
+    } else {
+        validation.online(&survey)?;
+    }
+    let mut findings = validation.findings;
+    let is_wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
+    findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
+    findings.retain(|finding| !is_allowed(finding, &survey));
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    if order.strict && findings.iter().any(is_error) {
+        return Err(Error::Invalid { findings });
+    }
+    Ok(findings)
+}
+
+/// Does the migration itself say that this is meant so?
+fn is_allowed(finding: &Finding, survey: &Survey) -> bool {
+    survey.migrations.iter().any(|migration| {
+        Some(migration.name.file_name()) == finding.name
+            && migration.directives.allows.contains(&finding.rule)
+    })
+}
+
+/// What is looked at, and what was found.
+struct Validation<'a> {
+    context: &'a Context,
+    preflight: &'a Preflight<'a>,
+    checker: Checker<'a>,
+    findings: Vec<Finding>,
+}
+
+impl Validation<'_> {
+    fn offline(&mut self, survey: &Survey) -> Result<(), Error> {
+        let tracks = self.tracks(survey, &Ledgers::default())?;
+        let statuses = compare(&tracks, &survey.migrations, &[]);
+        for migration in pending(&statuses) {
+            self.files(migration, None)?;
+        }
+        for migration in pending(&statuses) {
+            if let Some(script) = self.script(migration) {
+                self.checker.prepare_offline()?;
+                let verdict = self.checker.parse(&script)?;
+                self.findings
+                    .extend(scripts::parsed(migration, &script, verdict));
+            }
+        }
+        Ok(())
+    }
+
+    fn online(&mut self, survey: &Survey) -> Result<(), Error> {
+        let dialing = self
+            .context
+            .address()?
+            .dial(&self.context.caller.interrupt)?;
+        let mut database = dialing.answer()?;
+        let mut ledgers = database.recorded(|_| true)?;
+        let only_endings = legacy::other_line_endings(&ledgers.rows, &survey.migrations)
+            .map_err(crate::database::Error::from)?;
+        self.findings
+            .extend(only_endings.into_iter().map(history::line_endings));
+        legacy::translate(&mut ledgers.rows, &survey.migrations)
+            .map_err(crate::database::Error::from)?;
+        let tracks = self.tracks(survey, &ledgers)?;
+        let statuses = compare(&tracks, &survey.migrations, &ledgers.rows);
+        self.obstacles(&statuses, &ledgers);
+        let invalid = database.invalid_indexes()?;
+        self.findings
+            .extend(invalid.iter().map(|index| history::invalid_index(index)));
+        let major = database.server.version / 10_000;
+        for migration in pending(&statuses) {
+            self.files(migration, Some(major))?;
+        }
+        self.checks(&statuses, &database)
+    }
+
+    /// The tracks that were asked for, else those of the tree. Unlike elsewhere, an empty tree is
+    /// no error: its files may all be misnamed, which is said.
+    fn tracks(&self, survey: &Survey, ledgers: &Ledgers) -> Result<BTreeSet<Track>, plan::Error> {
+        let tree = survey.tree();
+        if self.context.tracks.is_empty() {
+            return Ok(everything(&tree, &Ledgers::default()));
+        }
+        self.context.scope(&tree, ledgers)
+    }
+
+    fn obstacles(&mut self, statuses: &[Status<'_>], ledgers: &Ledgers) {
+        if let Err(obstacles) = plan::select(statuses, &ledgers.rows, &Request::default()) {
+            let found = obstacles
+                .iter()
+                .map(|obstacle| history::obstacle(obstacle, statuses));
+            self.findings.extend(found);
+        }
+    }
+
+    fn files(&mut self, migration: &Migration, major: Option<u32>) -> Result<(), plan::Error> {
+        let settings = &self.context.caller.settings;
+        let material = Material::read(migration, &self.context.folders())?;
+        self.findings.extend(content::content(
+            migration,
+            &material,
+            settings.transaction_control,
+            &settings.variables,
+            major,
+        ));
+        Ok(())
+    }
+
+    /// Runs the closures and the early scripts of everything pending; late ones are parsed.
+    fn checks(&mut self, statuses: &[Status<'_>], database: &Database) -> Result<(), Error> {
+        let mut planned: Vec<&Migration> = Vec::new();
+        for migration in pending(statuses) {
+            let subject = self.checker.subject(migration, &[], database);
+            match self.preflight.closures.check(&migration.name, &subject) {
+                Ok(checks) => self.findings.extend(
+                    checks
+                        .iter()
+                        .map(|check| scripts::passed(migration, None, check)),
+                ),
+                Err(rejection) => {
+                    self.findings
+                        .push(scripts::rejected(migration, None, rejection));
+                }
+            }
+            if let Some(script) = self.script(migration) {
+                self.checker.prepare(database)?;
+                let finding = match script.stage {
+                    Stage::Early => {
+                        let subject = self.checker.subject(migration, &planned, database);
+                        match self.checker.run(&script, subject)? {
+                            Verdict::Passed(check) => {
+                                scripts::passed(migration, Some(&script), &check)
+                            }
+                            Verdict::Rejected(rejection) => {
+                                scripts::rejected(migration, Some(&script), *rejection)
+                            }
+                        }
+                    }
+                    Stage::Late => {
+                        let verdict = self.checker.parse(&script)?;
+                        scripts::parsed(migration, &script, verdict)
+                            .unwrap_or_else(|| scripts::postponed(migration, &script))
+                    }
+                };
+                self.findings.push(finding);
+            }
+            planned.push(migration);
+        }
+        Ok(())
+    }
+
+    /// The script of a migration; one that cannot be read is a finding.
+    fn script(&mut self, migration: &Migration) -> Option<Script> {
+        let path = migration.validation.as_deref()?;
+        let text = migration.validation_text().map_err(checks::Error::from);
+        match text.and_then(|text| Script::read(path, &text.unwrap_or_default())) {
+            Ok(script) => Some(script),
+            Err(error) => {
+                self.findings
+                    .push(scripts::unusable(migration, path, &error));
+                None
+            }
+        }
+    }
+}
