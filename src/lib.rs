@@ -13,19 +13,44 @@
     reason = "nu-plugin's traits return LabeledError by value; nushell allows it for the same reason"
 )]
 
-mod checks;
-mod commands;
-mod database;
+// What every error tells, and the errors that any stage can meet.
 mod error;
-mod execution;
-mod plan;
-mod preflight;
+
+// Child processes: started, heard to their end, watched, interrupted.
 mod process;
-mod psql;
-mod settings;
+
+// SQL as text: read by a lexer, judged, written safely.
 mod sql;
+
+// What the caller says: shell, flags, configuration, environment, defaults.
+mod settings;
+
+// From a directory to migrations: names, directives, checksums, includes.
 mod tree;
+
+// The psql process: found, connected, spoken to, understood.
+mod psql;
+
+// One connected database: its server, the lock of a run, the ledgers.
+mod database;
+
+// Validation scripts and closures: run, heard, judged.
+mod checks;
+
+// Files and ledgers compared: what would run, in which order, or why it must not.
+mod plan;
+
+// The checks before any SQL, and what they find themselves in.
+mod preflight;
+
+// Drives a session through a plan, and says what became of it.
+mod execution;
+
+// What each verb does, from its context to rows.
 mod verbs;
+
+// The commands as nushell sees them.
+mod commands;
 
 pub use checks::questions::{ASK, ask};
 pub use commands::MigratePlugin;

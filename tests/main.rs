@@ -22,6 +22,7 @@ mod errors;
 mod faults;
 mod foresight;
 mod help;
+mod house;
 mod interrupts;
 mod ledger;
 mod locks;
