@@ -230,11 +230,12 @@ fn found(project: &Project) -> BTreeMap<usize, (bool, String)> {
         .flatten()
         .map(|number| {
             let table = project.sql(&format!("SELECT to_regclass('t{number}') IS NOT NULL")) == "t";
-            let row = match ledger {
-                true => project.sql(&format!(
+            let row = if ledger {
+                project.sql(&format!(
                     "SELECT state FROM migrations_core WHERE migration_name LIKE '%_m{number}.sql'"
-                )),
-                false => String::new(),
+                ))
+            } else {
+                String::new()
             };
             (*number, (table, row))
         })

@@ -22,17 +22,14 @@ pub struct Source {
 
 /// The closures of a command, and the shell that evaluates them.
 pub struct Closures {
-    engine: Option<EngineInterface>,
+    engine: EngineInterface,
     sources: Vec<Source>,
 }
 
 impl Closures {
     /// These closures.
     pub fn new(engine: EngineInterface, sources: Vec<Source>) -> Self {
-        Self {
-            engine: Some(engine),
-            sources,
-        }
+        Self { engine, sources }
     }
 
     /// Is there nothing to evaluate?
@@ -45,15 +42,12 @@ impl Closures {
     /// # Errors
     /// The first that fails or gives `false`.
     pub fn check(&self, name: &Name, subject: &Value) -> Result<Vec<Check>, Rejection> {
-        let Some(engine) = &self.engine else {
-            return Ok(vec![]);
-        };
         let evaluate = |source: &Source| {
             let started = Instant::now();
-            let answer = evaluate_in(engine, source, subject).map_err(|error| complaint(&error));
+            let answer = evaluate_in(&self.engine, source, subject);
             let check = format!("{} for {name}", source.origin);
             let duration = started.elapsed();
-            match answer.and_then(|answer| answer).and_then(verdict) {
+            match answer.and_then(verdict) {
                 Ok(value) => Ok(Check {
                     check,
                     duration,
@@ -77,22 +71,17 @@ impl Closures {
     }
 }
 
-/// Evaluates a closure; tells apart what nushell says and what we say about its answer.
 fn evaluate_in(
     engine: &EngineInterface,
     source: &Source,
     subject: &Value,
-) -> Result<Result<Value, Complaint>, ShellError> {
+) -> Result<Value, Complaint> {
     let input = PipelineData::value(subject.clone(), None);
-    let output = engine.eval_closure_with_stream(
-        &source.closure,
-        vec![subject.clone()],
-        input,
-        true,
-        false,
-    )?;
+    let output = engine
+        .eval_closure_with_stream(&source.closure, vec![subject.clone()], input, true, false)
+        .map_err(|error| complaint(&error))?;
     if let PipelineData::ByteStream(..) = output {
-        return Ok(Err(Complaint {
+        return Err(Complaint {
             message: "it ends with a program, and whether that failed is not told here".to_owned(),
             help: Some(
                 "keep what it gives first, as in `let found = (^grep TODO $migration.file); $found`, \
@@ -100,11 +89,12 @@ fn evaluate_in(
                     .to_owned(),
             ),
             ..Complaint::default()
-        }));
+        });
     }
-    match output.into_value(source.closure.span)? {
-        Value::Error { error, .. } => Err(*error),
-        value => Ok(Ok(value)),
+    match output.into_value(source.closure.span) {
+        Ok(Value::Error { error, .. }) => Err(complaint(&error)),
+        Ok(value) => Ok(value),
+        Err(error) => Err(complaint(&error)),
     }
 }
 

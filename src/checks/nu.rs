@@ -113,12 +113,11 @@ impl Surroundings {
     /// How a script reaches the database with SQL: psql, or for a late script the run itself.
     fn asker(&self, kit: &Kit, is_late: bool) -> Result<Value, Error> {
         let span = Span::unknown();
-        let words = match is_late {
-            false => vec![self.psql.clone()],
-            true => {
-                let program = std::env::current_exe().map_err(|error| self.not_started(&error))?;
-                vec![program, ASK.into(), kit.socket()]
-            }
+        let words = if is_late {
+            let program = std::env::current_exe().map_err(|error| self.not_started(&error))?;
+            vec![program, ASK.into(), kit.socket()]
+        } else {
+            vec![self.psql.clone()]
         };
         let words = words
             .iter()

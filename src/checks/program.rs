@@ -36,12 +36,13 @@ fn on_path(environment: &BTreeMap<String, String>, folder: &Path) -> Result<Path
         return Ok(program);
     };
     let found = version(&program).map_err(|error| not_found(error.to_string()))?;
-    match found == *wanted {
-        true => Ok(program),
-        false => Err(not_found(format!(
+    if found == *wanted {
+        Ok(program)
+    } else {
+        Err(not_found(format!(
             "this shell is nu {wanted}, and {} is {found}",
             program.display()
-        ))),
+        )))
     }
 }
 

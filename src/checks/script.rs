@@ -84,11 +84,10 @@ impl Script {
                 ));
             }
         }
-        match self.stage == Stage::Late && self.may_write {
-            true => Err(
-                "a late script looks into the run's own transaction and can only read".to_owned(),
-            ),
-            false => Ok(()),
+        if self.stage == Stage::Late && self.may_write {
+            Err("a late script looks into the run's own transaction and can only read".to_owned())
+        } else {
+            Ok(())
         }
     }
 

@@ -33,10 +33,7 @@ pub(super) struct Files {
 /// cannot be changed by what the prelude defines. `source` keeps the script's own name and lines in errors. Without the `exit`, nu
 /// would ask `tput` four times how wide the nothing is that it is going to print.
 pub(super) fn run(script: &Script, files: &Files) -> String {
-    let call = match script.has_main {
-        true => ";\n    main",
-        false => "",
-    };
+    let call = if script.has_main { ";\n    main" } else { "" };
     let mark = Uuid::new_v4().simple().to_string();
     format!(
         "{preamble}$env.MIGRATION = (open --raw {subject} | from nuon)

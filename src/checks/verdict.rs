@@ -163,9 +163,10 @@ fn last_words(message: String, output: &[String]) -> Complaint {
     let first = output.len().saturating_sub(LAST_WORDS);
     let lines: Vec<_> = output.iter().skip(first).map(|line| crop(line)).collect();
     Complaint {
-        message: match lines.is_empty() {
-            true => format!("{message} and said nothing"),
-            false => format!("{message}:\n{}", lines.join("\n")),
+        message: if lines.is_empty() {
+            format!("{message} and said nothing")
+        } else {
+            format!("{message}:\n{}", lines.join("\n"))
         },
         ..Complaint::default()
     }

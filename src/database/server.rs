@@ -76,11 +76,12 @@ impl Server {
         if !self.is_whole {
             return Err(psql::Error::Pooled.into());
         }
-        match self.read_only {
-            true => Err(Error::ServerReadOnly {
+        if self.read_only {
+            Err(Error::ServerReadOnly {
                 database: self.database.clone(),
-            }),
-            false => Ok(()),
+            })
+        } else {
+            Ok(())
         }
     }
 }

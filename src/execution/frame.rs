@@ -61,9 +61,12 @@ fn nearest_above(lines: &[&str], end: usize, pointer: &Pointer) -> Option<usize>
     }
     let is_cropped = pointer.text.starts_with("...") || pointer.text.ends_with("...");
     let above = lines.get(..end)?;
-    let is_it = |line: &&str| match is_cropped {
-        true => line.contains(wanted),
-        false => line.trim() == wanted,
+    let is_it = |line: &&str| {
+        if is_cropped {
+            line.contains(wanted)
+        } else {
+            line.trim() == wanted
+        }
     };
     above.iter().rposition(is_it).map(|index| index + 1)
 }

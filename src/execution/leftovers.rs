@@ -17,14 +17,13 @@ impl Runner<'_, '_> {
         }
         let of_begin = |ending| fault_of(ending, Stage::Begin);
         let session = &mut self.database.session;
-        let all = match leftovers.variables {
-            true => {
-                session
-                    .ask(&script::list_variables())
-                    .map_err(of_begin)?
-                    .stdout
-            }
-            false => vec![],
+        let all = if leftovers.variables {
+            session
+                .ask(&script::list_variables())
+                .map_err(of_begin)?
+                .stdout
+        } else {
+            vec![]
         };
         let names = listed(&all);
         let left = names
@@ -38,14 +37,15 @@ impl Runner<'_, '_> {
         let printed = session
             .ask(&script::forget(left, environment))
             .map_err(of_begin)?;
-        match printed.stderr.is_empty() {
-            true => Ok(()),
-            false => Err(Fault::lost(
+        if printed.stderr.is_empty() {
+            Ok(())
+        } else {
+            Err(Fault::lost(
                 &psql::Error::Confused {
                     problem: printed.stderr.join("\n"),
                 },
                 Some(&step.migration.name),
-            )),
+            ))
         }
     }
 }

@@ -100,12 +100,13 @@ impl Runner<'_, '_> {
             .into_iter()
             .filter(|index| is_new(index) || is_named(index))
             .collect();
-        match indexes.is_empty() {
-            true => Ok(printed),
-            false => Err(Fault::InvalidIndexes {
+        if indexes.is_empty() {
+            Ok(printed)
+        } else {
+            Err(Fault::InvalidIndexes {
                 name: name.clone(),
                 indexes,
-            }),
+            })
         }
     }
 }

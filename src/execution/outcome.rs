@@ -47,9 +47,10 @@ const PAUSE: Duration = Duration::from_millis(30);
 
 /// The outcome of the group in which a run stopped. A file that ran alone is marked as failed.
 pub fn ask(address: &Address, stop: &Stop, execution_id: &str) -> Outcome {
-    let patience = match stop.fault.is_interruption() {
-        true => PATIENCE_AFTER_CTRL_C,
-        false => PATIENCE,
+    let patience = if stop.fault.is_interruption() {
+        PATIENCE_AFTER_CTRL_C
+    } else {
+        PATIENCE
     };
     let interrupt = Interrupt::after(patience);
     let result = match &stop.stopped_in {

@@ -69,18 +69,19 @@ impl Runner<'_, '_> {
         let mut in_use = first.in_use.clone();
         let mut found = Vec::with_capacity(steps.len());
         // Where each has a transaction of its own, an error of one says nothing about the others.
-        let goes_on =
-            self.circumstances.common.transaction_mode == TransactionMode::Each.to_string();
+        let goes_on = self.circumstances.common.transaction == TransactionMode::Each;
         for step in &steps {
-            let ended = match goes_on {
-                true => self.attempt(step, &transaction, &started)?,
-                false => Some(self.step(step, &transaction, &started)?),
+            let ended = if goes_on {
+                self.attempt(step, &transaction, &started)?
+            } else {
+                Some(self.step(step, &transaction, &started)?)
             };
             let after = self.look()?;
             let is_ledger = |name: &str| self.is_ledger(name, tables, &steps);
-            found.push(match ended.is_some() {
-                true => effects(&first, &before, &after, is_ledger),
-                false => Effects::default(),
+            found.push(if ended.is_some() {
+                effects(&first, &before, &after, is_ledger)
+            } else {
+                Effects::default()
             });
             started = ended.unwrap_or(started);
             in_use.extend(&after.in_use);
@@ -161,9 +162,10 @@ impl Runner<'_, '_> {
 
     /// What stands before a rehearsed file: a trap that makes any COMMIT fail.
     pub(super) fn guarded(&self, include: String) -> String {
-        match self.is_rehearsal {
-            true => script::trapped(&include),
-            false => include,
+        if self.is_rehearsal {
+            script::trapped(&include)
+        } else {
+            include
         }
     }
 }
@@ -181,9 +183,10 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
             };
             of_group.push(match row {
                 Some((row, effects)) => RehearsalRow {
-                    ending: match row.applied.is_some() {
-                        true => RehearsalEnding::Rehearsed,
-                        false => RehearsalEnding::Failed,
+                    ending: if row.applied.is_some() {
+                        RehearsalEnding::Rehearsed
+                    } else {
+                        RehearsalEnding::Failed
                     },
                     run: RunRow {
                         group: number,

@@ -25,9 +25,6 @@ use crate::psql::{self, Ending, Output};
 use crate::sql::inspection::{Script, unwrapped};
 use crate::tree;
 
-/// The variable `transaction_mode` of a file outside of our transactions.
-const NO_TRANSACTION: &str = "none";
-
 /// Runs one group.
 pub struct Runner<'a, 'c> {
     pub database: &'a mut Database,
@@ -100,17 +97,13 @@ impl Runner<'_, '_> {
 
     pub fn include(&self, step: &Step, prepared: &Prepared) -> String {
         let migration = &step.migration;
-        let mut common = self.circumstances.common.clone();
-        if step.fit == Fit::NoTransaction {
-            common.transaction_mode = NO_TRANSACTION.to_owned();
-        }
         Include {
             file: &prepared.file,
             folder: self.circumstances.folders.of(&migration.path),
             encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
             lock_timeout: migration.directives.lock_timeout,
             statement_timeout: migration.directives.statement_timeout,
-            variables: &super::variables::of(migration, &common),
+            variables: &super::variables::of(migration, &step.fit, &self.circumstances.common),
         }
         .text()
     }

@@ -1,21 +1,25 @@
 //! The psql variables that a migration finds set. Pure.
 
+use crate::plan::Fit;
+use crate::settings::TransactionMode;
 use crate::sql::variables::{INJECTED, Variables};
 use crate::tree::Migration;
+
+/// The variable `transaction_mode` of a file outside of our transactions.
+const NO_TRANSACTION: &str = "none";
 
 /// What is the same for all migrations of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Common {
     /// The run's id.
     pub execution_id: String,
-    /// How many migrations share a transaction.
-    pub transaction_mode: String,
+    pub transaction: TransactionMode,
     /// The user's variables.
     pub users: Variables,
 }
 
 /// All variables of a migration, with their values.
-pub fn of(migration: &Migration, common: &Common) -> Vec<(String, String)> {
+pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, String)> {
     let name = &migration.name;
     let folder = migration.path.parent().unwrap_or(&migration.path);
     let values = [
@@ -25,7 +29,10 @@ pub fn of(migration: &Migration, common: &Common) -> Vec<(String, String)> {
         name.description.clone(),
         folder.to_string_lossy().into_owned(),
         common.execution_id.clone(),
-        common.transaction_mode.clone(),
+        match fit {
+            Fit::NoTransaction => NO_TRANSACTION.to_owned(),
+            _ => common.transaction.to_string(),
+        },
         env!("CARGO_PKG_VERSION").to_owned(),
     ];
     INJECTED
@@ -45,10 +52,14 @@ mod tests {
     fn a_migration_knows_what_it_is() {
         let common = Common {
             execution_id: "id".to_owned(),
-            transaction_mode: "all".to_owned(),
+            transaction: TransactionMode::All,
             users: Variables::from([("tenant".to_owned(), "acme".to_owned())]),
         };
-        let found = of(&migration("20240101000000_core_a_b.sql"), &common);
+        let found = of(
+            &migration("20240101000000_core_a_b.sql"),
+            &Fit::Whole,
+            &common,
+        );
         let value = |name: &str| {
             let found = found.iter().find(|(found, _)| found == name);
             found.map(|(_, value)| value.as_str())
@@ -58,6 +69,7 @@ mod tests {
         assert_eq!(value("migration_timestamp"), Some("20240101000000"));
         assert_eq!(value("migration_description"), Some("a_b"));
         assert_eq!(value("migration_dir"), Some("/db"));
+        assert_eq!(value("transaction_mode"), Some("all"));
         assert_eq!(value("tenant"), Some("acme"));
         assert_eq!(found.len(), INJECTED.len() + 1);
     }

@@ -25,10 +25,7 @@ pub enum Error {
     NoMigrations { root: PathBuf },
 
     #[error("there is no track `{track}`, neither in the directory nor in the database")]
-    #[diagnostic(code(migrate::unknown_track), help("{}", match known.is_empty() {
-        true => "there is no track at all".to_owned(),
-        false => format!("there is {}", known.join(", ")),
-    }))]
+    #[diagnostic(code(migrate::unknown_track), help("{}", if known.is_empty() { "there is no track at all".to_owned() } else { format!("there is {}", known.join(", ")) }))]
     #[strum(props(culprit = "--track"))]
     UnknownTrack { track: String, known: Vec<String> },
 

@@ -33,15 +33,16 @@ pub fn fit(
             Fit::Whole
         }
     };
-    match forbidden.is_empty() {
-        true => Ok(Step {
+    if forbidden.is_empty() {
+        Ok(Step {
             migration: migration.clone(),
             fit,
             validation: None,
             leftovers: Leftovers::default(),
             adds_enum_value,
-        }),
-        false => Err(forbidden),
+        })
+    } else {
+        Err(forbidden)
     }
 }
 
@@ -66,12 +67,13 @@ pub fn group(steps: Vec<Step>, request: &Request) -> Result<Plan, Error> {
             _ => groups.push(Group::Transaction(vec![step])),
         }
     }
-    match request.atomic && groups.len() > 1 {
-        true => Err(Error::NotAtomic {
+    if request.atomic && groups.len() > 1 {
+        Err(Error::NotAtomic {
             groups: groups.len(),
             reasons: reasons(&groups, request.transaction),
-        }),
-        false => Ok(Plan { groups }),
+        })
+    } else {
+        Ok(Plan { groups })
     }
 }
 

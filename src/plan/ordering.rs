@@ -38,9 +38,10 @@ pub(super) fn order<'a>(
     for place in 0..pending.len() {
         ordering.visit(place);
     }
-    match ordering.obstacles.is_empty() {
-        true => Ok(ordering.ordered),
-        false => Err(ordering.obstacles),
+    if ordering.obstacles.is_empty() {
+        Ok(ordering.ordered)
+    } else {
+        Err(ordering.obstacles)
     }
 }
 

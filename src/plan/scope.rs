@@ -19,11 +19,12 @@ pub fn scope(wanted: &[Track], tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSe
         .map(|migration| migration.name.track.clone())
         .collect();
     if wanted.is_empty() {
-        return match in_tree.is_empty() {
-            true => Err(Error::NoMigrations {
+        return if in_tree.is_empty() {
+            Err(Error::NoMigrations {
                 root: tree.root.clone(),
-            }),
-            false => Ok(in_tree),
+            })
+        } else {
+            Ok(in_tree)
         };
     }
     let known = everything(tree, ledgers);

@@ -97,14 +97,18 @@ impl Status<'_> {
             .filter(|name| !row.parts.is_empty() && now.get(*name) != row.parts.get(*name))
             // Without includes there are no parts, not even the file's own.
             .filter(|name| !name.is_empty() || !now.is_empty())
-            .map(|name| match name.is_empty() {
-                true => migration.name.file_name(),
-                false => name.clone(),
+            .map(|name| {
+                if name.is_empty() {
+                    migration.name.file_name()
+                } else {
+                    name.clone()
+                }
             })
             .collect();
-        match changed.is_empty() {
-            true => vec![migration.name.file_name()],
-            false => changed,
+        if changed.is_empty() {
+            vec![migration.name.file_name()]
+        } else {
+            changed
         }
     }
 

@@ -131,9 +131,12 @@ impl<'a> Checker<'a> {
         self.preflight
             .closures
             .check(&migration.name, &subject)
-            .map_err(|rejection| match self.caller.interrupt.requested() {
-                true => Interrupted.into(),
-                false => self.rejected(rejection),
+            .map_err(|rejection| {
+                if self.caller.interrupt.requested() {
+                    Interrupted.into()
+                } else {
+                    self.rejected(rejection)
+                }
             })
     }
 

@@ -16,10 +16,10 @@ pub fn locate(
     environment: &BTreeMap<String, String>,
 ) -> Result<PathBuf, Error> {
     let search = environment.get("PATH");
-    let found = match setting.text.contains('/') {
-        true => which::which_in_global(resolve_path(setting, caller), search)
-            .map(|mut found| found.next()),
-        false => which::which_in(&setting.text, search, caller).map(Some),
+    let found = if setting.text.contains('/') {
+        which::which_in_global(resolve_path(setting, caller), search).map(|mut found| found.next())
+    } else {
+        which::which_in(&setting.text, search, caller).map(Some)
     };
     found.ok().flatten().ok_or_else(|| Error::NotFound {
         wanted: setting.text.clone(),

@@ -11,9 +11,10 @@ impl fmt::Display for Literal<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An E'' string reads backslashes the same whatever standard_conforming_strings says.
         let escaped = self.0.replace('\\', "\\\\").replace('\'', "''");
-        match escaped.contains('\\') {
-            true => write!(formatter, "E'{escaped}'"),
-            false => write!(formatter, "'{escaped}'"),
+        if escaped.contains('\\') {
+            write!(formatter, "E'{escaped}'")
+        } else {
+            write!(formatter, "'{escaped}'")
         }
     }
 }

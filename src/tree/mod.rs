@@ -285,9 +285,10 @@ fn orphans(
 }
 
 fn check(interrupt: &Interrupt) -> Result<(), Error> {
-    match interrupt.requested() {
-        true => Err(Interrupted.into()),
-        false => Ok(()),
+    if interrupt.requested() {
+        Err(Interrupted.into())
+    } else {
+        Ok(())
     }
 }
 

@@ -98,7 +98,7 @@ pub(super) fn circumstances(
     Circumstances {
         common: Common {
             execution_id: Uuid::new_v4().to_string(),
-            transaction_mode: transaction.to_string(),
+            transaction,
             users: context.caller.settings.variables.clone(),
         },
         progress,

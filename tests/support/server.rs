@@ -163,9 +163,10 @@ impl Cluster {
             .args(["--locale=C", "-A", "scram-sha-256"])
             .output()
             .map_err(|error| error.to_string())?;
-        match output.status.success() {
-            true => Ok(cluster),
-            false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+        if output.status.success() {
+            Ok(cluster)
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
         }
     }
 

@@ -79,12 +79,13 @@ impl Place {
                 None => {}
             }
         }
-        match tables.is_empty() && !elsewhere.is_empty() && !is_schema_set {
-            true => Err(Error::LedgersElsewhere {
+        if tables.is_empty() && !elsewhere.is_empty() && !is_schema_set {
+            Err(Error::LedgersElsewhere {
                 current: self.schema.clone(),
                 elsewhere: elsewhere.into_iter().collect(),
-            }),
-            false => Ok(tables),
+            })
+        } else {
+            Ok(tables)
         }
     }
 
@@ -101,17 +102,17 @@ impl Place {
     }
 
     fn rows_of(&self, table: &Table) -> String {
-        let added = match table.is_current {
-            true => "state, execution_id, applied_by, error, validation_time_ms, parts",
+        let added = if table.is_current {
+            "state, execution_id, applied_by, error, validation_time_ms, parts"
+        } else {
             // The predecessor's, or that of an earlier version: what is there counts.
-            false => {
-                "coalesce(whole ->> 'state', 'applied'), whole ->> 'execution_id', \
-                 whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', NULL::jsonb"
-            }
+            "coalesce(whole ->> 'state', 'applied'), whole ->> 'execution_id', \
+             whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', NULL::jsonb"
         };
-        let whole = match table.is_current {
-            true => "",
-            false => " AS ledger, to_jsonb(ledger) AS whole",
+        let whole = if table.is_current {
+            ""
+        } else {
+            " AS ledger, to_jsonb(ledger) AS whole"
         };
         let track = Literal(table.track.as_str());
         format!(

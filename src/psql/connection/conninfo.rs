@@ -55,9 +55,10 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
         );
     }
     let (before, after) = rest.split_at(rest.find(['@', '/']).unwrap_or(0));
-    let (credentials, rest) = match after.starts_with('@') {
-        true => (before, after),
-        false => ("", rest),
+    let (credentials, rest) = if after.starts_with('@') {
+        (before, after)
+    } else {
+        ("", rest)
     };
     let user = match credentials.split_once(':') {
         Some((user, secret)) => {

@@ -162,9 +162,10 @@ impl Scanner<'_> {
             }
             _ => (
                 self.cursor.take_while(is_variable_part),
-                match is_in_brackets {
-                    true => Form::Slice,
-                    false => Form::Plain,
+                if is_in_brackets {
+                    Form::Slice
+                } else {
+                    Form::Plain
                 },
             ),
         };

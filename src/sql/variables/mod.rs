@@ -91,9 +91,10 @@ pub fn check_name(name: &str) -> Result<(), String> {
     if is_psqls_own(name) {
         return Err(format!("`{name}` is psql's own variable"));
     }
-    match INJECTED.contains(&name) {
-        true => Err(format!("`{name}` is set for every migration")),
-        false => Ok(()),
+    if INJECTED.contains(&name) {
+        Err(format!("`{name}` is set for every migration"))
+    } else {
+        Ok(())
     }
 }
 
@@ -102,11 +103,12 @@ pub fn check_name(name: &str) -> Result<(), String> {
 /// # Errors
 /// What is wrong with it.
 pub fn check_value(name: &str, value: &str) -> Result<(), String> {
-    match value.contains('\0') {
-        true => Err(format!(
+    if value.contains('\0') {
+        Err(format!(
             "the value of `{name}` has a zero byte, which psql cannot hold"
-        )),
-        false => Ok(()),
+        ))
+    } else {
+        Ok(())
     }
 }
 

@@ -99,9 +99,10 @@ pub(super) fn from_description(description: &str) -> String {
     }
     let name = name.trim_matches('_');
     let begins_well = name.starts_with(|first: char| first.is_alphabetic());
-    match begins_well && !RESERVED.contains(&name) && name != "with" {
-        true => name.to_owned(),
-        false => format!("the_{name}"),
+    if begins_well && !RESERVED.contains(&name) && name != "with" {
+        name.to_owned()
+    } else {
+        format!("the_{name}")
     }
 }
 
