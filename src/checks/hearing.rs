@@ -5,23 +5,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use super::questions::{Ear, Question, Reply};
 use super::verdict::End;
 use crate::process::interrupt::Interrupt;
-use crate::process::lines::{Channel, Event, drain};
+use crate::process::listener::{Heard, Listener, Mailbox};
 use crate::process::{Child, Watchdog};
 use crate::psql::Ending;
 
-/// How often a waiting run looks for Ctrl-C and at the clock.
-const HEARTBEAT: Duration = Duration::from_millis(20);
-/// The same where a process has closed its outputs and is about to end.
-const NEARLY: Duration = Duration::from_micros(200);
-/// How long what a script has started may go on speaking after the script's own end.
-const AFTERWARDS: Duration = Duration::from_millis(200);
 /// How many lines of output are kept: the latest, because an error comes last.
 const KEPT_LINES: usize = 500;
 /// How many lines may wait to be shown, before the script has to.
@@ -74,31 +66,24 @@ impl From<io::Error> for Unheard {
     }
 }
 
-enum Heard {
-    Output(Event),
-    Asked(Question),
-}
-
 impl Hearing<'_, '_> {
     /// Runs a command. Its outputs must be pipes.
     ///
     /// # Errors
     /// It was not heard to its end; it does not run any more.
     pub(super) fn run(mut self, command: &mut Command) -> Result<(End, Spoken), Unheard> {
-        let (sender, heard) = sync_channel(WAITING_LINES);
+        let mut listener = Listener::new(self.interrupt, Some(WAITING_LINES));
         let _ear = match self.session {
-            Some(_) => Some(self.listen(sender.clone())?),
+            Some(_) => Some(self.listen(listener.mailbox())?),
             None => None,
         };
         let started = Instant::now();
+        listener.deadline = Some(started + self.limit);
         let mut child = Child::start(command)?;
         self.watchdog.guard(&child)?;
-        if let (Some(stdout), Some(stderr)) = child.outputs() {
-            drain(Channel::Stdout, stdout, emit(sender.clone()));
-            drain(Channel::Stderr, stderr, emit(sender));
-        }
+        listener.attend(&mut child);
         let mut spoken = Spoken::default();
-        let end = self.hear(&mut child, &heard, started + self.limit, &mut spoken);
+        let end = self.hear(&mut child, &mut listener, &mut spoken);
         match &end {
             // What it has started ends with it.
             Ok(End::Exited(_)) => child.end_others(),
@@ -109,47 +94,35 @@ impl Hearing<'_, '_> {
         Ok((end?, spoken))
     }
 
-    fn listen(&self, sender: SyncSender<Heard>) -> io::Result<Ear> {
-        Ear::open(self.socket.clone(), move |question| {
-            sender.send(Heard::Asked(question)).is_ok()
-        })
+    fn listen(&self, mailbox: Mailbox<Question>) -> io::Result<Ear> {
+        Ear::open(self.socket.clone(), move |question| mailbox.post(question))
     }
 
     fn hear(
         &mut self,
         child: &mut Child,
-        heard: &Receiver<Heard>,
-        deadline: Instant,
+        listener: &mut Listener<Question>,
         spoken: &mut Spoken,
     ) -> Result<End, Unheard> {
-        let mut open = 2;
-        let mut ended = None;
         loop {
-            match heard.recv_timeout(if open > 0 { HEARTBEAT } else { NEARLY }) {
-                Ok(Heard::Output(Event::Line(_, line))) => {
+            match listener.next(child) {
+                Heard::Line(_, line) => {
                     (self.on_line)(&line);
                     spoken.keep(line);
                 }
-                Ok(Heard::Output(Event::Closed(_))) => open -= 1,
-                Ok(Heard::Asked(question)) => match self.reply(question, deadline) {
-                    Err(Unheard::Session(Ending::Overdue)) => return Ok(End::TimedOut(self.limit)),
-                    other => other?,
-                },
-                Err(RecvTimeoutError::Disconnected) => thread::sleep(NEARLY),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            if self.interrupt.requested() {
-                return Err(Unheard::Interrupted);
-            }
-            if ended.is_none() && child.has_ended() {
-                ended = Some(Instant::now());
-            }
-            // What the script has started may hold its outputs open long after its end.
-            if ended.is_some_and(|ended: Instant| open == 0 || ended.elapsed() > AFTERWARDS) {
-                return Ok(End::Exited(child.end()?));
-            }
-            if ended.is_none() && Instant::now() >= deadline {
-                return Ok(End::TimedOut(self.limit));
+                Heard::Closed(_) => {}
+                Heard::Message(question) => {
+                    let due = listener.deadline.unwrap_or_else(Instant::now);
+                    match self.reply(question, due) {
+                        Err(Unheard::Session(Ending::Overdue)) => {
+                            return Ok(End::TimedOut(self.limit));
+                        }
+                        other => other?,
+                    }
+                }
+                Heard::Ended => return Ok(End::Exited(child.end()?)),
+                Heard::Interrupted => return Err(Unheard::Interrupted),
+                Heard::Overdue => return Ok(End::TimedOut(self.limit)),
             }
         }
     }
@@ -163,13 +136,6 @@ impl Hearing<'_, '_> {
             question.reply(&reply);
         }
         Ok(())
-    }
-}
-
-/// Nobody listens once the process was given up; its output is read all the same.
-fn emit(sender: SyncSender<Heard>) -> impl FnMut(Event) + Send + 'static {
-    move |event| {
-        let _ = sender.send(Heard::Output(event));
     }
 }
 

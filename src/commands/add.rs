@@ -110,7 +110,7 @@ impl Row for AddedRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("file", |row| row.file.to_string_lossy().into_owned()),
-            Column::text("kind", |row| row.kind.to_owned()),
+            Column::text("kind", |row| row.kind.to_string()),
         ]
     }
 }

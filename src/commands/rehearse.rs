@@ -142,8 +142,8 @@ fn locks(locks: &[Lock], span: Span) -> Value {
         Value::record(
             record! {
                 "relation" => Value::string(&lock.relation, span),
-                "mode" => Value::string(&lock.mode, span),
-                "blocks" => Value::string(lock.blocks, span),
+                "mode" => Value::string(lock.mode.to_string(), span),
+                "blocks" => Value::string(lock.mode.blocks(), span),
                 "held" => table::duration(lock.held, span),
                 "live" => Value::bool(lock.is_live, span),
             },

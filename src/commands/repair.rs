@@ -93,7 +93,7 @@ impl Row for RepairRow {
         vec![
             Column::text("track", |row| row.track.to_string()),
             Column::text("name", |row| row.name.clone()),
-            Column::text("action", |row| row.action.to_owned()),
+            Column::text("action", |row| row.action.to_string()),
         ]
     }
 }

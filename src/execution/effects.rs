@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::lock_mode::LockMode;
+
 /// A relation, by the server's number for it.
 pub type Oid = u32;
 
@@ -14,7 +16,7 @@ pub struct Look {
     /// The relations that people made, with their storage.
     pub relations: BTreeMap<Oid, Relation>,
     /// The locks of our own session on relations.
-    pub locks: Vec<(Oid, String)>,
+    pub locks: Vec<(Oid, LockMode)>,
     /// How many rows this transaction has inserted, updated and deleted.
     pub rows: BTreeMap<Oid, u64>,
     /// How much others have read and written, as far as it is counted yet.
@@ -39,10 +41,7 @@ pub struct Relation {
 pub struct Lock {
     /// On what.
     pub relation: String,
-    /// Its mode, as SQL writes it.
-    pub mode: String,
-    /// Who has to wait.
-    pub blocks: &'static str,
+    pub mode: LockMode,
     /// How long it would be held at most: until its transaction ends.
     pub held: Duration,
     /// Do others use the relation just now?
@@ -83,8 +82,7 @@ pub fn effects(
         let name = &first.relations.get(&oid)?.name;
         (!is_ledger(name)).then(|| Lock {
             relation: name.clone(),
-            mode: as_sql(&mode),
-            blocks: blocks(&mode),
+            mode,
             held: Duration::ZERO,
             is_live: first.in_use.contains(&oid),
             oid,
@@ -129,30 +127,13 @@ pub fn effects(
 }
 
 /// The strongest lock on each relation: the others are in its shadow.
-fn strongest<'a>(locks: impl Iterator<Item = &'a (Oid, String)>) -> BTreeMap<Oid, String> {
-    let mut strongest: BTreeMap<Oid, String> = BTreeMap::new();
+fn strongest<'a>(locks: impl Iterator<Item = &'a (Oid, LockMode)>) -> BTreeMap<Oid, LockMode> {
+    let mut strongest = BTreeMap::new();
     for (oid, mode) in locks {
-        let known = strongest.entry(*oid).or_insert_with(|| mode.clone());
-        if strength(mode) > strength(known) {
-            known.clone_from(mode);
-        }
+        let known = strongest.entry(*oid).or_insert(*mode);
+        *known = (*mode).max(*known);
     }
     strongest
-}
-
-/// From weak to strong (PostgreSQL manual, "Table-Level Lock Modes").
-fn strength(mode: &str) -> usize {
-    const MODES: [&str; 8] = [
-        "AccessShareLock",
-        "RowShareLock",
-        "RowExclusiveLock",
-        "ShareUpdateExclusiveLock",
-        "ShareLock",
-        "ShareRowExclusiveLock",
-        "ExclusiveLock",
-        "AccessExclusiveLock",
-    ];
-    MODES.iter().position(|known| *known == mode).unwrap_or(0)
 }
 
 /// Marks what others have used between the first and the last look: whoever waits for a lock that the
@@ -161,28 +142,6 @@ pub fn mark_traffic(effects: &mut Effects, first: &Look, last: &Look, in_use: &B
     for lock in &mut effects.locks {
         let grew = last.traffic.get(&lock.oid) > first.traffic.get(&lock.oid);
         lock.is_live |= grew || in_use.contains(&lock.oid);
-    }
-}
-
-/// `AccessExclusiveLock` as `ACCESS EXCLUSIVE`.
-fn as_sql(mode: &str) -> String {
-    let mut words = String::new();
-    for character in mode.trim_end_matches("Lock").chars() {
-        if character.is_uppercase() && !words.is_empty() {
-            words.push(' ');
-        }
-        words.push(character.to_ascii_uppercase());
-    }
-    words
-}
-
-/// Who waits for a lock (PostgreSQL manual, "Explicit Locking").
-fn blocks(mode: &str) -> &'static str {
-    match mode {
-        "AccessExclusiveLock" => "everybody",
-        "ShareLock" | "ShareRowExclusiveLock" | "ExclusiveLock" => "writers",
-        "ShareUpdateExclusiveLock" => "VACUUM and DDL",
-        _ => "DDL",
     }
 }
 
@@ -206,7 +165,7 @@ mod tests {
                 (2, relation("invoice_pkey", "i", 20)),
                 (3, relation("migrations_core", "r", 30)),
             ]),
-            locks: vec![(1, "AccessShareLock".to_owned())],
+            locks: vec![(1, LockMode::AccessShare)],
             in_use: BTreeSet::from([1]),
             ..Look::default()
         };
@@ -219,10 +178,10 @@ mod tests {
                 (5, relation("new_pkey", "i", 50)),
             ]),
             locks: vec![
-                (1, "AccessShareLock".to_owned()),
-                (1, "AccessExclusiveLock".to_owned()),
-                (3, "RowExclusiveLock".to_owned()),
-                (4, "AccessExclusiveLock".to_owned()),
+                (1, LockMode::AccessShare),
+                (1, LockMode::AccessExclusive),
+                (3, LockMode::RowExclusive),
+                (4, LockMode::AccessExclusive),
             ],
             rows: BTreeMap::from([(1, 5), (3, 1), (4, 2)]),
             ..Look::default()
@@ -260,7 +219,7 @@ mod tests {
             ..Look::default()
         };
         let after = Look {
-            locks: vec![(1, "ShareLock".to_owned())],
+            locks: vec![(1, LockMode::Share)],
             ..look(5)
         };
         let mut found = effects(&look(5), &look(5), &after, |_| false);

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod frame;
 mod late;
 mod leftovers;
+pub mod lock_mode;
 mod no_transaction;
 pub mod notices;
 pub mod outcome;

@@ -3,6 +3,7 @@
 
 pub mod interrupt;
 pub mod lines;
+pub mod listener;
 pub mod progress;
 mod watchdog;
 

@@ -4,7 +4,6 @@
 use std::io::{PipeWriter, Write};
 use std::path::Path;
 use std::process::ExitStatus;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
@@ -12,15 +11,10 @@ use uuid::Uuid;
 use super::stream::Sections;
 use super::{Error, process};
 use crate::process::interrupt::Interrupt;
-use crate::process::lines::{Channel, Event, drain};
+use crate::process::lines::Channel;
+use crate::process::listener::{Heard, Listener};
 use crate::process::{Child, Watchdog};
 use crate::psql::connection::Connection;
-
-/// How often a waiting session looks for Ctrl-C.
-const HEARTBEAT: Duration = Duration::from_millis(50);
-
-/// How long to wait for what psql has said before its end.
-const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// What psql printed between two marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,15 +48,10 @@ pub struct Session {
     driver: Option<PipeWriter>,
     watchdog: Option<Watchdog>,
     process: Child,
-    events: Receiver<Event>,
+    listener: Listener,
     stdout: Sections,
     stderr: Sections,
     mark: String,
-    interrupt: Interrupt,
-    /// When the next section must be there.
-    deadline: Option<Instant>,
-    /// When psql was seen to have ended.
-    ended: Option<Instant>,
 }
 
 impl Session {
@@ -81,30 +70,17 @@ impl Session {
                 psql: psql.to_owned(),
                 reason: error.to_string(),
             })?;
-        let (sender, events) = mpsc::channel();
-        let (stdout, stderr) = process.outputs();
-        if let (Some(stdout), Some(stderr)) = (stdout, stderr) {
-            // Nobody listens once the session was given up; psql must still not block.
-            let emit = |sender: Sender<Event>| {
-                move |event| {
-                    let _ = sender.send(event);
-                }
-            };
-            drain(Channel::Stdout, stdout, emit(sender.clone()));
-            drain(Channel::Stderr, stderr, emit(sender));
-        }
+        let mut listener = Listener::new(interrupt, None);
+        listener.attend(&mut process);
         Ok(Self {
             driver: Some(driver),
             process,
             watchdog: None,
-            events,
+            listener,
             stdout: Sections::default(),
             stderr: Sections::default(),
             // Nothing a migration prints can end a section by chance.
             mark: format!("migrate-{}", Uuid::new_v4().simple()),
-            interrupt: interrupt.clone(),
-            deadline: None,
-            ended: None,
         })
     }
 
@@ -160,30 +136,8 @@ impl Session {
                     stderr: self.stderr.next_complete(),
                 });
             }
-            if self.interrupt.requested() {
-                self.cancel();
-                return Err(Ending::Interrupted);
-            }
-            if self
-                .deadline
-                .is_some_and(|deadline| Instant::now() >= deadline)
-            {
-                self.cancel();
-                return Err(Ending::Overdue);
-            }
-            if self.stdout.is_closed() && self.stderr.is_closed() {
-                return Err(self.exited());
-            }
-            // What psql has started may hold its outputs open long after its end; what it has said
-            // itself may still be on its way to us.
-            if self.ended.is_none() && self.process.has_ended() {
-                self.ended = Some(Instant::now());
-            }
-            if self.ended.is_some_and(|ended| ended.elapsed() > AFTERWARDS) {
-                return Err(self.exited());
-            }
-            match self.events.recv_timeout(HEARTBEAT) {
-                Ok(Event::Line(channel, line)) => {
+            match self.listener.next(&mut self.process) {
+                Heard::Line(channel, line) => {
                     let sections = match channel {
                         Channel::Stdout => &mut self.stdout,
                         Channel::Stderr => &mut self.stderr,
@@ -196,10 +150,18 @@ impl Session {
                     }
                     sections.push(line, &self.mark);
                 }
-                Ok(Event::Closed(Channel::Stdout)) => self.stdout.close(),
-                Ok(Event::Closed(Channel::Stderr)) => self.stderr.close(),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return Err(self.exited()),
+                Heard::Closed(Channel::Stdout) => {}
+                Heard::Closed(Channel::Stderr) => self.stderr.close(),
+                Heard::Ended => return Err(self.exited()),
+                Heard::Interrupted => {
+                    self.cancel();
+                    return Err(Ending::Interrupted);
+                }
+                Heard::Overdue => {
+                    self.cancel();
+                    return Err(Ending::Overdue);
+                }
+                Heard::Message(nobody) => match nobody {},
             }
         }
     }
@@ -218,9 +180,9 @@ impl Session {
     /// # Errors
     /// As [`Session::receive`], or it took longer.
     pub fn ask_within(&mut self, text: &str, patience: Duration) -> Result<Output, Ending> {
-        self.deadline = Instant::now().checked_add(patience);
+        self.listener.deadline = Instant::now().checked_add(patience);
         let answer = self.ask(text);
-        self.deadline = None;
+        self.listener.deadline = None;
         answer
     }
 

@@ -12,7 +12,9 @@ use crate::tree::Migration;
 use crate::tree::Track;
 
 /// What the user wants done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumIter, strum::IntoStaticStr)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, strum::Display, strum::EnumIter, strum::IntoStaticStr,
+)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Action {
     /// Accept the file as it is now.
@@ -42,7 +44,7 @@ pub struct RepairRow {
     /// The migration.
     pub name: String,
     /// What was done to its ledger row.
-    pub action: &'static str,
+    pub action: Action,
 }
 
 /// Edits ledger rows by hand, under the lock and in one transaction.
@@ -133,7 +135,7 @@ fn statement(
         RepairRow {
             track: status.track.clone(),
             name,
-            action: order.action.into(),
+            action: order.action,
         },
     ))
 }

@@ -42,7 +42,7 @@ WITH relation AS (
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
 ), lock AS (
   SELECT relation, mode, pid, granted FROM pg_catalog.pg_locks
-  WHERE locktype = 'relation' AND database = (
+  WHERE locktype = 'relation' AND mode <> 'SIReadLock' AND database = (
     SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 )
 SELECT json_build_object(

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, Utc};
 
 use super::template::{self, Template};
-use super::{AddedRow, Error, naming};
+use super::{AddedRow, Error, Kind, naming};
 use crate::error::NotWritten;
 use crate::tree::TEMPLATES;
 use crate::tree::{Migration, Name, Track, Version};
@@ -118,7 +118,7 @@ pub fn create(
     let (file, name) = write(&place.folder, name, &wanted.template)?;
     let mut rows = vec![AddedRow {
         file: file.clone(),
-        kind: "migration",
+        kind: Kind::Migration,
     }];
     if wanted.with_validation {
         let file = file.with_extension("nu");
@@ -126,13 +126,16 @@ pub fn create(
             .map_err(|error| not_written(&file, &error))?;
         rows.push(AddedRow {
             file,
-            kind: "validation",
+            kind: Kind::Validation,
         });
     }
     if let Some(data) = wanted.template.data() {
         let file = file.with_extension("csv");
         write_new(&file, data).map_err(|error| not_written(&file, &error))?;
-        rows.push(AddedRow { file, kind: "data" });
+        rows.push(AddedRow {
+            file,
+            kind: Kind::Data,
+        });
     }
     Ok(rows)
 }

@@ -16,13 +16,23 @@ pub use error::Error;
 use files::{Place, Wanted, create};
 use template::Template;
 
+/// What a new file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "lowercase")]
+pub enum Kind {
+    Migration,
+    Validation,
+    /// What a template brings along.
+    Data,
+}
+
 /// A row of `migrate add`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedRow {
     /// The new file.
     pub file: PathBuf,
     /// What it is.
-    pub kind: &'static str,
+    pub kind: Kind,
 }
 
 /// What `migrate add` is to make.
