@@ -195,13 +195,16 @@ mod tests {
             .map(|lock| {
                 (
                     lock.relation.as_str(),
-                    lock.mode.as_str(),
-                    lock.blocks,
+                    lock.mode,
+                    lock.mode.blocks(),
                     lock.is_live,
                 )
             })
             .collect();
-        assert_eq!(locks, [("invoice", "ACCESS EXCLUSIVE", "everybody", true)]);
+        assert_eq!(
+            locks,
+            [("invoice", LockMode::AccessExclusive, "everybody", true)]
+        );
         assert_eq!(found.rewrites, ["invoice"]);
         assert_eq!(found.indexes, ["invoice_pkey", "new_pkey"]);
         assert_eq!(found.rows, 7);
@@ -229,6 +232,6 @@ mod tests {
         mark_traffic(&mut found.clone(), &look(5), &look(6), &nobody);
         mark_traffic(&mut found, &look(5), &look(5), &BTreeSet::from([1]));
         assert!(found.locks[0].is_live);
-        assert_eq!(found.locks[0].blocks, "writers");
+        assert_eq!(found.locks[0].mode.blocks(), "writers");
     }
 }
