@@ -28,6 +28,7 @@ mod ledger;
 mod locks;
 mod misuse;
 mod names;
+mod output;
 mod properties;
 mod readme;
 mod rehearse;

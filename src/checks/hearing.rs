@@ -110,7 +110,7 @@ impl Hearing<'_, '_> {
                     (self.on_line)(&line);
                     spoken.keep(line);
                 }
-                Heard::Closed(_) => {}
+                Heard::Closed(_) | Heard::Nothing => {}
                 Heard::Message(question) => {
                     let due = listener.deadline.unwrap_or_else(Instant::now);
                     match self.reply(question, due) {

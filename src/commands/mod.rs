@@ -27,6 +27,7 @@ use crate::checks::Closures;
 use crate::preflight::Preflight;
 use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
+use crate::process::screen;
 use crate::settings::Shell;
 use crate::verbs::{Context, Error};
 pub use plugin::MigratePlugin;
@@ -47,7 +48,9 @@ fn answer<R: Row>(
     // A panic would end the plugin and with it every other command that runs in it.
     let rows = catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(Error::Bug))
-        .map_err(|error| error::labeled(&error, call))?;
+        .map_err(|error| error::labeled(&error, call));
+    screen::flush();
+    let rows = rows?;
     let metadata =
         PipelineMetadata::default().with_table_width_priority_columns(call.head, R::PRIORITY);
     Ok(PipelineData::value(table(&rows, call.head), Some(metadata)))

@@ -25,6 +25,8 @@ pub enum Heard<T = Infallible> {
     Closed(Channel),
     /// From whoever has a [`Mailbox`].
     Message(T),
+    /// Nothing yet, for a listener that is hurried.
+    Nothing,
     /// The process has ended, and everything that it said was heard.
     Ended,
     /// The user wants to stop.
@@ -77,6 +79,8 @@ pub struct Listener<T = Infallible> {
     interrupt: Interrupt,
     /// When [`Heard::Overdue`] is due.
     pub deadline: Option<Instant>,
+    /// Does whoever listens have something else to do meanwhile?
+    pub is_hurried: bool,
     /// How many outputs are open.
     open: usize,
     /// When the process was seen to have ended.
@@ -102,6 +106,7 @@ impl<T: Send + 'static> Listener<T> {
             posts,
             interrupt: interrupt.clone(),
             deadline: None,
+            is_hurried: false,
             open: 0,
             ended: None,
         }
@@ -146,7 +151,11 @@ impl<T: Send + 'static> Listener<T> {
                 }
                 _ => {}
             }
-            let patience = if self.open > 0 { HEARTBEAT } else { NEARLY };
+            let patience = if self.open > 0 && !self.is_hurried {
+                HEARTBEAT
+            } else {
+                NEARLY
+            };
             match self.posts.recv_timeout(patience) {
                 Ok(Post::Output(Event::Line(channel, line))) => return Heard::Line(channel, line),
                 Ok(Post::Output(Event::Closed(channel))) => {
@@ -154,6 +163,7 @@ impl<T: Send + 'static> Listener<T> {
                     return Heard::Closed(channel);
                 }
                 Ok(Post::Message(message)) => return Heard::Message(message),
+                Err(RecvTimeoutError::Timeout) if self.is_hurried => return Heard::Nothing,
                 Err(RecvTimeoutError::Timeout) => {}
                 // Cannot be: this listener has a mailbox itself.
                 Err(RecvTimeoutError::Disconnected) => thread::sleep(NEARLY),

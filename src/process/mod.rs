@@ -5,6 +5,7 @@ pub mod interrupt;
 pub mod lines;
 pub mod listener;
 pub mod progress;
+pub mod screen;
 mod watchdog;
 
 use std::io;

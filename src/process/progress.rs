@@ -1,13 +1,9 @@
 //! What a run says while it runs, on standard error, which nushell leaves alone.
 //! Must not be needed: everything that matters is in the result or the error.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
-/// A reader that went away, such as `head`, is no reason to stop.
-fn show(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
+use super::screen::show;
 
 /// Speaks, unless it was told to be quiet.
 #[derive(Debug, Clone, Copy)]

@@ -1,13 +1,13 @@
 //! A conversation with one psql: text goes in, sections of output come back.
 //! Must not know what the text means.
 
-use std::io::{PipeWriter, Write};
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::driver::Driver;
 use super::stream::Sections;
 use super::{Error, process};
 use crate::process::interrupt::Interrupt;
@@ -45,7 +45,7 @@ pub enum Ending {
 pub struct Session {
     // Declared first, so that it is closed before the process is waited for: psql ends at the
     // end of its script.
-    driver: Option<PipeWriter>,
+    driver: Driver,
     watchdog: Option<Watchdog>,
     process: Child,
     listener: Listener,
@@ -70,10 +70,14 @@ impl Session {
                 psql: psql.to_owned(),
                 reason: error.to_string(),
             })?;
+        let driver = Driver::new(driver).map_err(|error| Error::NotStarted {
+            psql: psql.to_owned(),
+            reason: error.to_string(),
+        })?;
         let mut listener = Listener::new(interrupt, None);
         listener.attend(&mut process);
         Ok(Self {
-            driver: Some(driver),
+            driver,
             process,
             watchdog: None,
             listener,
@@ -105,10 +109,7 @@ impl Session {
         let mark = &self.mark;
         let text = format!("{text}\\echo {mark}\n\\warn {mark}\n");
         // A psql that is gone shows in the next section, with the reason.
-        let _ = self
-            .driver
-            .as_mut()
-            .map(|driver| driver.write_all(text.as_bytes()));
+        self.driver.write(&text);
     }
 
     /// Waits for the next section, in the order of sending.
@@ -136,6 +137,7 @@ impl Session {
                     stderr: self.stderr.next_complete(),
                 });
             }
+            self.listener.is_hurried = !self.driver.flush();
             match self.listener.next(&mut self.process) {
                 Heard::Line(channel, line) => {
                     let sections = match channel {
@@ -150,7 +152,7 @@ impl Session {
                     }
                     sections.push(line, &self.mark);
                 }
-                Heard::Closed(Channel::Stdout) => {}
+                Heard::Closed(Channel::Stdout) | Heard::Nothing => {}
                 Heard::Closed(Channel::Stderr) => self.stderr.close(),
                 Heard::Ended => return Err(self.exited()),
                 Heard::Interrupted => {
@@ -188,12 +190,12 @@ impl Session {
 
     fn cancel(&mut self) {
         self.process.cancel();
-        self.driver = None;
+        self.driver.close();
         let _ = self.process.end();
     }
 
     fn exited(&mut self) -> Ending {
-        self.driver = None;
+        self.driver.close();
         Ending::Exited {
             status: self.process.end().ok(),
             output: Output {
