@@ -48,7 +48,7 @@ pub enum Rule {
     ValidationUnparsed,
     ValidationPassed,
     ValidationLate,
-    /// One of the linter's, by its name there; see [`unsafe_ddl`].
+    /// One of the linter's, by its name there; see `unsafe_ddl`.
     #[strum(disabled)]
     UnsafeDdl(&'static str),
 }

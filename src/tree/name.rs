@@ -12,7 +12,7 @@ pub const LONGEST_TRACK: usize = 40;
 /// The layout of a version, as `strftime` spells it.
 const VERSION_FORMAT: &str = "%Y%m%d%H%M%S";
 
-/// An independent history of migrations: `[a-z][a-z0-9-]*`, at most [`LONGEST_TRACK`] characters.
+/// An independent history of migrations: `[a-z][a-z0-9-]*`, at most 40 characters.
 ///
 /// Tracks sort in plan order: `core` first, the others alphabetically.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
