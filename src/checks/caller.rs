@@ -59,9 +59,6 @@ fn portable(value: &Value) -> Option<Value> {
 }
 
 /// A value as NUON.
-///
-/// # Errors
-/// It holds what NUON cannot, such as a closure.
 pub fn to_nuon(value: &Value) -> Result<String, ShellError> {
     nuon::to_nuon(&EngineState::new(), value, ToNuonConfig::default())
 }

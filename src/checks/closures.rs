@@ -27,12 +27,10 @@ pub struct Closures {
 }
 
 impl Closures {
-    /// These closures.
     pub fn new(engine: EngineInterface, sources: Vec<Source>) -> Self {
         Self { engine, sources }
     }
 
-    /// Is there nothing to evaluate?
     pub fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
@@ -98,10 +96,7 @@ fn evaluate_in(
     }
 }
 
-/// The closures in a value: one, or a list of them.
-///
-/// # Errors
-/// What stands there instead.
+/// The closures in a value: one, or a list of them. The error is what stands there instead.
 pub fn closures_of(value: &Value, origin: &'static str) -> Result<Vec<Source>, String> {
     match value {
         Value::Closure { val, .. } => Ok(vec![Source {

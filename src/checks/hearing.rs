@@ -22,13 +22,9 @@ const WAITING_LINES: usize = 1_000;
 /// A session that answers questions.
 pub trait Answer {
     /// Lets psql run text; reads only. The folder is for files in between.
-    ///
-    /// # Errors
-    /// psql has ended.
     fn answer(&mut self, text: &str, patience: Duration, folder: &Path) -> Result<Reply, Ending>;
 }
 
-/// How a process is heard.
 pub(super) struct Hearing<'a, 's> {
     pub interrupt: &'a Interrupt,
     /// Ends the process should the plugin die.

@@ -24,9 +24,6 @@ pub struct Kit {
 impl Kit {
     /// Lays out the folder with the caller's typed variables, and the plugin in the form of
     /// `plugin add`, so that no child has to start it before it is used.
-    ///
-    /// # Errors
-    /// It cannot be written.
     pub fn lay_out(
         variables: Record,
         registry: fn() -> io::Result<PluginRegistryFile>,
@@ -92,7 +89,6 @@ impl Kit {
         self.folder.path().join("session")
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

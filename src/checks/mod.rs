@@ -31,12 +31,10 @@ pub use kit::Kit;
 pub use nu::{Broken, Invocation, Surroundings};
 pub use script::{Script, Stage};
 
-/// A check that passed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
     /// What checked: a file's name, or where a closure stands.
     pub check: String,
-    /// How long it took.
     pub duration: Duration,
     /// What it printed, the latest lines of it.
     pub output: Vec<String>,
@@ -44,20 +42,15 @@ pub struct Check {
     pub result: Option<String>,
 }
 
-/// A check that did not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
-    /// What checked.
     pub check: String,
-    /// How long it took.
     pub duration: Duration,
     /// What it printed, the latest lines of it.
     pub output: Vec<String>,
-    /// Why.
     pub complaint: Complaint,
 }
 
-/// What a check says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     Passed(Check),
@@ -67,7 +60,6 @@ pub enum Verdict {
 /// Why a check did not pass, in its own words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Complaint {
-    /// What is wrong.
     pub message: String,
     /// The source around it with its labels, as nushell draws it.
     pub frame: Option<String>,
@@ -95,9 +87,7 @@ impl Complaint {
 /// A place in the source that the calling shell knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Label {
-    /// What is to be said of it.
     pub text: String,
-    /// Its first byte.
     pub start: usize,
     /// The byte after its last.
     pub end: usize,

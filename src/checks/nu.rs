@@ -27,7 +27,6 @@ const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// What all scripts of a command share.
 pub struct Surroundings {
-    /// The nu program.
     pub program: PathBuf,
     /// Where the caller stands.
     pub folder: PathBuf,
@@ -35,11 +34,8 @@ pub struct Surroundings {
     pub environment: BTreeMap<String, String>,
     /// Where modules are found, beside the kit's own.
     pub library: Vec<String>,
-    /// The user's own commands.
     pub prelude: Option<PathBuf>,
-    /// How long a script may take.
     pub time_limit: Duration,
-    /// Ctrl-C.
     pub interrupt: Interrupt,
     /// Ends a script should the plugin die.
     pub watchdog: Watchdog,
@@ -49,9 +45,7 @@ pub struct Surroundings {
     pub psql: PathBuf,
 }
 
-/// A script that is to run.
 pub struct Invocation<'a> {
-    /// The script.
     pub script: &'a Script,
     /// `$env.MIGRATION`.
     pub subject: Value,
@@ -76,9 +70,6 @@ impl From<Error> for Broken {
 
 impl Surroundings {
     /// Runs a script.
-    ///
-    /// # Errors
-    /// There is no verdict; see [`Broken`].
     pub fn run(&self, kit: &Kit, invocation: Invocation<'_>) -> Result<Verdict, Broken> {
         let Invocation {
             script,
@@ -100,9 +91,6 @@ impl Surroundings {
     }
 
     /// Sees whether a script parses; runs nothing of it.
-    ///
-    /// # Errors
-    /// nu could not be run, or the user interrupted it.
     pub fn parse(&self, kit: &Kit, script: &Script) -> Result<Verdict, Broken> {
         kit.begin(Value::nothing(Span::unknown()))?;
         let text = text::parse(script, &self.files(kit));

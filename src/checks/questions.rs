@@ -39,7 +39,6 @@ pub struct Question {
 }
 
 impl Question {
-    /// Answers it.
     pub fn reply(mut self, reply: &Reply) {
         // Who asked may be gone, and then nobody misses the answer.
         let _ = serde_json::to_vec(reply)
@@ -56,9 +55,6 @@ pub struct Ear {
 
 impl Ear {
     /// Listens on a thread of its own.
-    ///
-    /// # Errors
-    /// The socket cannot be made.
     pub fn open(
         socket: PathBuf,
         mut emit: impl FnMut(Question) -> bool + Send + 'static,

@@ -22,10 +22,8 @@ pub enum Stage {
     Late,
 }
 
-/// A validation script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// The file.
     pub path: PathBuf,
     /// When it runs.
     pub stage: Stage,
@@ -33,7 +31,7 @@ pub struct Script {
     pub may_write: bool,
     /// How long it may take, where the setting is not to decide.
     pub time_limit: Option<Duration>,
-    /// Does it define a `main` that is to be called?
+    /// Does it define a `main`, which is then called?
     pub has_main: bool,
 }
 
@@ -91,7 +89,6 @@ impl Script {
         }
     }
 
-    /// Its file name.
     pub fn name(&self) -> String {
         let name = self.path.file_name().unwrap_or_default();
         name.to_string_lossy().into_owned()

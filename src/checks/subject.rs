@@ -9,15 +9,12 @@ use crate::tree::{Migration, Name};
 /// What all checks of a run are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run {
-    /// The run's id.
     pub execution_id: String,
-    /// The database.
     pub database: String,
     /// The schema of the ledgers.
     pub schema: String,
-    /// What their names start with.
+    /// What a ledger's name starts with.
     pub prefix: String,
-    /// The user's psql variables.
     pub variables: Variables,
 }
 

@@ -12,11 +12,9 @@ use super::script::Script;
 pub(super) struct Files {
     /// The plugin, as nu's registry describes it.
     pub registry: PathBuf,
-    /// The caller's typed variables.
     pub environment: PathBuf,
     /// `$env.MIGRATION`.
     pub subject: PathBuf,
-    /// The user's own commands.
     pub prelude: Option<PathBuf>,
     /// Made when everything before the script is done.
     pub started: PathBuf,

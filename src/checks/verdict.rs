@@ -32,7 +32,6 @@ pub(super) struct Left<'a> {
     pub error: Option<&'a str>,
     /// Its result, as NUON.
     pub result: Option<&'a str>,
-    /// What it printed.
     pub output: &'a [String],
 }
 

@@ -28,9 +28,6 @@ pub fn target(call: &EvaluatedCall) -> Result<Target, Error> {
 }
 
 /// The text of a positional argument.
-///
-/// # Errors
-/// It is empty or no text.
 pub fn positional(call: &EvaluatedCall, index: usize, name: &'static str) -> Result<String, Error> {
     let value = call.positional.get(index);
     let text = value
@@ -47,9 +44,6 @@ pub fn positional(call: &EvaluatedCall, index: usize, name: &'static str) -> Res
 }
 
 /// Is the switch on?
-///
-/// # Errors
-/// It was given a value that is no bool.
 pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
     call.has_flag(name).map_err(|_| Error::BadFlag {
         flag: name,
@@ -58,16 +52,12 @@ pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
 }
 
 /// The text of a flag.
-///
-/// # Errors
-/// It is no text.
 pub fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
     call.get_flag_value(name)
         .map(|value| usable(&value, name))
         .transpose()
 }
 
-/// A value as text.
 fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
     match value {
         Value::Int { val, .. } => Ok(val.to_string()),
@@ -80,9 +70,6 @@ fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
 }
 
 /// What `migrate run` is asked for.
-///
-/// # Errors
-/// A flag's value is of no use.
 pub fn request(call: &EvaluatedCall, transaction: TransactionMode) -> Result<Request, Error> {
     Ok(Request {
         to: call
@@ -134,9 +121,6 @@ fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
 }
 
 /// What `migrate repair` is to do.
-///
-/// # Errors
-/// A flag's value is of no use.
 pub fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
     let mut orders = Vec::new();
     for action in Action::iter() {
@@ -152,9 +136,6 @@ pub fn orders(call: &EvaluatedCall) -> Result<Vec<Order>, Error> {
 }
 
 /// The closures of `--check`.
-///
-/// # Errors
-/// It is no closure.
 pub fn checks(call: &EvaluatedCall) -> Result<Vec<Source>, Error> {
     let mut sources = Vec::new();
     for value in one_or_more(call, "check")? {

@@ -6,7 +6,6 @@ use strum::VariantNames;
 use super::table::{Row, table_type};
 use crate::settings::{Key, TransactionMode};
 
-/// What the signatures have in common.
 pub trait MigrateSignature {
     /// The directory that every command takes.
     fn takes_directory(self) -> Self;
@@ -14,7 +13,6 @@ pub trait MigrateSignature {
     fn reaches_database(self) -> Self;
     /// The flags that say which migrations are meant, and what shares a transaction.
     fn selects_steps(self) -> Self;
-    /// The flags about waiting.
     fn limits_statements(self) -> Self;
     /// The flags about checks, variables and what is shown meanwhile.
     fn checks_first(self) -> Self;

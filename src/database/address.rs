@@ -17,15 +17,10 @@ use crate::settings::Caller;
 /// How to reach a database and where its ledgers are.
 #[derive(Debug, Clone)]
 pub struct Address {
-    /// The psql program.
     pub psql: PathBuf,
-    /// What to tell psql.
     pub connection: Connection,
-    /// The folder psql starts in.
     pub folder: PathBuf,
-    /// The `schema` setting.
     pub schema: Option<String>,
-    /// The `table_prefix` setting.
     pub prefix: String,
     /// The mark of a session that must be whole.
     pub mark: Option<String>,
@@ -41,9 +36,6 @@ pub struct Dialing {
 
 impl Address {
     /// The address that the caller's settings name.
-    ///
-    /// # Errors
-    /// No database is named, or there is no psql.
     pub fn of(caller: &Caller) -> Result<Self, psql::Error> {
         let Caller {
             shell, settings, ..
@@ -73,9 +65,6 @@ impl Address {
     }
 
     /// Starts psql and says hello; the caller may do other work while psql connects.
-    ///
-    /// # Errors
-    /// psql cannot be started.
     pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, psql::Error> {
         let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
         session.send(&questions::hello(
@@ -93,9 +82,6 @@ impl Address {
 
 impl Dialing {
     /// Waits for the connection.
-    ///
-    /// # Errors
-    /// There is none, the server is too old, or the ledgers' schema does not exist.
     pub fn answer(mut self) -> Result<Database, Error> {
         let output = self.session.receive().map_err(|ending| match ending {
             Ending::Exited { status, output } => {

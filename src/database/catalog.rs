@@ -10,7 +10,6 @@ use crate::psql;
 /// An object of a schema, as `(kind, name)`.
 pub type Object = (String, String);
 
-/// Objects and their definitions, as the server writes them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalog(BTreeMap<Object, String>);
 
@@ -19,7 +18,6 @@ pub struct Catalog(BTreeMap<Object, String>);
 pub struct Difference {
     /// `table`, `column`, `index` and so on.
     pub kind: String,
-    /// Its name.
     pub name: String,
     /// Its definition in the target; `None` where it is not there.
     pub target: Option<String>,
@@ -28,7 +26,6 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// The difference in a word.
     pub fn as_str(&self) -> &'static str {
         match (&self.target, &self.scratch) {
             (Some(_), None) => "only in target",
@@ -38,7 +35,6 @@ impl Difference {
     }
 }
 
-/// An object as the server tells it.
 #[derive(Deserialize)]
 pub struct Entry(String, String, Option<String>);
 
@@ -57,9 +53,6 @@ impl Catalog {
 
 impl Database {
     /// All objects of the schemas that people made.
-    ///
-    /// # Errors
-    /// psql fails.
     pub fn catalog(&mut self) -> Result<Vec<Entry>, psql::Error> {
         self.ask_json(include_str!("catalog.sql"))
     }

@@ -30,18 +30,14 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_millis(25 * 2_u64.pow(attempt.min(4)))
 }
 
-/// Who holds the lock.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Holder {
-    /// The server process.
     pub pid: i64,
-    /// The database user.
     pub user: Option<String>,
     /// What the program calls itself.
     pub application: Option<String>,
     /// Where it connects from.
     pub address: Option<String>,
-    /// When it connected.
     pub since: Option<String>,
     /// Its latest statement, if we may see it.
     pub query: Option<String>,

@@ -1,5 +1,5 @@
-//! The questions that commands ask a database, answered as data.
-//! Sends `script` texts through a `psql` session; must not decide anything.
+//! One connected database: what it is asked, and its answers as data.
+//! Sends SQL through a `psql` session; must not decide anything.
 
 mod address;
 pub mod catalog;
@@ -24,15 +24,10 @@ use ledger::table::{Place, Table};
 use ledger::{Row, legacy, parse_rows};
 use server::Server;
 
-/// A connected database.
 pub struct Database {
-    /// The conversation.
     pub session: Session,
-    /// What psql was told.
     pub connection: Connection,
-    /// What the server said of itself.
     pub server: Server,
-    /// Where the ledgers are.
     pub place: Place,
     /// Does the server notice that psql is gone? Known once the lock is taken.
     pub checks_connection: bool,
@@ -40,20 +35,14 @@ pub struct Database {
     is_schema_set: bool,
 }
 
-/// What the ledgers hold.
 #[derive(Debug, Clone, Default)]
 pub struct Ledgers {
-    /// The tables there are.
     pub tables: Vec<Table>,
-    /// Their rows.
     pub rows: Vec<Row>,
 }
 
 impl Database {
     /// Reads the ledgers of some tracks, with the predecessor's hashes made comparable to these files.
-    ///
-    /// # Errors
-    /// psql fails, or a ledger is not readable.
     pub fn ledgers(
         &mut self,
         migrations: &[Migration],
@@ -66,9 +55,6 @@ impl Database {
 
     /// Reads the ledgers of some tracks as they are, track by track and oldest first. All tables
     /// are named, those that nobody asked for without their rows.
-    ///
-    /// # Errors
-    /// psql fails, or a ledger is not readable.
     pub fn recorded(&mut self, wanted: impl Fn(&Track) -> bool) -> Result<Ledgers, Error> {
         let tables = self.ask(&self.place.tables_query())?;
         let tables = self.place.parse_tables(&tables, self.is_schema_set)?;
@@ -88,17 +74,11 @@ impl Database {
     }
 
     /// The names of all indexes that no query can use.
-    ///
-    /// # Errors
-    /// psql fails.
     pub fn invalid_indexes(&mut self) -> Result<Vec<String>, psql::Error> {
         self.ask_json(&questions::invalid_indexes())
     }
 
     /// The answer to a question that is one JSON value.
-    ///
-    /// # Errors
-    /// psql fails, or answers something else.
     pub fn ask_json<T: DeserializeOwned>(&mut self, text: &str) -> Result<T, psql::Error> {
         serde_json::from_str(&self.ask(text)?).map_err(|error| psql::Error::Confused {
             problem: error.to_string(),
@@ -106,9 +86,6 @@ impl Database {
     }
 
     /// The answer to a question, as text.
-    ///
-    /// # Errors
-    /// psql fails.
     pub fn ask(&mut self, text: &str) -> Result<String, psql::Error> {
         self.session
             .ask(text)
@@ -142,9 +119,6 @@ fn unexpected(ending: Ending) -> psql::Error {
 }
 
 /// Reads an answer that is one JSON value.
-///
-/// # Errors
-/// It is another one.
 pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, psql::Error> {
     serde_json::from_str(&output.stdout.join("\n")).map_err(|error| psql::Error::Confused {
         problem: error.to_string(),

@@ -8,9 +8,6 @@ use crate::sql::quote::{Identifier, Literal};
 
 impl Database {
     /// Makes a database that nothing was added to.
-    ///
-    /// # Errors
-    /// The user may not, or there is no room.
     pub fn create_database(&mut self, name: &str) -> Result<(), Error> {
         let made = self.session.ask(&create_database(name));
         made.map(drop).map_err(|ending| match ending {
@@ -22,9 +19,6 @@ impl Database {
     }
 
     /// Removes it.
-    ///
-    /// # Errors
-    /// psql fails.
     pub fn drop_database(&mut self, name: &str) -> Result<(), psql::Error> {
         self.ask(&drop_database(name)).map(drop)
     }

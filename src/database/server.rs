@@ -10,16 +10,13 @@ use crate::psql::connection::Reached;
 /// The oldest supported server, in the server's own numbering.
 pub const OLDEST: u32 = 120_000;
 
-/// The facts of a session.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Server {
-    /// The database that was reached.
     pub database: String,
     /// The server's version, such as 150018 for 15.18.
     pub version: u32,
     /// The schema of the ledgers: the `schema` setting, else `current_schema()`.
     pub schema: Option<String>,
-    /// Does that schema exist?
     pub schema_exists: bool,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
@@ -29,7 +26,6 @@ pub struct Server {
     pub encoding: String,
     /// The host as psql reached it, or the folder of its socket.
     pub host: String,
-    /// The port.
     pub port: String,
     /// The user that psql named.
     pub user: String,
@@ -38,7 +34,6 @@ pub struct Server {
 }
 
 impl Server {
-    /// Where the connection has led.
     pub fn reached(&self) -> Reached {
         Reached {
             host: self.host.clone(),
@@ -69,9 +64,6 @@ impl Server {
 
     /// Refuses a server that cannot be written to, and a pooler in between: it would keep our lock
     /// in a process that serves somebody else next.
-    ///
-    /// # Errors
-    /// The server is a standby or read-only, or the session is not whole.
     pub fn require_writable(&self) -> Result<(), Error> {
         if !self.is_whole {
             return Err(psql::Error::Pooled.into());

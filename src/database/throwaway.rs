@@ -21,7 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const POLL: Duration = Duration::from_millis(20);
 /// Where Debian and its relatives keep the programs, out of PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
-/// The server's superuser.
 const USER: &str = "migrate";
 
 /// A running server; it ends, and its files go, when this is dropped.
@@ -95,7 +94,6 @@ impl Throwaway {
         Ok(())
     }
 
-    /// The way to it, as a connection string.
     pub fn conninfo(&self) -> String {
         let folder = self.folder.path().display();
         format!("host='{folder}' port='5432' user='{USER}' dbname='postgres'")

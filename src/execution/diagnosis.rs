@@ -24,7 +24,6 @@ pub enum Stage<'a> {
     Begin,
     /// Running a file or recording it.
     File {
-        /// The migration.
         step: &'a Migration,
         /// The file that psql reads, which may be a copy of the migration's.
         copy: &'a Path,

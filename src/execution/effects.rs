@@ -39,7 +39,6 @@ pub struct Relation {
 /// A lock that a migration takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lock {
-    /// On what.
     pub relation: String,
     pub mode: LockMode,
     /// How long it would be held at most: until its transaction ends.

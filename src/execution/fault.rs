@@ -11,7 +11,6 @@ use crate::preflight::advice;
 use crate::psql::message::Diagnostic;
 use crate::tree::Name;
 
-/// What broke.
 #[derive(Debug, Error, Report)]
 pub enum Fault {
     /// A statement of a migration failed.
@@ -226,7 +225,6 @@ impl Fault {
         }
     }
 
-    /// Did the user stop it?
     pub fn is_interruption(&self) -> bool {
         matches!(self, Self::Interrupted)
     }

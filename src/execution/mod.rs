@@ -48,20 +48,17 @@ pub struct Circumstances {
     pub folders: WorkingFolder,
     /// How long a statement may wait for a lock.
     pub lock_timeout: Duration,
-    /// How long a statement may take.
     pub statement_timeout: Duration,
 }
 
 /// A run that did not get through its plan.
 #[derive(Debug)]
 pub struct Stop {
-    /// What broke.
     pub fault: Fault,
     /// In what it broke.
     pub stopped_in: StoppedIn,
     /// The migrations of that group that had run.
     pub group: Vec<RunRow>,
-    /// The database.
     pub database: String,
 }
 
@@ -72,18 +69,12 @@ pub enum StoppedIn {
     Nothing,
     /// In a transaction.
     Transaction {
-        /// Which.
         transaction: Transaction,
         /// Was it being committed?
         at_commit: bool,
     },
     /// In a file that runs alone, whose row says `running`.
-    NoTransaction {
-        /// The migration.
-        name: Name,
-        /// Its file.
-        path: PathBuf,
-    },
+    NoTransaction { name: Name, path: PathBuf },
 }
 
 impl StoppedIn {
@@ -109,9 +100,6 @@ impl StoppedIn {
 }
 
 /// Runs a plan's groups; `applied` grows with every one that was confirmed.
-///
-/// # Errors
-/// Where it stopped.
 pub fn run(
     database: &mut Database,
     tables: &[Table],

@@ -1,4 +1,4 @@
-//! When to try a group again, and when. Pure but for the dice.
+//! The pauses before a group is tried again: exponential, with jitter. Pure but for the random number.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -12,9 +12,8 @@ use crate::tree::Name;
 /// A row of `migrate run`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunRow {
-    /// The migration.
     pub name: Name,
-    /// What was recorded; `None` in a dry run.
+    /// What was recorded; `None` in a dry run, or where it was left out.
     pub applied: Option<Applied>,
     /// The transaction it shares with others, counted from 1.
     pub group: usize,
@@ -65,7 +64,6 @@ pub struct Applied {
     pub duration: Duration,
     /// When it was done.
     pub applied_at: DateTime<FixedOffset>,
-    /// The run.
     pub execution_id: String,
 }
 
@@ -74,9 +72,7 @@ pub struct Applied {
 pub struct RehearsalRow {
     /// What a run would report; what it says of the ledger was rolled back.
     pub run: RunRow,
-    /// How it went.
     pub ending: RehearsalEnding,
-    /// What it did.
     pub effects: Effects,
 }
 
@@ -84,7 +80,6 @@ pub struct RehearsalRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub enum RehearsalEnding {
-    /// Well.
     Rehearsed,
     /// It was left out, because it runs outside of a transaction.
     Skipped,

@@ -25,7 +25,6 @@ use crate::psql::{self, Ending, Output};
 use crate::sql::inspection::{Script, unwrapped};
 use crate::tree;
 
-/// Runs one group.
 pub struct Runner<'a, 'c> {
     pub database: &'a mut Database,
     pub circumstances: &'a Circumstances,
@@ -207,7 +206,7 @@ impl Runner<'_, '_> {
             root: &self.circumstances.folders.tree,
             printed,
             prefix: &self.database.place.prefix,
-            // The frame is a courtesy: without the file there is none.
+            // Where the file is gone, the error has no frame.
             read: &|path| tree::content(path).ok(),
         };
         fault_of(ending, stage)

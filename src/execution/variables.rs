@@ -11,10 +11,8 @@ const NO_TRANSACTION: &str = "none";
 /// What is the same for all migrations of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Common {
-    /// The run's id.
     pub execution_id: String,
     pub transaction: TransactionMode,
-    /// The user's variables.
     pub users: Variables,
 }
 

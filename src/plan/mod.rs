@@ -22,14 +22,11 @@ pub use obstacle::{Obstacle, Obstacles};
 pub use selection::select;
 pub use steps::steps;
 
-/// What the user asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
     /// Nothing later than this version.
     pub to: Option<Version>,
-    /// No more steps than this.
     pub steps: Option<usize>,
-    /// How many migrations share a transaction.
     pub transaction: TransactionMode,
     /// Apply a migration although a later one of its track is applied.
     pub allow_out_of_order: bool,
@@ -50,7 +47,6 @@ impl Request {
 /// Groups of migrations in the order of their running.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// None is empty.
     pub groups: Vec<Group>,
 }
 
@@ -63,10 +59,8 @@ pub enum Group {
     NoTransaction(Box<Step>),
 }
 
-/// A migration that is going to run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The migration.
     pub migration: Migration,
     /// How it fits into a transaction.
     pub fit: Fit,
@@ -81,7 +75,6 @@ pub struct Step {
 /// How a file fits into a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fit {
-    /// As it is.
     Whole,
     /// Without its own BEGIN and COMMIT, which are here.
     Unwrapped([Range<usize>; 2]),
@@ -90,14 +83,12 @@ pub enum Fit {
 }
 
 impl Plan {
-    /// All steps, in the order of their running.
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.groups.iter().flat_map(Group::steps)
     }
 }
 
 impl Group {
-    /// Its steps.
     pub fn steps(&self) -> &[Step] {
         match self {
             Self::Transaction(steps) => steps,

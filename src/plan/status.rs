@@ -29,11 +29,8 @@ pub enum State {
 pub struct Status<'a> {
     /// The track, which both sides share.
     pub track: &'a Track,
-    /// The file.
     pub migration: Option<&'a Migration>,
-    /// What the ledger says.
     pub row: Option<&'a Row>,
-    /// The conclusion.
     pub state: State,
 }
 

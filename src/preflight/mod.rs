@@ -28,7 +28,6 @@ pub use error::{Error, advice};
 pub struct Preflight<'a> {
     /// This plugin as `plugin add` would register it, for the scripts.
     pub registry: fn() -> io::Result<PluginRegistryFile>,
-    /// The closures in the caller's shell.
     pub closures: &'a Closures,
     /// Where the scripts' output goes.
     pub progress: Progress,
@@ -176,9 +175,6 @@ impl<'a> Checker<'a> {
     }
 
     /// Makes everything ready for parsing scripts without a database, once.
-    ///
-    /// # Errors
-    /// There is no nu, or its files cannot be written.
     pub fn prepare_offline(&mut self) -> Result<(), Error> {
         if self.child.is_none() {
             self.child = Some(self.child(None)?);
@@ -187,18 +183,12 @@ impl<'a> Checker<'a> {
     }
 
     /// Sees whether a script parses.
-    ///
-    /// # Errors
-    /// nu could not be run, or the user interrupted it.
     pub fn parse(&self, script: &Script) -> Result<Verdict, Error> {
         let (surroundings, kit) = self.ready()?;
         surroundings.parse(kit, script).map_err(without_session)
     }
 
     /// Runs an early script.
-    ///
-    /// # Errors
-    /// There is no verdict.
     pub fn run(&self, script: &Script, subject: Value) -> Result<Verdict, Error> {
         let (surroundings, kit) = self.ready()?;
         let invocation = Invocation {
@@ -224,9 +214,6 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a step right before its own SQL, if it has asked for that.
-    ///
-    /// # Errors
-    /// There is no verdict.
     pub fn late(
         &mut self,
         step: &Step,

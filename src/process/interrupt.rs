@@ -1,5 +1,5 @@
-//! The wish to stop, as a question that long work asks from time to time.
-//! The only file that knows how nushell tells a plugin about Ctrl-C.
+//! Ctrl-C, as a flag that long work looks at from time to time.
+//! The only file that knows how nushell tells a plugin of it.
 
 use std::os::unix::process::parent_id;
 use std::time::{Duration, Instant};
@@ -14,17 +14,16 @@ use nu_protocol::Signals;
 pub enum Interrupt {
     /// When the user presses Ctrl-C, or the shell is gone.
     Shell {
-        /// What the shell reports.
         signals: Signals,
-        /// Its process.
+        /// The shell's process id, which shows that the shell is gone.
         process: u32,
     },
-    /// At a moment, whatever the user does: for the look back after a Ctrl-C.
+    /// At a moment, whatever the user does: Ctrl-C was pressed already, and the server must still
+    /// be asked what became of the transaction.
     Deadline(Instant),
 }
 
 impl Interrupt {
-    /// Listens to the shell that called.
     pub fn from_shell(signals: &Signals) -> Self {
         Self::Shell {
             signals: signals.clone(),
@@ -32,12 +31,10 @@ impl Interrupt {
         }
     }
 
-    /// Ends after a while.
     pub fn after(patience: Duration) -> Self {
         Self::Deadline(Instant::now() + patience)
     }
 
-    /// Should the work end?
     pub fn requested(&self) -> bool {
         match self {
             // A shell that was killed cannot report it, but its children get another parent.

@@ -7,18 +7,14 @@ use std::thread;
 /// One of a process's two outputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// Results.
     Stdout,
-    /// Messages.
     Stderr,
 }
 
-/// Something that an output did.
 #[derive(Debug)]
 pub enum Event {
     /// A line, without its end.
     Line(Channel, String),
-    /// The output was closed.
     Closed(Channel),
 }
 

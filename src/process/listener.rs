@@ -29,7 +29,6 @@ pub enum Heard<T = Infallible> {
     Nothing,
     /// The process has ended, and everything that it said was heard.
     Ended,
-    /// The user wants to stop.
     Interrupted,
     /// It takes longer than it may.
     Overdue,
@@ -81,7 +80,6 @@ pub struct Listener<T = Infallible> {
     pub deadline: Option<Instant>,
     /// Does whoever listens have something else to do meanwhile?
     pub is_hurried: bool,
-    /// How many outputs are open.
     open: usize,
     /// When the process was seen to have ended.
     ended: Option<Instant>,
@@ -112,7 +110,6 @@ impl<T: Send + 'static> Listener<T> {
         }
     }
 
-    /// A way to send messages here.
     pub fn mailbox(&self) -> Mailbox<T> {
         self.mailbox.clone()
     }

@@ -1,4 +1,4 @@
-//! A child process in a group of its own: started, watched over, cancelled, ended.
+//! Child processes, each in a process group of its own: started, listened to, cancelled, ended.
 //! Must not know which program it is or what is said to it.
 
 pub mod interrupt;
@@ -21,9 +21,9 @@ pub use watchdog::Watchdog;
 
 /// How long a process may take to end after it was asked to.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long a process that is stopped may take to put things in order.
+/// How long a process may take to clean up between SIGINT and SIGKILL.
 const POLITE: Duration = Duration::from_millis(200);
-/// Between two looks whether it has: every command waits here, so it is short.
+/// The pause between two looks whether it has ended: every command waits here, so it is short.
 const POLL: Duration = Duration::from_micros(200);
 
 /// A running process and everything it has started itself.
@@ -34,9 +34,6 @@ pub struct Child {
 impl Child {
     /// Starts a program in a process group of its own, so that a signal also reaches what the
     /// program starts.
-    ///
-    /// # Errors
-    /// It cannot be started.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Ok(Self {
             process: command.process_group(0).spawn()?,
@@ -53,15 +50,11 @@ impl Child {
         self.signal(Signal::SIGINT);
     }
 
-    /// Has it ended?
     pub fn has_ended(&mut self) -> bool {
         matches!(self.process.try_wait(), Ok(Some(_)))
     }
 
     /// Waits for the end, and forces it when the grace period is over.
-    ///
-    /// # Errors
-    /// The operating system does not tell.
     pub fn end(&mut self) -> io::Result<ExitStatus> {
         let deadline = Instant::now() + GRACE;
         while Instant::now() < deadline {
@@ -74,7 +67,7 @@ impl Child {
         self.process.wait()
     }
 
-    /// Ends it and everything it has started, politely first.
+    /// Ends it and everything it has started: SIGINT, then SIGKILL.
     pub fn stop(&mut self) {
         self.signal(Signal::SIGINT);
         thread::sleep(POLITE);

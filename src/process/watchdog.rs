@@ -14,7 +14,7 @@ while read -r next; do group=$next; done
 [ "$group" = 0 ] || { kill -s INT -- "-$group"; sleep 0.3; kill -s KILL -- "-$group"; }
 [ -z "$1" ] || rm -rf -- "$1""#;
 
-/// A shell that outlives the plugin by a moment.
+/// A shell process that outlives the plugin by a moment.
 pub struct Watchdog {
     shell: Child,
     /// Closed by the system when the plugin dies.
@@ -23,9 +23,6 @@ pub struct Watchdog {
 
 impl Watchdog {
     /// Watches over nobody yet. If the plugin dies, this folder is removed as well.
-    ///
-    /// # Errors
-    /// No shell can be started.
     pub fn start(folder: Option<&Path>) -> io::Result<Self> {
         let (input, leash) = io::pipe()?;
         let shell = Command::new("/bin/sh")
@@ -43,9 +40,6 @@ impl Watchdog {
     }
 
     /// Watches over this child from now on, and over no other.
-    ///
-    /// # Errors
-    /// The shell is gone.
     pub fn guard(&self, child: &super::Child) -> io::Result<()> {
         writeln!(&self.leash, "{}", child.process.id())
     }

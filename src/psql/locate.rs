@@ -7,9 +7,6 @@ use super::Error;
 use crate::settings::{Origin, Sourced, resolve_path};
 
 /// The absolute path of psql.
-///
-/// # Errors
-/// There is no such program; the error names what was looked for and where.
 pub fn locate(
     setting: &Sourced,
     caller: &Path,

@@ -17,13 +17,11 @@ pub struct Diagnostic {
     pub severity: String,
     /// The five characters that identify the condition; psql's own messages have none.
     pub sqlstate: Option<String>,
-    /// The message.
     pub message: String,
     /// The line that the server points at.
     pub pointer: Option<Pointer>,
     /// What else the server knows.
     pub detail: Option<String>,
-    /// What the server suggests.
     pub hint: Option<String>,
     /// Where inside functions it happened.
     pub context: Option<String>,

@@ -32,9 +32,6 @@ const ARGUMENTS: [&str; 11] = [
 
 /// Starts psql with exactly the connection's environment; gives also the end of the pipe that it
 /// reads its script from.
-///
-/// # Errors
-/// The program cannot be started.
 pub fn start(
     psql: &Path,
     connection: &Connection,

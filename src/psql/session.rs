@@ -1,4 +1,4 @@
-//! A conversation with one psql: text goes in, sections of output come back.
+//! One psql process: text goes in, sections of output come back.
 //! Must not know what the text means.
 
 use std::path::Path;
@@ -16,12 +16,9 @@ use crate::process::listener::{Heard, Listener};
 use crate::process::{Child, Watchdog};
 use crate::psql::connection::Connection;
 
-/// What psql printed between two marks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Output {
-    /// Lines of standard output.
     pub stdout: Vec<String>,
-    /// Lines of standard error.
     pub stderr: Vec<String>,
 }
 
@@ -56,9 +53,6 @@ pub struct Session {
 
 impl Session {
     /// Starts psql. It connects on its own time; the first section shows whether it could.
-    ///
-    /// # Errors
-    /// The program cannot be started.
     pub fn start(
         psql: &Path,
         connection: &Connection,
@@ -89,9 +83,6 @@ impl Session {
     }
 
     /// Makes sure that psql does not outlive the plugin, for a session that takes locks.
-    ///
-    /// # Errors
-    /// The watchdog cannot be started.
     pub fn watch(&mut self) -> Result<(), Error> {
         let watchdog = Watchdog::start(None).and_then(|watchdog| {
             watchdog.guard(&self.process)?;
@@ -122,9 +113,6 @@ impl Session {
 
     /// The same, and tells of every line the moment it comes. Where sections were sent ahead,
     /// these may be lines of the next one, too.
-    ///
-    /// # Errors
-    /// As [`Session::receive`].
     pub fn receive_live(
         &mut self,
         on_line: &mut dyn FnMut(Channel, &str),
@@ -169,18 +157,12 @@ impl Session {
     }
 
     /// Sends text and waits for what it prints.
-    ///
-    /// # Errors
-    /// As [`Session::receive`].
     pub fn ask(&mut self, text: &str) -> Result<Output, Ending> {
         self.send(text);
         self.receive()
     }
 
     /// The same, within a time. psql does not live on beyond it.
-    ///
-    /// # Errors
-    /// As [`Session::receive`], or it took longer.
     pub fn ask_within(&mut self, text: &str, patience: Duration) -> Result<Output, Ending> {
         self.listener.deadline = Instant::now().checked_add(patience);
         let answer = self.ask(text);

@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 /// How many lines of a section are kept: the latest, because an error comes last.
 const KEPT_LINES: usize = 2_000;
 
-/// The sections of one output.
 #[derive(Debug, Default)]
 pub struct Sections {
     complete: VecDeque<VecDeque<String>>,
@@ -36,12 +35,10 @@ impl Sections {
         self.current.push_back(line);
     }
 
-    /// Notes that nothing more will come.
     pub fn close(&mut self) {
         self.closed = true;
     }
 
-    /// Will nothing more come?
     pub fn is_closed(&self) -> bool {
         self.closed
     }

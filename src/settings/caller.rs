@@ -3,7 +3,6 @@
 use super::{Settings, Shell};
 use crate::process::interrupt::Interrupt;
 
-/// The calling shell, its settings, and its wish to stop.
 #[derive(Clone)]
 pub struct Caller {
     pub shell: Shell,

@@ -2,7 +2,6 @@
 
 use strum::{Display, EnumString, VariantNames};
 
-/// How many migrations share a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Display, VariantNames, EnumString)]
 #[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
 pub enum TransactionMode {
@@ -31,7 +30,6 @@ pub enum WorkingDirectory {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Display, VariantNames, EnumString)]
 #[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
 pub enum TransactionControl {
-    /// They are an error.
     Refuse,
     /// The file runs as it is, outside of any transaction of ours, as a group of its own.
     Separate,

@@ -18,9 +18,6 @@ pub const FILE_NAME: &str = "migrate.json";
 
 /// Reads the file that applies to a tree: the named one, else the nearest `migrate.json` in the
 /// tree or above it. No file is no error, unless one was named.
-///
-/// # Errors
-/// The file cannot be read or is malformed; the error has the line and column.
 pub fn load(
     named: Option<PathBuf>,
     tree: &Path,
@@ -98,7 +95,6 @@ pub fn parse(
         .collect()
 }
 
-/// A value as it stands in the file.
 enum Raw {
     Text(String),
     Object(serde_json::Map<String, serde_json::Value>),

@@ -28,7 +28,6 @@ pub enum Key {
     /// The psql program: a name to look up on PATH, or a path.
     #[strum(props(variable = "MIGRATE_PSQL", default = "psql"))]
     Psql,
-    /// The schema of the ledgers.
     #[strum(props(variable = "MIGRATE_SCHEMA"))]
     Schema,
     /// What a ledger's name starts with.
@@ -44,7 +43,6 @@ pub enum Key {
     WorkingDirectory,
     #[strum(props(variable = "MIGRATE_TRANSACTION_CONTROL", default = "refuse"))]
     TransactionControl,
-    /// How long to wait for another run.
     #[strum(props(flag = "lock-wait", variable = "MIGRATE_LOCK_WAIT", default = "30sec"))]
     LockWait,
     /// How long a statement may wait for a lock.
@@ -54,26 +52,22 @@ pub enum Key {
         default = "5sec"
     ))]
     LockTimeout,
-    /// How long a statement may take.
     #[strum(props(
         flag = "statement-timeout",
         variable = "MIGRATE_STATEMENT_TIMEOUT",
         default = "0sec"
     ))]
     StatementTimeout,
-    /// How often a group is tried again.
     #[strum(props(flag = "retries", variable = "MIGRATE_RETRIES", default = "3"))]
     Retries,
     /// The user's own commands for validation scripts.
     #[strum(props(variable = "MIGRATE_PRELUDE"))]
     Prelude,
-    /// How long a validation script may take.
     #[strum(props(variable = "MIGRATE_VALIDATION_TIMEOUT", default = "60sec"))]
     ValidationTimeout,
     /// The user's psql variables: an object.
     #[strum(props(flag = "set", variable = "MIGRATE_VARIABLES"))]
     Variables,
-    /// A folder of templates for new migrations.
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
 }

@@ -33,7 +33,6 @@ const LONGEST_PREFIX: usize = 23;
 /// The values that one source gives.
 pub type Layer = BTreeMap<Key, Sourced>;
 
-/// All settings, resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// A database name, a conninfo string or a URL; libpq's own variables decide when unset.
@@ -44,9 +43,7 @@ pub struct Settings {
     pub schema: Option<String>,
     /// What a ledger table's name starts with; the track follows.
     pub table_prefix: String,
-    /// How many migrations share a transaction.
     pub transaction: TransactionMode,
-    /// Where relative paths start from.
     pub working_directory: WorkingDirectory,
     /// What a migration's own BEGIN and COMMIT mean.
     pub transaction_control: TransactionControl,
@@ -60,11 +57,9 @@ pub struct Settings {
     pub retries: u32,
     /// A nu file with the user's own commands for validation scripts.
     pub prelude: Option<Sourced>,
-    /// How long a validation script may take.
     pub validation_timeout: Duration,
     /// The user's psql variables: the sources are joined, name by name.
     pub variables: Variables,
-    /// A folder of templates for new migrations.
     pub templates: Option<Sourced>,
 }
 
@@ -194,7 +189,6 @@ fn parse_variables(text: &str) -> Result<Variables, String> {
         .collect()
 }
 
-/// A number of times.
 struct Count(u32);
 
 impl FromStr for Count {
@@ -207,7 +201,6 @@ impl FromStr for Count {
     }
 }
 
-/// The start of a ledger's name.
 struct Prefix(String);
 
 impl FromStr for Prefix {

@@ -14,22 +14,19 @@ use super::{Error, Key, Layer, Origin, Sourced};
 /// The key of the closures in the plugin's configuration, which text cannot hold.
 pub const CHECKS: &str = "checks";
 
-/// What the core may know of the shell.
+/// What the rooms below `commands` may know of the shell.
 #[derive(Debug, Clone)]
 pub struct Shell {
-    /// The caller's directory.
     pub directory: PathBuf,
     /// The caller's environment, as far as a program can take it.
     pub environment: BTreeMap<String, String>,
-    /// `$env.config.plugins.migrate`.
     pub config: Layer,
-    /// What it says of `checks`, which text cannot hold.
+    /// The closures under `checks` in the same place, which text cannot hold.
     pub checks: Option<Value>,
     /// The variables as nushell holds them.
     pub variables: HashMap<String, Value>,
 }
 
-/// The engine's answers.
 pub struct Snapshot {
     directory: PathBuf,
     environment: HashMap<String, Value>,
@@ -38,9 +35,6 @@ pub struct Snapshot {
 
 impl Shell {
     /// Asks the engine.
-    ///
-    /// # Errors
-    /// The engine does not answer.
     pub fn snapshot(engine: &EngineInterface) -> Result<Snapshot, ShellError> {
         Ok(Snapshot {
             directory: PathBuf::from(engine.get_current_dir()?),
@@ -50,9 +44,6 @@ impl Shell {
     }
 
     /// Reads what the engine has answered.
-    ///
-    /// # Errors
-    /// A variable or a setting is of no use.
     pub fn read(snapshot: Snapshot) -> Result<Self, Error> {
         Self::from_values(snapshot.directory, snapshot.environment, snapshot.config)
     }
@@ -158,9 +149,6 @@ fn layer(record: Record) -> Result<Layer, Error> {
 }
 
 /// A record of texts, numbers and bools as a JSON object.
-///
-/// # Errors
-/// It is no record, or something in it is nothing that psql could hold.
 pub fn object(value: &Value) -> Result<String, String> {
     let record = value
         .as_record()

@@ -11,12 +11,9 @@ use regex::bytes::Regex;
 
 use crate::sql::lexer::{Command, Item, Statement, scan};
 
-/// A script and its text.
 #[derive(Debug, Clone, Copy)]
 pub struct Script<'a> {
-    /// Where it is.
     pub path: &'a Path,
-    /// Its bytes.
     pub content: &'a [u8],
 }
 
@@ -36,11 +33,8 @@ pub struct Inspection {
 /// Something that must not be in a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// The script.
     pub path: PathBuf,
-    /// The line, from 1.
     pub line: usize,
-    /// What stands there.
     pub found: String,
 }
 
@@ -51,7 +45,6 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Inspects a migration, the first script, and what it includes.
 pub fn inspect(migration: Script<'_>, included: &[Script<'_>]) -> Inspection {
     let mut inspection = Inspection::default();
     let items = scan(migration.content);

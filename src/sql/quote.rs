@@ -19,7 +19,6 @@ impl fmt::Display for Literal<'_> {
     }
 }
 
-/// A name as a quoted SQL identifier.
 #[derive(Debug, Clone, Copy)]
 pub struct Identifier<'a>(pub &'a str);
 

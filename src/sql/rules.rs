@@ -16,7 +16,6 @@ pub enum Severity {
     Info,
 }
 
-/// What `migrate validate` looks for.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, EnumIter, EnumString, IntoStaticStr,
 )]
@@ -54,7 +53,6 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// Every rule there is.
     pub fn all() -> impl Iterator<Item = Self> {
         Self::iter().chain(unsafe_ddl::rules().map(Self::UnsafeDdl))
     }

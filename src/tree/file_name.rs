@@ -5,7 +5,6 @@ use std::fmt;
 
 use crate::tree::{LONGEST_TRACK, Name, Track, Version};
 
-/// What a file name turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// `{version}_{track}_{description}.sql`
@@ -22,22 +21,13 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rule {
     /// The part before the first underscore is not 14 digits.
-    Timestamp {
-        /// What stands there instead.
-        found: String,
-    },
+    Timestamp { found: String },
     /// Nothing stands where the track belongs.
     TrackMissing,
     /// The track has an upper-case letter or another forbidden character.
-    TrackMalformed {
-        /// What stands there instead.
-        found: String,
-    },
+    TrackMalformed { found: String },
     /// The track has more than [`LONGEST_TRACK`] characters.
-    TrackTooLong {
-        /// How many it has.
-        length: usize,
-    },
+    TrackTooLong { length: usize },
     /// Nothing stands where the description belongs.
     DescriptionMissing,
     /// The ending is `.SQL`, `.Nu` or the like.
@@ -45,10 +35,7 @@ pub enum Rule {
     /// The file name is not UTF-8, so the ledger could not hold it.
     NotUnicode,
     /// Another file of the track has the same timestamp.
-    TimestampTaken {
-        /// That other file.
-        by: String,
-    },
+    TimestampTaken { by: String },
     /// A `.nu` or `.down.sql` that stands beside no migration.
     CompanionAlone {
         /// The migration file it should stand beside.

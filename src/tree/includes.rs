@@ -9,12 +9,9 @@ use memchr::memmem;
 
 use crate::sql::lexer::{Command, Item, scan};
 
-/// A file that a migration includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Included {
-    /// Where it is.
     pub path: PathBuf,
-    /// Its bytes.
     pub content: Vec<u8>,
     /// Is it a script, or data?
     pub is_script: bool,

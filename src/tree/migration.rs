@@ -11,25 +11,18 @@ use super::{Error, WorkingFolder, relative};
 use crate::error::Unreadable;
 use crate::sql::inspection::Script;
 
-/// A migration file that was found and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// What the file name says.
     pub name: Name,
     /// The file, as an absolute path.
     pub path: PathBuf,
-    /// The validation script beside it, if there is one.
     pub validation: Option<PathBuf>,
-    /// What the file asks for at its top.
     pub directives: Directives,
     /// What the file's content was when it was read, with all it includes.
     pub checksum: Checksum,
 }
 
 /// What a migration's file asks for, and its checksum, as it is at this moment.
-///
-/// # Errors
-/// The file cannot be read, or a directive is wrong.
 pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Checksum), Error> {
     let content = content(path)?;
     let directives = directives::read(path, &content)?;
@@ -45,9 +38,6 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Chec
 }
 
 /// The bytes of a migration.
-///
-/// # Errors
-/// The file cannot be read.
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
     // A pipe of that name would block for ever.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
@@ -72,9 +62,6 @@ pub struct Material {
 
 impl Material {
     /// Reads a migration and what it includes.
-    ///
-    /// # Errors
-    /// The migration cannot be read.
     pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
         let path = migration.path.as_path();
         let content = content(path)?;
@@ -86,7 +73,6 @@ impl Material {
         })
     }
 
-    /// The migration itself.
     pub fn script<'a>(&'a self, migration: &'a Migration) -> Script<'a> {
         Script {
             path: &migration.path,
@@ -109,9 +95,6 @@ impl Material {
 
 impl Migration {
     /// The text of the validation script beside it, if there is one.
-    ///
-    /// # Errors
-    /// It cannot be read.
     pub fn validation_text(&self) -> Result<Option<String>, Unreadable> {
         let text = |path| Ok(String::from_utf8_lossy(&content(path)?).into_owned());
         self.validation.as_deref().map(text).transpose()

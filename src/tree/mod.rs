@@ -77,9 +77,6 @@ impl Survey {
 }
 
 /// The same as [`discover`], and a file with something wrong is no error.
-///
-/// # Errors
-/// The directory is missing or unreadable, or the user interrupts.
 pub fn survey(
     root: &Path,
     folders: &WorkingFolder,

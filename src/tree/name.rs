@@ -33,7 +33,6 @@ impl Track {
         (starts_well && goes_on_well && text.len() <= LONGEST_TRACK).then(|| Self(text.to_owned()))
     }
 
-    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -68,7 +67,6 @@ impl fmt::Display for Track {
 pub struct Version(String);
 
 impl Version {
-    /// How many digits a version has.
     pub const DIGITS: usize = 14;
 
     /// Reads a version; `None` unless it is exactly 14 ASCII digits.
@@ -82,7 +80,6 @@ impl Version {
         Self(moment.format(VERSION_FORMAT).to_string())
     }
 
-    /// The 14 digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -110,9 +107,7 @@ impl fmt::Display for Version {
 /// Names sort in plan order: by track, then by version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name {
-    /// The history it belongs to.
     pub track: Track,
-    /// Its place in that history.
     pub version: Version,
     /// What it does, in the author's words; never empty.
     pub description: String,
@@ -139,9 +134,7 @@ impl fmt::Display for Name {
 /// A migration that another one needs, of any track.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Requirement {
-    /// Its track.
     pub track: Track,
-    /// Its version.
     pub version: Version,
 }
 

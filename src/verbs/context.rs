@@ -41,9 +41,6 @@ pub struct Context {
 
 impl Context {
     /// Merges the settings for a target.
-    ///
-    /// # Errors
-    /// A setting is wrong.
     pub fn new(
         shell: Shell,
         target: Target,
@@ -72,9 +69,6 @@ impl Context {
     }
 
     /// The same surroundings for another database of the same server.
-    ///
-    /// # Errors
-    /// The connection is not well described.
     pub(super) fn on_database(&self, name: &str) -> Result<Self, psql::Error> {
         Ok(self.at(self.address()?.connection.conninfo_for(name)))
     }
@@ -97,7 +91,6 @@ impl Context {
         &self.checks
     }
 
-    /// The `transaction` setting.
     pub fn transaction_mode(&self) -> TransactionMode {
         self.caller.settings.transaction
     }

@@ -5,19 +5,14 @@ use crate::database::ledger::Row;
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{self, Name, Track};
 
-/// A row of `migrate history`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRow {
     /// What the recorded name says, where it has our form.
     pub name: Option<Name>,
-    /// The ledger row.
     pub row: Row,
 }
 
 /// What the ledgers say, also of files that are gone.
-///
-/// # Errors
-/// See the README's list of codes.
 pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
     if !context.root.is_dir() {
         let path = context.root.clone();

@@ -19,7 +19,6 @@ use crate::tree::Track;
 pub enum Action {
     /// Accept the file as it is now.
     Rehash,
-    /// Remove the row.
     Forget,
     /// Say that the file is in the database.
     MarkApplied,
@@ -30,7 +29,6 @@ pub enum Action {
 /// Something to be done to one migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
-    /// What.
     pub action: Action,
     /// The file name, with or without `.sql`, or the version.
     pub name: String,
@@ -39,18 +37,13 @@ pub struct Order {
 /// A row of `migrate repair`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepairRow {
-    /// The track.
     pub track: Track,
-    /// The migration.
     pub name: String,
     /// What was done to its ledger row.
     pub action: Action,
 }
 
 /// Edits ledger rows by hand, under the lock and in one transaction.
-///
-/// # Errors
-/// See the README's list of codes.
 pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<RepairRow>, Error> {
     if orders.is_empty() {
         return Err(Error::NothingToRepair);
@@ -82,15 +75,11 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     Ok(rows)
 }
 
-/// Runs statements, all or nothing.
 fn in_transaction(statements: &str) -> String {
     format!("BEGIN;\n{statements}COMMIT;\n")
 }
 
 /// The statements for an order, and the row of the report.
-///
-/// # Errors
-/// There is no such migration, or the order makes no sense for it.
 fn statement(
     order: &Order,
     statuses: &[Status<'_>],

@@ -80,9 +80,6 @@ pub fn run(
 }
 
 /// What a run would do. Takes no lock and touches nothing.
-///
-/// # Errors
-/// As a run that does not begin.
 pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
     let (tree, _, ledgers) = look(context)?;
     let plan = make_plan(context, request, &tree, &ledgers)?;
@@ -136,7 +133,6 @@ pub(super) fn failure(stop: Stop, outcome: Outcome, applied: &[RunRow]) -> Failu
     }
 }
 
-/// How one session of a run ended.
 enum Attempt {
     Done,
     Stopped(Box<Stop>),

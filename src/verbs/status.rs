@@ -13,18 +13,14 @@ use crate::plan::status::{State, Status, compare};
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{Name, Track};
 
-/// A row of `migrate status`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StatusRow {
-    /// The track.
     pub track: Track,
     /// What the name says; `None` where a ledger holds a name of another form.
     pub name: Option<Name>,
     /// The file name, or the recorded one where the file is gone.
     pub file_name: String,
-    /// Where it stands.
     pub state: State,
-    /// When it was applied.
     pub applied_at: Option<DateTime<FixedOffset>>,
     /// How long its SQL took.
     pub duration: Option<Duration>,
@@ -39,7 +35,6 @@ pub struct StatusRow {
 /// A row of `migrate status --summary`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SummaryRow {
-    /// The track.
     pub track: Track,
     /// How many migrations it has.
     pub total: usize,
@@ -71,7 +66,6 @@ pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error>
     Ok(rows(&compare(&tracks, &tree.migrations, &ledgers.rows)))
 }
 
-/// One row per migration.
 fn rows(statuses: &[Status<'_>]) -> Vec<StatusRow> {
     statuses.iter().map(row).collect()
 }
@@ -97,7 +91,6 @@ fn row(status: &Status<'_>) -> StatusRow {
     }
 }
 
-/// One row per track.
 pub fn summary(rows: &[StatusRow]) -> Vec<SummaryRow> {
     rows.chunk_by(|one, next| one.track == next.track)
         .filter_map(|rows| {

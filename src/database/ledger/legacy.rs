@@ -10,9 +10,6 @@ use crate::tree::{Migration, Track, Version};
 
 /// Replaces an MD5 hash by our checksum of today's file where the file still has that MD5, so
 /// that only a file that really changed differs.
-///
-/// # Errors
-/// A file cannot be read.
 pub fn translate(rows: &mut [Row], migrations: &[Migration]) -> Result<(), Unreadable> {
     if !rows.iter().any(|row| checksum::is_legacy(&row.hash)) {
         return Ok(());
@@ -31,9 +28,6 @@ pub fn translate(rows: &mut [Row], migrations: &[Migration]) -> Result<(), Unrea
 
 /// The files that the predecessor recorded with other line endings than they have today. They count
 /// as unchanged.
-///
-/// # Errors
-/// A file cannot be read.
 pub fn other_line_endings<'a>(
     rows: &[Row],
     migrations: &'a [Migration],

@@ -74,9 +74,6 @@ impl Row {
 }
 
 /// Reads the answer to [`table::Place::rows_query`].
-///
-/// # Errors
-/// The answer is not what a ledger can hold.
 pub fn parse_rows(json: &str) -> Result<Vec<Row>, Error> {
     let records: Vec<Record> =
         serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {

@@ -12,10 +12,8 @@ use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
 use crate::tree::{Migration, Name, Track};
 
-/// A ledger table that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
-    /// The track it belongs to.
     pub track: Track,
     /// Does it have all columns, or only the predecessor's five?
     pub is_current: bool,
@@ -24,9 +22,8 @@ pub struct Table {
 /// Where the ledgers live and what they are called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Their schema.
     pub schema: String,
-    /// What their names start with.
+    /// What a ledger's name starts with.
     pub prefix: String,
 }
 
@@ -220,7 +217,6 @@ impl Place {
         format!("SELECT {}", counts.join(" + "))
     }
 
-    /// Takes a new hash for a row.
     pub fn rehash(&self, row: &Row, checksum: &Checksum) -> String {
         format!(
             "UPDATE {} SET migration_hash = {}, parts = {} WHERE migration_name = {};\n",
@@ -231,7 +227,6 @@ impl Place {
         )
     }
 
-    /// Removes a row.
     pub fn forget(&self, row: &Row) -> String {
         format!(
             "DELETE FROM {} WHERE migration_name = {};\n",
@@ -304,16 +299,12 @@ fn milliseconds(duration: Option<Duration>) -> String {
     )
 }
 
-/// What is recorded of a migration.
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
-    /// Whose.
     pub name: &'a Name,
-    /// The file's checksum.
     pub hash: &'a str,
     /// When its SQL began, by the server's clock.
     pub started: &'a str,
-    /// The run's id.
     pub execution_id: &'a str,
     /// How long its checks took, if there were any.
     pub validation: Option<Duration>,

@@ -2,7 +2,6 @@
 
 use crate::sql::quote::Literal;
 
-/// Ends a rehearsal.
 pub fn rollback() -> String {
     "ROLLBACK;\n".to_owned()
 }
@@ -23,7 +22,6 @@ pub fn attempted(include: &str) -> String {
     format!("SAVEPOINT migrate_attempt;\n\\set ON_ERROR_STOP 0\n{include}")
 }
 
-/// Undoes it.
 pub fn undo_attempt() -> String {
     "ROLLBACK TO SAVEPOINT migrate_attempt;\nRELEASE SAVEPOINT migrate_attempt;\n".to_owned()
 }

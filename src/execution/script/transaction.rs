@@ -26,7 +26,6 @@ pub fn begin(limits: &Limits, ensure_ledgers: &str) -> String {
 /// Which transaction a group runs in, to notice when a file has ended it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Transaction {
-    /// The server process.
     pub backend: i64,
     /// The transaction's number, as `txid_status` takes it.
     pub id: String,
@@ -52,9 +51,7 @@ impl Transaction {
 /// A file that psql is to run, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Include<'a> {
-    /// The file.
     pub file: &'a Path,
-    /// Where psql is to stand.
     pub folder: &'a Path,
     /// The file's encoding, where it is not UTF-8.
     pub encoding: Option<&'a str>,

@@ -9,9 +9,7 @@ use percent_encoding::percent_decode_str;
 /// A connection string and the password that stood in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split {
-    /// The string without the password.
     pub conninfo: String,
-    /// The password, decoded.
     pub password: Option<String>,
 }
 

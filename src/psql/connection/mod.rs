@@ -123,12 +123,10 @@ impl Connection {
         pairs.collect::<Vec<_>>().join(" ")
     }
 
-    /// The arguments that name the database.
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
 
-    /// The whole environment of psql.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }

@@ -46,11 +46,8 @@ const VARIABLES: [(&str, &str); 31] = [
 pub struct Reached {
     /// The host's name, or the folder of its socket.
     pub host: String,
-    /// The port.
     pub port: String,
-    /// The user.
     pub user: String,
-    /// The database.
     pub database: String,
 }
 

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-/// Where the scanner is.
 pub(super) struct Cursor<'a> {
     content: &'a [u8],
     position: usize,
@@ -30,7 +29,6 @@ impl<'a> Cursor<'a> {
         self.content.get(range).unwrap_or_default()
     }
 
-    /// The byte here, if there is one.
     pub(super) fn peek(&self) -> Option<u8> {
         self.content.get(self.position).copied()
     }

@@ -20,13 +20,10 @@ const KEPT_WORDS: usize = 16;
 /// A part of a script.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Item {
-    /// Something for the server.
     Statement(Statement),
-    /// Something for psql.
     Command(Command),
 }
 
-/// A statement.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statement {
     /// Its first words outside of quotes, in upper case.
@@ -37,7 +34,6 @@ pub struct Statement {
     pub range: Range<usize>,
     /// The insides of its string literals and dollar quotes.
     pub literals: Vec<Range<usize>>,
-    /// The psql variables in it.
     pub variables: Vec<Variable>,
     /// Does it take its rows from the script itself: `COPY ... FROM STDIN`?
     pub copies_in: bool,
@@ -47,7 +43,6 @@ pub struct Statement {
     is_behind_from: bool,
 }
 
-/// A meta-command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// Its name, without the backslash.
@@ -65,9 +60,7 @@ pub struct Command {
 /// A place where psql puts a variable's value, if there is such a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variable {
-    /// Its name.
     pub name: String,
-    /// How it is written.
     pub form: Form,
     /// Its bytes, from the colon to the end.
     pub range: Range<usize>,
@@ -75,7 +68,6 @@ pub struct Variable {
     pub line: usize,
 }
 
-/// How a variable is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// `:name`, which may be something else where there is no such variable.
@@ -88,7 +80,6 @@ pub enum Form {
     Test,
 }
 
-/// An argument of a meta-command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Argument {
     /// The text, without its quotes.
@@ -98,7 +89,6 @@ pub struct Argument {
 }
 
 impl Statement {
-    /// Does it begin with these words?
     pub fn starts_with(&self, words: &[&str]) -> bool {
         self.words.len() >= words.len() && self.words.iter().zip(words).all(|(a, b)| a == b)
     }
@@ -110,14 +100,12 @@ impl Statement {
             .any(|window| window == words)
     }
 
-    /// Is it one word and nothing else?
     pub fn is_only(&self, words: &[&str]) -> bool {
         self.word_count == words.len() && self.literals.is_empty() && self.starts_with(words)
     }
 }
 
 impl Argument {
-    /// The text, where it is literal and UTF-8.
     pub fn literal(&self) -> Option<&str> {
         self.is_literal
             .then(|| std::str::from_utf8(&self.text).ok())

@@ -9,12 +9,10 @@ use squawk_syntax::SourceFile;
 use crate::sql::lexer::{Item, scan};
 use hazards::HAZARDS;
 
-/// Something that the linter has found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
     /// The linter's name for the rule.
     pub rule: &'static str,
-    /// The line, from 1.
     pub line: usize,
     /// What the statement does to others.
     pub message: String,
@@ -22,7 +20,6 @@ pub struct Violation {
     pub help: &'static str,
 }
 
-/// The names of the rules.
 pub fn rules() -> impl Iterator<Item = &'static str> {
     HAZARDS.iter().map(|(name, _)| *name)
 }

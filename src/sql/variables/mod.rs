@@ -76,9 +76,6 @@ pub fn is_psqls_own(name: &str) -> bool {
 }
 
 /// Whether a user's variable may have this name.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn check_name(name: &str) -> Result<(), String> {
     let is_word = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
@@ -99,9 +96,6 @@ pub fn check_name(name: &str) -> Result<(), String> {
 }
 
 /// Whether psql can hold this value.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn check_value(name: &str, value: &str) -> Result<(), String> {
     if value.contains('\0') {
         Err(format!(

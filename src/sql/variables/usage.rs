@@ -13,7 +13,6 @@ use crate::sql::lexer::{Command, Form, Item, Statement, Variable, scan};
 /// What a migration leaves in psql, which the next one must not see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Leftovers {
-    /// Does it set variables?
     pub variables: bool,
     /// The environment variables that it sets.
     pub environment: BTreeSet<String>,

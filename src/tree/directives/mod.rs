@@ -12,7 +12,6 @@ use crate::settings::{Period, TransactionControl};
 use crate::sql::rules::Rule;
 pub use lines::Dialect;
 
-/// What a file asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
     /// `no-transaction`: run outside a transaction.
@@ -38,9 +37,6 @@ const SQL: Dialect = Dialect {
 };
 
 /// Reads a file's directives.
-///
-/// # Errors
-/// One is unknown, or its value is, or it stands too far down.
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
     let mut directives = Directives::default();
     SQL.read(path, content, |text| take(&mut directives, text))?;

@@ -17,9 +17,7 @@ use crate::tree::{Migration, Name, Track, Version};
 /// The track and the folder of a new migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// Its track.
     pub track: Track,
-    /// Its folder.
     pub folder: PathBuf,
 }
 
@@ -79,21 +77,15 @@ impl Place {
     }
 }
 
-/// What is to be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted<'a> {
-    /// What the migration does.
     pub description: &'a str,
     /// What its file holds.
     pub template: Template,
-    /// With a validation script beside it?
     pub with_validation: bool,
 }
 
 /// Writes the files.
-///
-/// # Errors
-/// The description cannot be part of a file name, or a file cannot be written.
 pub fn create(
     place: &Place,
     present: &[Migration],

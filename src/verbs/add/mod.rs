@@ -16,7 +16,6 @@ pub use error::Error;
 use files::{Place, Wanted, create};
 use template::Template;
 
-/// What a new file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 #[strum(serialize_all = "lowercase")]
 pub enum Kind {
@@ -26,32 +25,22 @@ pub enum Kind {
     Data,
 }
 
-/// A row of `migrate add`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddedRow {
-    /// The new file.
     pub file: PathBuf,
-    /// What it is.
     pub kind: Kind,
 }
 
-/// What `migrate add` is to make.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Order {
-    /// What the migration does.
     pub description: String,
     /// The template's name, or its file.
     pub template: Option<String>,
-    /// For outside of a transaction?
     pub no_transaction: bool,
-    /// With a validation script beside it?
     pub with_validation: bool,
 }
 
 /// Makes the next migration file, and its validation script if that is wanted.
-///
-/// # Errors
-/// The tree cannot be read, or no file can be made.
 pub fn add(context: &Context, order: &Order) -> Result<Vec<AddedRow>, super::Error> {
     let migrations = if context.root.exists() {
         context.tree()?.migrations

@@ -11,9 +11,6 @@ use crate::tree::file_name::parse_recorded;
 const LONGEST: usize = 180;
 
 /// Turns a description into a part of a file name: lower-case, words joined by underscores.
-///
-/// # Errors
-/// Nothing is left of it, or it is too long.
 pub fn from_description(description: &str) -> Result<String, Error> {
     let bad = |problem: String| Error::BadDescription {
         description: description.chars().take(60).collect(),

@@ -55,9 +55,6 @@ pub static NAMES: LazyLock<Vec<&str>> =
 impl Template {
     /// A file, else the template of that name: in the first of the folders that has it, else
     /// built in. No name is the blank one.
-    ///
-    /// # Errors
-    /// There is none of that name; the error lists those there are. Or it cannot be read.
     pub fn find(wanted: Option<&str>, caller: &Path, folders: &[PathBuf]) -> Result<Self, Error> {
         let name = wanted.unwrap_or(BLANK);
         if name.contains('/') || name.ends_with(".sql") {
@@ -98,7 +95,6 @@ impl Template {
         self
     }
 
-    /// The text for a migration.
     pub fn sql(&self, name: &Name) -> String {
         let identifier = identifier::from_description(&name.description);
         [
@@ -115,7 +111,6 @@ impl Template {
         })
     }
 
-    /// The data that comes with it, for a `.csv` file beside it.
     pub fn data(&self) -> Option<&'static str> {
         self.data
     }

@@ -17,7 +17,6 @@ pub struct Finding {
     /// From 1.
     pub line: Option<usize>,
     pub message: String,
-    /// The way out.
     pub help: Option<String>,
 }
 
@@ -53,7 +52,6 @@ impl Finding {
     }
 }
 
-/// A finding in a line.
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, &self.file) {
