@@ -134,3 +134,166 @@ fn validate_says_where_only_line_endings_differ_from_the_predecessors() {
     let project = predecessor("CREATE TABLE a (id int);\n");
     assert_eq!(project.nu(rules).text(), "[]");
 }
+
+/// A role that may log in and read and write everything, and what makes nu use it.
+fn another_user(project: &Project, name: &str) -> (String, String) {
+    let role = format!("{name}_{}", std::process::id());
+    project.sql(&format!(
+        "DROP ROLE IF EXISTS {role}; CREATE ROLE {role} LOGIN PASSWORD 'x'; \
+         GRANT ALL ON SCHEMA public TO {role}"
+    ));
+    let login = format!("$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'");
+    (role, login)
+}
+
+fn drop_user(project: &Project, role: &str) {
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn row_level_security_does_not_make_a_history_pending() {
+    let project = Project::with(&[A, B]);
+    project.nu("migrate run ./db").text();
+    let (role, login) = another_user(&project, "secured");
+    project.sql(&format!(
+        "GRANT ALL ON migrations_core TO {role}; ALTER TABLE migrations_core ENABLE ROW LEVEL SECURITY"
+    ));
+    for command in ["status", "history", "run", "validate"] {
+        let output = project.nu(&format!("{login}; migrate {command} ./db"));
+        assert!(
+            output.stderr.contains("migrate::ledger_unreadable")
+                && output.stderr.contains("row level security"),
+            "{command}: {output:?}"
+        );
+    }
+    let other = project.nu(&format!(
+        "{login}; migrate history ./db --track impl | length"
+    ));
+    assert_eq!(other.text(), "0", "what nobody asks for may be hidden");
+    drop_user(&project, &role);
+}
+
+#[test]
+fn a_ledger_that_a_trigger_changes_is_not_believed() {
+    let project = Project::with(&[A]);
+    project.nu("migrate run ./db").text();
+    let trigger = |time: &str, body: &str| {
+        project.sql(&format!(
+            "CREATE OR REPLACE FUNCTION meddle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$; \
+             DROP TRIGGER IF EXISTS meddle ON migrations_core; \
+             CREATE TRIGGER meddle {time} ON migrations_core FOR EACH ROW EXECUTE FUNCTION meddle()"
+        ));
+    };
+    let refused = |command: &str| {
+        let error = project.nu(command).stderr;
+        assert!(
+            error.contains("migrate::ledger_failed"),
+            "{command}: {error}"
+        );
+        assert_eq!(
+            project.sql("SELECT count(*) FROM migrations_core"),
+            "1",
+            "{command}"
+        );
+    };
+    let late = "UPDATE migrations_core SET migration_hash = 'x' WHERE id = NEW.id; RETURN NULL;";
+    let meddlers = [
+        ("BEFORE INSERT", "NEW.migration_hash := 'x'; RETURN NEW;"),
+        (
+            "BEFORE INSERT OR UPDATE",
+            "NEW.state := 'failed'; RETURN NEW;",
+        ),
+        ("AFTER INSERT", late),
+    ];
+    for (time, body) in meddlers {
+        trigger(time, body);
+        project.write(&format!("db/{}", B.0), B.1);
+        refused("migrate run ./db");
+        project.write(
+            &format!("db/{}", B.0),
+            "-- migrate: no-transaction\nCREATE TABLE b (id int);\n",
+        );
+        refused("migrate run ./db");
+        assert_eq!(project.tables(), "a migrations_core", "{time}");
+        if time != "BEFORE INSERT OR UPDATE" {
+            refused("migrate repair ./db --mark-applied 20240102000000");
+        }
+    }
+    trigger("BEFORE DELETE", "RETURN NULL;");
+    refused("migrate repair ./db --forget 20240101000000");
+}
+
+#[test]
+fn a_history_that_makes_an_earlier_schema_of_the_path_goes_on() {
+    let mut project = Project::with(&[("20240101000000_core_a.sql", "CREATE SCHEMA erp;\n"), B]);
+    project.set("PGOPTIONS", "-c search_path=erp,public");
+    project.nu("migrate run ./db --steps 1").text();
+    assert_eq!(
+        project.nu("migrate run ./db | get name | to text").text(),
+        B.0
+    );
+    assert_eq!(
+        project.sql("SELECT count(*) FROM public.migrations_core"),
+        "2"
+    );
+    assert_eq!(project.sql("SELECT to_regclass('erp.b') IS NOT NULL"), "t");
+    // A second ledger of the same track elsewhere is nobody's business, another track's is.
+    project.sql("CREATE TABLE erp.migrations_impl (LIKE migrations_core)");
+    project.write("db/20240101000000_core_a.sql", "CREATE SCHEMA erp;\n");
+    assert_eq!(
+        project.code("migrate run ./db"),
+        "migrate::ledgers_elsewhere"
+    );
+}
+
+#[test]
+fn a_locked_ledger_makes_nobody_wait_for_long() {
+    use std::process::{Command, Stdio};
+
+    use crate::support::server::{PSQL, SERVER};
+    let project = Project::with(&[A, B]);
+    project.nu("migrate run ./db --steps 1").text();
+    let mut psql = Command::new(&*PSQL)
+        .args([
+            "-X",
+            "-q",
+            "-c",
+            "BEGIN; LOCK TABLE migrations_core; SELECT pg_sleep(60)",
+        ])
+        .env_clear()
+        .envs(&SERVER.environment)
+        .env("PGDATABASE", &project.database)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    project.wait_until(
+        "SELECT count(*) > 0 FROM pg_locks WHERE relation = 'migrations_core'::regclass AND granted \
+         AND mode = 'AccessExclusiveLock'",
+    );
+    for command in [
+        "status",
+        "history",
+        "validate",
+        "run",
+        "run --dry-run",
+        "repair --forget 20240101000000",
+    ] {
+        let output = project.nu(&format!(
+            "$env.MIGRATE_LOCK_TIMEOUT = '100ms'; migrate {} ./db {}",
+            command.split(' ').next().unwrap(),
+            command.split_once(' ').map_or("", |(_, rest)| rest)
+        ));
+        assert!(
+            output.stderr.contains("migrate::ledger_busy"),
+            "{command}: {output:?}"
+        );
+        assert!(
+            output.stderr.contains("LOCK TABLE migrations_core"),
+            "{command}: {output:?}"
+        );
+    }
+    project.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'BEGIN; LOCK TABLE migrations_core%'");
+    let _ = psql.wait();
+    assert_eq!(project.nu("migrate run ./db | length").text(), "1");
+}

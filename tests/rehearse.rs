@@ -387,11 +387,37 @@ fn a_hidden_rollback_lets_nothing_through_and_is_called_by_its_name() {
 fn only_ledgers_are_left_out_of_the_report() {
     let project = pending(&[(
         "20240101000000_core_a.sql",
-        "INSERT INTO migrations_notes VALUES (1), (2);\nCREATE INDEX migrations_ix ON customer (name);\n",
+        "INSERT INTO migrations_core_notes VALUES (1), (2);\nCREATE INDEX migrations_ix ON customer (name);\n",
     )]);
-    project.sql("CREATE TABLE migrations_notes (a int)");
+    project.sql("CREATE TABLE migrations_core_notes (a int)");
     let row = project.nu("migrate rehearse db -q | first | select rows indexes | to json -r");
     assert_eq!(row.text(), r#"{"rows":2,"indexes":["migrations_ix"]}"#);
+}
+
+#[test]
+fn only_ledgers_are_left_out_of_a_comparison() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "CREATE TABLE customer (migrations_left int);\nALTER TABLE customer ENABLE ROW LEVEL SECURITY;\n\
+         CREATE POLICY p ON customer USING (true);\n",
+    )]);
+    project.nu("migrate run db -q | ignore").text();
+    let names = "migrate rehearse db --scratch --quiet | each {|row| $'($row.kind) ($row.name)' } | to json -r";
+    assert_eq!(project.nu(names).json(), json!([]));
+    project.sql(
+        "CREATE TABLE migrations_notes (a int); ALTER TABLE customer DROP COLUMN migrations_left; \
+         DROP POLICY p ON customer; CREATE POLICY p ON customer WITH CHECK (true)",
+    );
+    project.sql("ALTER TABLE migrations_core ADD CHECK (id > 0)");
+    assert_eq!(
+        project.nu(names).json(),
+        json!([
+            "column public.customer.migrations_left",
+            "column public.migrations_notes.a",
+            "policy public.customer p",
+            "table public.migrations_notes",
+        ])
+    );
 }
 
 #[test]

@@ -100,3 +100,38 @@ fn the_predecessors_ledger_is_upgraded_on_the_way() {
         .text();
     assert_eq!(project.nu("migrate run ./db | length").text(), "0");
 }
+
+#[test]
+fn an_empty_name_is_no_name() {
+    let project = Project::with(&[A]);
+    for name in ["''", "' '", "['20240101000000', '']"] {
+        let output = project.nu(&format!("migrate repair ./db --mark-applied {name}"));
+        assert!(
+            output.stderr.contains("migrate::repair_refused"),
+            "{name}: {output:?}"
+        );
+        assert!(output.stderr.contains("empty name"), "{name}: {output:?}");
+    }
+    assert_eq!(project.nu("migrate history ./db | length").text(), "0");
+}
+
+#[test]
+fn without_rights_the_server_is_quoted_and_psql_is_not_blamed() {
+    let project = Project::with(&[A]);
+    project.nu("migrate run ./db").text();
+    let role = format!("reader_{}", std::process::id());
+    project.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON migrations_core TO {role}"
+    ));
+    let login = format!("$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'");
+    let said = |command: &str| project.nu(&format!("{login}; {command}")).stderr;
+    let repaired = said("migrate repair ./db --forget 20240101000000");
+    project.sql(&format!("REVOKE SELECT ON migrations_core FROM {role}"));
+    let read = said("migrate status ./db");
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    for error in [repaired, read] {
+        assert!(error.contains("migrate::not_permitted"), "{error}");
+        assert!(error.contains("SQLSTATE 42501"), "{error}");
+        assert!(!error.contains("PostgreSQL's own"), "{error}");
+    }
+}

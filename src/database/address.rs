@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use uuid::Uuid;
 
 use super::ledger::table::Place;
+use super::questions::Timeouts;
 use super::server::Server;
 use super::{Database, Error, parse, questions};
 use crate::error::Interrupted;
@@ -24,6 +25,8 @@ pub struct Address {
     pub prefix: String,
     /// The mark of a session that must be whole.
     pub mark: Option<String>,
+    /// The limits of our own statements.
+    pub timeouts: Timeouts,
 }
 
 /// A psql that has been started and may still be connecting.
@@ -32,6 +35,7 @@ pub struct Dialing {
     connection: Connection,
     prefix: String,
     is_schema_set: bool,
+    timeouts: Timeouts,
 }
 
 impl Address {
@@ -48,6 +52,10 @@ impl Address {
             schema: settings.schema.clone(),
             prefix: settings.table_prefix.clone(),
             mark: None,
+            timeouts: Timeouts {
+                lock: settings.lock_timeout,
+                statement: settings.statement_timeout,
+            },
         })
     }
 
@@ -69,6 +77,7 @@ impl Address {
         let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
         session.send(&questions::hello(
             self.schema.as_deref(),
+            &self.prefix,
             self.mark.as_deref(),
         ));
         Ok(Dialing {
@@ -76,6 +85,7 @@ impl Address {
             connection: self.connection.clone(),
             prefix: self.prefix.clone(),
             is_schema_set: self.schema.is_some(),
+            timeouts: self.timeouts,
         })
     }
 }
@@ -101,6 +111,7 @@ impl Dialing {
             place,
             checks_connection: false,
             is_schema_set: self.is_schema_set,
+            timeouts: self.timeouts,
         })
     }
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::Database;
-use crate::psql;
+use super::ledger::search::relations;
+use super::{Database, Error, parse_json};
 
 /// An object of a schema, as `(kind, name)`.
 pub type Object = (String, String);
@@ -36,25 +36,25 @@ impl Difference {
 }
 
 #[derive(Deserialize)]
-pub struct Entry(String, String, Option<String>);
+struct Entry(String, String, Option<String>);
 
 impl Catalog {
-    /// The objects in the server's answer, without the ledgers and what belongs to them.
-    pub fn new(entries: Vec<Entry>, is_ledger: impl Fn(&str) -> bool) -> Self {
-        let own = entries
-            .into_iter()
-            .filter(|Entry(_, name, _)| !is_ledger(name));
+    fn new(entries: Vec<Entry>) -> Self {
         Self(
-            own.map(|Entry(kind, name, definition)| ((kind, name), definition.unwrap_or_default()))
+            entries
+                .into_iter()
+                .map(|Entry(kind, name, definition)| ((kind, name), definition.unwrap_or_default()))
                 .collect(),
         )
     }
 }
 
 impl Database {
-    /// All objects of the schemas that people made.
-    pub fn catalog(&mut self) -> Result<Vec<Entry>, psql::Error> {
-        self.ask_json(include_str!("catalog.sql"))
+    /// All objects of the schemas that people made, without the ledgers and what belongs to them.
+    pub fn catalog(&mut self) -> Result<Catalog, Error> {
+        let ledgers = relations(&self.place.prefix);
+        let entries = self.read(&include_str!("catalog.sql").replace("{ledgers}", &ledgers))?;
+        Ok(Catalog::new(parse_json(&entries)?))
     }
 }
 
@@ -90,13 +90,12 @@ mod tests {
                     )
                 })
                 .collect();
-            Catalog::new(entries, |name| name.contains("migrations_"))
+            Catalog::new(entries)
         };
         let target = catalog(&[
             ("table", "a", ""),
             ("column", "a.x", "integer"),
             ("index", "i", "CREATE INDEX i"),
-            ("table", "migrations_core", ""),
         ]);
         let scratch = catalog(&[
             ("table", "a", ""),

@@ -1,4 +1,6 @@
-WITH own AS (
+WITH ledger (oid) AS (
+{ledgers}
+), own AS (
   SELECT n.oid, n.nspname FROM pg_catalog.pg_namespace n
   WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ), extension AS (
@@ -7,6 +9,7 @@ WITH own AS (
   SELECT c.*, quote_ident(own.nspname) || '.' || quote_ident(c.relname) AS name
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
   WHERE NOT EXISTS (SELECT FROM extension e WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid)
+    AND c.oid NOT IN (SELECT oid FROM ledger)
 ), routine AS (
   SELECT p.oid, p.prokind, quote_ident(own.nspname) || '.' || quote_ident(p.proname)
       || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')' AS name
@@ -55,7 +58,10 @@ WITH own AS (
     FROM relation r JOIN pg_catalog.pg_trigger t ON t.tgrelid = r.oid WHERE NOT t.tgisinternal
   UNION ALL
   SELECT 'policy', name || ' ' || quote_ident(p.polname), concat_ws(' ', p.polcmd::text, p.polpermissive::text,
-      pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid))
+      'TO ' || (SELECT string_agg(coalesce(pg_catalog.quote_ident(a.rolname), 'public'), ', ' ORDER BY a.rolname)
+        FROM pg_catalog.unnest(p.polroles) AS role LEFT JOIN pg_catalog.pg_roles a ON a.oid = role),
+      'USING (' || pg_catalog.pg_get_expr(p.polqual, p.polrelid) || ')',
+      'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')')
     FROM relation r JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
   UNION ALL
   SELECT 'function', name, pg_catalog.pg_get_functiondef(oid) FROM routine WHERE prokind <> 'a'

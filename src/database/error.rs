@@ -42,24 +42,76 @@ pub enum Error {
     #[error("the ledger cannot be read: {problem}")]
     #[diagnostic(
         code(migrate::ledger_unreadable),
-        help("look at the ledger tables; the user needs the right to read them")
+        help("look at the ledger tables: somebody has changed their columns or rows by hand")
     )]
     LedgerUnreadable { problem: String },
 
+    #[error("row level security hides rows of the ledger {table} from this user")]
+    #[diagnostic(
+        code(migrate::ledger_unreadable),
+        help(
+            "what is hidden would look pending: run as the table's owner, give the user BYPASSRLS, \
+             or ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
+        )
+    )]
+    LedgerHidden {
+        /// Its quoted name.
+        table: String,
+    },
+
+    #[error("the ledger does not hold what was written to it")]
+    #[diagnostic(
+        code(migrate::ledger_failed),
+        help(
+            "a trigger or a rule on the ledger table changes its rows: look with `\\d+` in psql, and \
+             remove it"
+        )
+    )]
+    LedgerChanged,
+
     #[error(
-        "there are ledgers in the schema {}, and none in {current}, where this session would look",
-        elsewhere.join(", ")
+        "another session has locked the ledger{}",
+        quoted(&holder.as_ref().map(ToString::to_string).unwrap_or_default())
     )]
     #[diagnostic(
-        code(migrate::ledgers_elsewhere),
+        code(migrate::ledger_busy),
         help(
+            "waited {}; try again when it is done, end it with pg_terminate_backend, or wait longer \
+             with the setting `lock_timeout`",
+            humantime::format_duration(*waited)
+        )
+    )]
+    LedgerBusy {
+        holder: Option<Holder>,
+        waited: Duration,
+    },
+
+    #[error("{}", if *has_some {
+        format!(
+            "the search path leads to ledgers in several schemas: {current} and {}",
+            elsewhere.join(", ")
+        )
+    } else {
+        format!(
+            "there are ledgers in the schema {}, and none in {current}, where this session would look",
+            elsewhere.join(", ")
+        )
+    })]
+    #[diagnostic(code(migrate::ledgers_elsewhere), help("{}", if *has_some {
+        "set `schema` (or $env.MIGRATE_SCHEMA) to the one that holds this history; or bring them \
+         together with ALTER TABLE ... SET SCHEMA"
+            .to_owned()
+    } else {
+        format!(
             "set `schema` (or $env.MIGRATE_SCHEMA) to {}; or, for a new history, to the schema \
              that is to hold it",
             elsewhere.join(" or ")
         )
-    )]
+    }))]
     LedgersElsewhere {
         current: String,
+        /// Are there others in it?
+        has_some: bool,
         elsewhere: Vec<String>,
     },
 

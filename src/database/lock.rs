@@ -112,18 +112,13 @@ fn try_lock(key: i64) -> String {
 
 /// Asks who holds that lock: an array of one object, or of none.
 fn lock_holder(key: i64) -> String {
-    format!(
-        "SELECT coalesce(json_agg(holder), '[]') FROM (\n  \
-         SELECT a.pid, a.usename AS \"user\", a.application_name AS application,\n    \
-           a.client_addr AS address, a.backend_start AS since,\n    \
-           nullif(a.query, '<insufficient privilege>') AS query\n  \
-         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid\n  \
-         WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n    \
+    questions::holders(&format!(
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n    \
            AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
              WHERE datname = pg_catalog.current_database())\n    \
            AND l.classid::bigint = ({key}::bigint >> 32) & 4294967295\n    \
-           AND l.objid::bigint = {key}::bigint & 4294967295\n) AS holder;\n"
-    )
+           AND l.objid::bigint = {key}::bigint & 4294967295"
+    ))
 }
 
 #[cfg(test)]

@@ -15,13 +15,16 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Interrupted;
 use crate::psql::connection::Connection;
-use crate::psql::message::decisive_error;
+use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::{self, Ending, Output, Session};
 use crate::tree::{Migration, Track};
 pub use address::Address;
 pub use error::Error;
-use ledger::table::{Place, Table};
+use ledger::search::relations;
+use ledger::table::{Place, ROW_CHANGED, Table};
 use ledger::{Row, legacy, parse_rows};
+use lock::Holder;
+use questions::Timeouts;
 use server::Server;
 
 pub struct Database {
@@ -33,6 +36,8 @@ pub struct Database {
     pub checks_connection: bool,
     /// Did the user say where, or does the search path?
     is_schema_set: bool,
+    /// The limits of our own statements.
+    timeouts: Timeouts,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -57,17 +62,15 @@ impl Database {
     /// are named, those that nobody asked for without their rows.
     pub fn recorded(&mut self, wanted: impl Fn(&Track) -> bool) -> Result<Ledgers, Error> {
         let tables = self.ask(&self.place.tables_query())?;
-        let tables = self.place.parse_tables(&tables, self.is_schema_set)?;
+        let tables = self
+            .place
+            .parse_tables(&tables, self.is_schema_set, &wanted)?;
         let readable: Vec<_> = tables
             .iter()
             .filter(|table| wanted(&table.track))
             .cloned()
             .collect();
-        let rows = self
-            .session
-            .ask(&self.place.rows_query(&readable))
-            .map_err(unreadable)?;
-        let rows = rows.stdout.join("\n");
+        let rows = self.read(&self.place.rows_query(&readable))?;
         let mut rows = parse_rows(&rows)?;
         rows.sort_by(|one, other| one.track.cmp(&other.track));
         Ok(Ledgers { tables, rows })
@@ -80,9 +83,55 @@ impl Database {
 
     /// The answer to a question that is one JSON value.
     pub fn ask_json<T: DeserializeOwned>(&mut self, text: &str) -> Result<T, psql::Error> {
-        serde_json::from_str(&self.ask(text)?).map_err(|error| psql::Error::Confused {
-            problem: error.to_string(),
-        })
+        parse_json(&self.ask(text)?)
+    }
+
+    /// The answer to a question about ledgers or other tables, which somebody may have locked.
+    ///
+    /// # Errors
+    /// psql fails, or the server refuses.
+    pub fn read(&mut self, query: &str) -> Result<String, Error> {
+        let query = self.timeouts.transaction("READ ONLY", query);
+        self.within_limits(&query)
+    }
+
+    /// Changes ledgers, all or nothing.
+    ///
+    /// # Errors
+    /// psql fails, or the server refuses; then nothing was changed.
+    pub fn change(&mut self, statements: &str) -> Result<(), Error> {
+        let statements = self.timeouts.transaction("READ WRITE", statements);
+        self.within_limits(&statements).map(drop)
+    }
+
+    fn within_limits(&mut self, text: &str) -> Result<String, Error> {
+        let output = self
+            .session
+            .ask(&questions::survived(text))
+            .map_err(unexpected)?;
+        match decisive_error(output.stderr.iter().map(String::as_str)) {
+            Some(refusal) => Err(self.refused(refusal)),
+            None => Ok(output.stdout.join("\n")),
+        }
+    }
+
+    /// The error for what the server has said to a statement about ledgers.
+    fn refused(&mut self, said: Diagnostic) -> Error {
+        if said.message.contains(ROW_CHANGED) {
+            return Error::LedgerChanged;
+        }
+        if said.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) {
+            let ledgers = relations(&self.place.prefix);
+            // The name is a courtesy.
+            let holders: Vec<Holder> = self
+                .ask_json(&questions::ledger_holders(&ledgers))
+                .unwrap_or_default();
+            return Error::LedgerBusy {
+                holder: holders.into_iter().next(),
+                waited: self.timeouts.lock,
+            };
+        }
+        psql::Error::of_server(said).into()
     }
 
     /// The answer to a question, as text.
@@ -94,33 +143,35 @@ impl Database {
     }
 }
 
-/// The error for a ledger that the server would not read.
-fn unreadable(ending: Ending) -> Error {
-    let error = match &ending {
-        Ending::Exited { output, .. } => decisive_error(output.stderr.iter().map(String::as_str)),
-        Ending::Interrupted | Ending::Overdue => None,
-    };
-    match error {
-        Some(error) => Error::LedgerUnreadable {
-            problem: error.message,
-        },
-        None => unexpected(ending).into(),
-    }
-}
+/// "lock_not_available" (PostgreSQL manual, appendix A): a lock timeout.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The error for a psql that ended between a run's steps.
 fn unexpected(ending: Ending) -> psql::Error {
     match ending {
         Ending::Interrupted | Ending::Overdue => Interrupted.into(),
-        Ending::Exited { output, .. } => psql::Error::Ended {
-            detail: output.stderr.join("\n"),
-        },
+        Ending::Exited { status, output } => {
+            let said = decisive_error(output.stderr.iter().map(String::as_str));
+            match said.filter(|_| status.and_then(|status| status.code()) == Some(SCRIPT_ERROR)) {
+                Some(said) => psql::Error::of_server(said),
+                None => psql::Error::Ended {
+                    detail: output.stderr.join("\n"),
+                },
+            }
+        }
     }
 }
 
+/// psql's exit status for an error in its script (psql manual, "Exit Status").
+const SCRIPT_ERROR: i32 = 3;
+
 /// Reads an answer that is one JSON value.
 pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, psql::Error> {
-    serde_json::from_str(&output.stdout.join("\n")).map_err(|error| psql::Error::Confused {
+    parse_json(&output.stdout.join("\n"))
+}
+
+fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, psql::Error> {
+    serde_json::from_str(text).map_err(|error| psql::Error::Confused {
         problem: error.to_string(),
     })
 }

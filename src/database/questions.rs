@@ -1,5 +1,8 @@
 //! What a server is asked outside of a run, as SQL. Pure; must not know how it gets to psql.
 
+use std::time::Duration;
+
+use super::ledger::search::schema_on_path;
 use crate::psql::connection::SESSION_MARK;
 use crate::sql::quote::Literal;
 
@@ -7,7 +10,7 @@ use crate::sql::quote::Literal;
 pub const CONNECTION_CHECK: &str = "500ms";
 
 /// First words to a server: asks for the facts of [`crate::database::server::Server`].
-pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
+pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
     let is_marked = mark.map_or_else(
         || "true".to_owned(),
         |mark| {
@@ -19,7 +22,7 @@ pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
         },
     );
     let schema = schema.map_or_else(
-        || "pg_catalog.current_schema()".to_owned(),
+        || schema_on_path(prefix),
         |schema| Literal(schema).to_string(),
     );
     format!(
@@ -27,14 +30,15 @@ pub fn hello(schema: Option<&str>, mark: Option<&str>) -> String {
         "SELECT json_build_object(\n  \
            'database', pg_catalog.current_database(),\n  \
            'version', pg_catalog.current_setting('server_version_num')::int,\n  \
-           'schema', {schema},\n  \
-           'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = {schema}),\n  \
+           'schema', ledgers.schema,\n  \
+           'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ledgers.schema),\n  \
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
            'encoding', pg_catalog.current_setting('client_encoding'),\n  \
            'is_whole', {is_marked},\n  \
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
-           'backend', pg_catalog.pg_backend_pid());\n\
+           'backend', pg_catalog.pg_backend_pid())\n\
+         FROM (SELECT {schema} AS schema) AS ledgers;\n\
          \\encoding UTF8\n"
     )
 }
@@ -49,6 +53,58 @@ pub fn watch_connection() -> String {
          \\set ON_ERROR_STOP 1\n\
          SELECT pg_catalog.current_setting('client_connection_check_interval', true)\n  \
          IS NOT DISTINCT FROM '{CONNECTION_CHECK}';\n"
+    )
+}
+
+/// How long a statement of our own may wait and take; zero is for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Timeouts {
+    pub lock: Duration,
+    pub statement: Duration,
+}
+
+impl Timeouts {
+    /// Statements in a transaction of their own, within these limits, in which row level security
+    /// is an error and not a filter. Nothing of it stays in the session, which may be a pooler's.
+    pub fn transaction(&self, mode: &str, statements: &str) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED {mode};\n\
+             SET LOCAL lock_timeout = '{}ms'\\; SET LOCAL statement_timeout = '{}ms'\\; \
+             SET LOCAL row_security = off;\n{statements}COMMIT;\n",
+            self.lock.as_millis(),
+            self.statement.as_millis()
+        )
+    }
+}
+
+/// A text of which an error of the server's does not end psql, so that more can be asked.
+pub fn survived(text: &str) -> String {
+    format!("\\set ON_ERROR_STOP 0\n{text}\\set ON_ERROR_STOP 1\n")
+}
+
+/// Asks who has locked one of the ledgers against everybody: an array of objects.
+pub fn ledger_holders(ledgers: &str) -> String {
+    format!(
+        "ROLLBACK;\n{}",
+        holders(&format!(
+            "l.locktype = 'relation' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()\n    \
+             AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')\n    \
+             AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
+               WHERE datname = pg_catalog.current_database())\n    \
+             AND l.relation IN ({ledgers})"
+        ))
+    )
+}
+
+/// Asks which sessions hold such locks: an array of [`crate::database::lock::Holder`].
+pub fn holders(condition: &str) -> String {
+    format!(
+        "SELECT coalesce(json_agg(holder), '[]') FROM (\n  \
+         SELECT a.pid, a.usename AS \"user\", a.application_name AS application,\n    \
+           a.client_addr AS address, a.backend_start AS since,\n    \
+           nullif(a.query, '<insufficient privilege>') AS query\n  \
+         FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid\n  \
+         WHERE {condition}\n) AS holder;\n"
     )
 }
 

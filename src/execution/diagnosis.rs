@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitStatus;
 
 use super::fault::Fault;
+use crate::database::ledger::table::ROW_CHANGED;
 use crate::execution::frame::Frame;
 use crate::execution::script::{ROWS_GONE, TRANSACTION_ENDED};
 use crate::psql::message::{Diagnostic, decisive_error};
@@ -73,6 +74,15 @@ fn is_lost(status: Option<ExitStatus>) -> bool {
 }
 
 fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
+    if diagnostic.message.contains(ROW_CHANGED) {
+        return Fault::RowChanged {
+            name: match stage {
+                Stage::Begin => None,
+                Stage::File { step, .. } => Some(step.name.clone()),
+                Stage::Commit { last } => last,
+            },
+        };
+    }
     match stage {
         Stage::Begin => Fault::Ledger {
             name: None,

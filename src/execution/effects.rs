@@ -34,6 +34,8 @@ pub struct Relation {
     pub kind: String,
     /// The file that holds it; another one after a rewrite.
     pub storage: u32,
+    /// Is it a ledger, or a part of one?
+    pub is_ledger: bool,
 }
 
 /// A lock that a migration takes.
@@ -63,12 +65,7 @@ pub struct Effects {
 
 /// What a migration has done between two looks. `first` is the look before the whole rehearsal, and
 /// tells what is anybody else's business; the ledgers are nobody's.
-pub fn effects(
-    first: &Look,
-    before: &Look,
-    after: &Look,
-    is_ledger: impl Fn(&str) -> bool,
-) -> Effects {
+pub fn effects(first: &Look, before: &Look, after: &Look) -> Effects {
     let held_before: BTreeSet<_> = before.locks.iter().collect();
     let locks = strongest(
         after
@@ -78,9 +75,9 @@ pub fn effects(
     )
     .into_iter()
     .filter_map(|(oid, mode)| {
-        let name = &first.relations.get(&oid)?.name;
-        (!is_ledger(name)).then(|| Lock {
-            relation: name.clone(),
+        let relation = first.relations.get(&oid)?;
+        (!relation.is_ledger).then(|| Lock {
+            relation: relation.name.clone(),
             mode,
             held: Duration::ZERO,
             is_live: first.in_use.contains(&oid),
@@ -96,6 +93,7 @@ pub fn effects(
     let rewrites = after
         .relations
         .iter()
+        .filter(|(_, relation)| !relation.is_ledger)
         .filter(|(oid, relation)| !is_index(relation) && has_new_storage(oid, relation))
         .filter(|(_, relation)| relation.kind == "r" || relation.kind == "m")
         .map(|(_, relation)| relation.name.clone())
@@ -105,15 +103,14 @@ pub fn effects(
         .iter()
         .filter(|(oid, relation)| {
             let is_new = !before.relations.contains_key(oid);
-            is_index(relation) && (is_new || has_new_storage(oid, relation))
+            is_index(relation) && !relation.is_ledger && (is_new || has_new_storage(oid, relation))
         })
         .map(|(_, relation)| relation.name.clone())
-        .filter(|name| !is_ledger(name))
         .collect();
     let count = |look: &Look| -> u64 {
         let known = look.rows.iter().filter(|(oid, _)| {
             let relation = after.relations.get(oid);
-            !relation.is_some_and(|relation| is_ledger(&relation.name))
+            !relation.is_some_and(|relation| relation.is_ledger)
         });
         known.map(|(_, rows)| rows).sum()
     };
@@ -153,6 +150,7 @@ mod tests {
             name: name.to_owned(),
             kind: kind.to_owned(),
             storage,
+            is_ledger: name.starts_with("migrations_"),
         }
     }
 
@@ -185,9 +183,7 @@ mod tests {
             rows: BTreeMap::from([(1, 5), (3, 1), (4, 2)]),
             ..Look::default()
         };
-        let found = effects(&first, &first, &after, |name| {
-            name.starts_with("migrations_")
-        });
+        let found = effects(&first, &first, &after);
         let locks: Vec<_> = found
             .locks
             .iter()
@@ -207,10 +203,7 @@ mod tests {
         assert_eq!(found.rewrites, ["invoice"]);
         assert_eq!(found.indexes, ["invoice_pkey", "new_pkey"]);
         assert_eq!(found.rows, 7);
-        assert_eq!(
-            effects(&first, &after, &after, |_| false),
-            Effects::default()
-        );
+        assert_eq!(effects(&first, &after, &after), Effects::default());
     }
 
     #[test]
@@ -224,7 +217,7 @@ mod tests {
             locks: vec![(1, LockMode::Share)],
             ..look(5)
         };
-        let mut found = effects(&look(5), &look(5), &after, |_| false);
+        let mut found = effects(&look(5), &look(5), &after);
         let nobody = BTreeSet::new();
         mark_traffic(&mut found, &look(5), &look(5), &nobody);
         assert!(!found.locks[0].is_live);

@@ -1,7 +1,5 @@
 //! What can break in a run: its message, code and way out.
 
-use std::fmt;
-
 use miette::Diagnostic as Report;
 use thiserror::Error;
 
@@ -14,7 +12,7 @@ use crate::tree::Name;
 #[derive(Debug, Error, Report)]
 pub enum Fault {
     /// A statement of a migration failed.
-    #[error("migration {name} failed\n{}{}", above(frame.as_ref()), Said(diagnostic))]
+    #[error("migration {name} failed\n{}{}", above(frame.as_ref()), diagnostic)]
     #[diagnostic(code(migrate::sql_failed), help("{}", sql_help(diagnostic)))]
     Sql {
         name: Name,
@@ -55,7 +53,21 @@ pub enum Fault {
     )]
     RowsGone { name: Name },
 
-    #[error("the ledger cannot be written{}\n{}", after(name.as_ref()), Said(diagnostic))]
+    /// A trigger or a rule on the ledger makes another row of what is written.
+    #[error("the ledger does not hold what was written to it{}", after(name.as_ref()))]
+    #[diagnostic(
+        code(migrate::ledger_failed),
+        help(
+            "a trigger or a rule on the ledger table changes its rows: look with `\\d+` in psql, and \
+             remove it"
+        )
+    )]
+    RowChanged {
+        /// The migration that was to be recorded, as far as it is known.
+        name: Option<Name>,
+    },
+
+    #[error("the ledger cannot be written{}\n{}", after(name.as_ref()), diagnostic)]
     #[diagnostic(code(migrate::ledger_failed), help("{}", ledger_help(diagnostic)))]
     Ledger {
         /// The migration that was to be recorded, if one was.
@@ -76,7 +88,7 @@ pub enum Fault {
     #[diagnostic(forward(error))]
     Unchecked { name: Name, error: checks::Error },
 
-    #[error("the transaction cannot be committed\n{}", Said(diagnostic))]
+    #[error("the transaction cannot be committed\n{}", diagnostic)]
     #[diagnostic(
         code(migrate::commit_failed),
         help("correct what the server names and run `migrate run` again")
@@ -147,29 +159,6 @@ fn after(name: Option<&Name>) -> String {
 
 fn during_it(name: Option<&Name>) -> String {
     name.map_or_else(String::new, |name| format!(" during migration {name}"))
-}
-
-/// A server's message with all that belongs to it.
-struct Said<'a>(&'a Diagnostic);
-
-impl fmt::Display for Said<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let found = self.0;
-        write!(formatter, "{}: {}", found.severity, found.message)?;
-        if let Some(sqlstate) = &found.sqlstate {
-            write!(formatter, " (SQLSTATE {sqlstate})")?;
-        }
-        for (label, text) in [
-            ("DETAIL", &found.detail),
-            ("HINT", &found.hint),
-            ("CONTEXT", &found.context),
-        ] {
-            if let Some(text) = text {
-                write!(formatter, "\n{label}: {text}")?;
-            }
-        }
-        Ok(())
-    }
 }
 
 impl Fault {

@@ -64,7 +64,7 @@ impl Runner<'_, '_> {
 
     /// An error of the server's means that there is no row; a lost connection leaves it open.
     fn not_begun(&mut self, fault: Fault) -> Fault {
-        if matches!(fault, Fault::Ledger { .. }) {
+        if matches!(fault, Fault::Ledger { .. } | Fault::RowChanged { .. }) {
             self.stopped_in = StoppedIn::Nothing;
         }
         fault

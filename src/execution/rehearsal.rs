@@ -77,9 +77,8 @@ impl Runner<'_, '_> {
                 Some(self.step(step, &transaction, &started)?)
             };
             let after = self.look()?;
-            let is_ledger = |name: &str| self.is_ledger(name, tables, &steps);
             found.push(if ended.is_some() {
-                effects(&first, &before, &after, is_ledger)
+                effects(&first, &before, &after)
             } else {
                 Effects::default()
             });
@@ -139,23 +138,11 @@ impl Runner<'_, '_> {
         Ok(Some(ended))
     }
 
-    /// Is this the name of a ledger, or of what belongs to one?
-    fn is_ledger(&self, name: &str, tables: &[Table], steps: &[Step]) -> bool {
-        let bare = name.rsplit('.').next().unwrap_or(name).trim_matches('"');
-        let present = tables.iter().map(|table| &table.track);
-        let planned = steps.iter().map(|step| &step.migration.name.track);
-        present.chain(planned).any(|track| {
-            let ledger = format!("{}{track}", self.database.place.prefix);
-            let rest = bare.strip_prefix(&ledger);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
-        })
-    }
-
     fn look(&mut self) -> Result<Look, Fault> {
         let output = self
             .database
             .session
-            .ask(&script::look())
+            .ask(&script::look(&self.database.place))
             .map_err(|ending| fault_of(ending, Stage::Begin))?;
         parse(&output).map_err(|error| Fault::lost(&error, None))
     }

@@ -7,6 +7,7 @@ use strum::EnumProperty;
 use thiserror::Error as ThisError;
 
 use crate::error::{Interrupted, Report, quoted};
+use crate::psql::message;
 use crate::settings::{self, Origin};
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
@@ -101,6 +102,27 @@ pub enum Error {
     )]
     TooOld,
 
+    #[error("this user may not do what the command needs\n{diagnostic}")]
+    #[diagnostic(
+        code(migrate::not_permitted),
+        help(
+            "the user needs the right to read the ledger tables and, to change something, to write \
+             them; or use another user"
+        )
+    )]
+    NotPermitted {
+        diagnostic: Box<message::Diagnostic>,
+    },
+
+    #[error("the server refuses a statement of this command\n{diagnostic}")]
+    #[diagnostic(
+        code(migrate::server_refused),
+        help("correct what the server names and try again")
+    )]
+    Refused {
+        diagnostic: Box<message::Diagnostic>,
+    },
+
     #[error("psql ended unexpectedly{}", quoted(detail))]
     #[diagnostic(
         code(migrate::psql_failed),
@@ -126,6 +148,20 @@ pub enum Error {
     #[diagnostic(transparent)]
     Interrupted(#[from] Interrupted),
 }
+
+impl Error {
+    /// The error for what the server has said to a statement of ours.
+    pub fn of_server(said: message::Diagnostic) -> Self {
+        let diagnostic = Box::new(said);
+        match diagnostic.sqlstate.as_deref() {
+            Some(INSUFFICIENT_PRIVILEGE) => Self::NotPermitted { diagnostic },
+            _ => Self::Refused { diagnostic },
+        }
+    }
+}
+
+/// PostgreSQL manual, appendix A.
+const INSUFFICIENT_PRIVILEGE: &str = "42501";
 
 impl Report for Error {
     fn passed_on(&self) -> Option<&dyn Report> {

@@ -2,6 +2,7 @@
 //! Pure. Relies on `VERBOSITY=verbose`, which puts the SQLSTATE into every server message, and
 //! never on the wording of a message, which comes in the server's language.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -61,6 +62,26 @@ impl Diagnostic {
                     .any(|class| code.starts_with(class))
             }),
         }
+    }
+}
+
+/// The message with all that belongs to it.
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {}", self.severity, self.message)?;
+        if let Some(sqlstate) = &self.sqlstate {
+            write!(formatter, " (SQLSTATE {sqlstate})")?;
+        }
+        for (label, text) in [
+            ("DETAIL", &self.detail),
+            ("HINT", &self.hint),
+            ("CONTEXT", &self.context),
+        ] {
+            if let Some(text) = text {
+                write!(formatter, "\n{label}: {text}")?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -80,6 +80,13 @@ pub enum Error {
     )]
     NothingToRepair,
 
+    #[error("--{action} was given an empty name")]
+    #[diagnostic(
+        code(migrate::repair_refused),
+        help("name the file or its timestamp: `migrate status DIR` lists them")
+    )]
+    NamelessRepair { action: &'static str },
+
     #[error("{name} cannot be repaired so: {problem}")]
     #[diagnostic(code(migrate::repair_refused), help("see `migrate status DIR`"))]
     RepairRefused { name: String, problem: String },
@@ -137,6 +144,7 @@ impl Report for Error {
             Self::Interrupted(cause) => Some(cause),
             Self::Invalid { .. }
             | Self::NothingToRepair
+            | Self::NamelessRepair { .. }
             | Self::RepairRefused { .. }
             | Self::Bug => None,
         }

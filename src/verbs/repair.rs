@@ -70,13 +70,9 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
         rows.push(row);
     }
     if !dry_run {
-        database.ask(&in_transaction(&statements))?;
+        database.change(&statements)?;
     }
     Ok(rows)
-}
-
-fn in_transaction(statements: &str) -> String {
-    format!("BEGIN;\n{statements}COMMIT;\n")
 }
 
 /// The statements for an order, and the row of the report.
@@ -86,6 +82,11 @@ fn statement(
     place: &Place,
     execution_id: &str,
 ) -> Result<(String, RepairRow), Error> {
+    if order.name.trim().is_empty() {
+        return Err(Error::NamelessRepair {
+            action: order.action.into(),
+        });
+    }
     let refused = |problem: &str| Error::RepairRefused {
         name: order.name.clone(),
         problem: problem.to_owned(),
@@ -147,11 +148,9 @@ fn name_of(status: &Status<'_>) -> String {
 }
 
 fn is_meant(name: &str, status: &Status<'_>) -> bool {
-    let recorded = status.row.map(|row| row.name.as_str()).unwrap_or_default();
-    let file = name_of(status);
     let is_name = |known: &str| name == known || known.strip_suffix(".sql") == Some(name);
-    is_name(&file)
-        || is_name(recorded)
+    is_name(&name_of(status))
+        || status.row.is_some_and(|row| is_name(&row.name))
         || status
             .version()
             .is_some_and(|version| version.as_str() == name)
@@ -244,6 +243,8 @@ mod tests {
         for name in [FILE, "20240101000000_core_a", "20240101000000"] {
             assert!(is_meant(name, &statuses[0]), "{name}");
         }
-        assert!(!is_meant("20240101", &statuses[0]));
+        for other in ["20240101", "", ".sql"] {
+            assert!(!is_meant(other, &statuses[0]), "{other}");
+        }
     }
 }

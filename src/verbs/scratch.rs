@@ -6,13 +6,12 @@ use uuid::Uuid;
 
 use super::run::run;
 use super::{Context, Error};
+use crate::database;
 use crate::database::catalog::{Catalog, Difference, compare};
 use crate::database::throwaway::Throwaway;
-use crate::database::{self, Database};
 use crate::plan::Request;
 use crate::preflight::Preflight;
 use crate::process::interrupt::Interrupt;
-use crate::psql;
 
 /// How long the clearing up may take.
 const CLEARING_UP: Duration = Duration::from_secs(20);
@@ -31,7 +30,7 @@ pub fn scratch(
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
-    let expected = catalog(&mut target)?;
+    let expected = target.catalog()?;
     let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
     // The refusal ends psql, and so this session is not used any more.
     let found = match target.create_database(&name) {
@@ -99,14 +98,5 @@ fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Resu
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
-    Ok(catalog(&mut database)?)
-}
-
-fn catalog(database: &mut Database) -> Result<Catalog, psql::Error> {
-    let prefix = database.place.prefix.clone();
-    let entries = database.catalog()?;
-    Ok(Catalog::new(entries, |name| {
-        name.split(['.', ' '])
-            .any(|part| part.trim_matches('"').starts_with(&prefix))
-    }))
+    Ok(database.catalog()?)
 }

@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub mod examples;
 pub mod legacy;
+pub mod search;
 pub mod table;
 
 use std::time::Duration;

@@ -1,13 +1,9 @@
-//! The ledger's SQL: finding, creating, upgrading, reading and writing its tables.
+//! The ledger's SQL: creating, upgrading, reading and writing its tables.
 //! Text only, from escaped types; the one place that knows the columns.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
-use serde::Deserialize;
-
-use super::Row;
-use crate::database::Error;
+use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
 use crate::tree::{Migration, Name, Track};
@@ -32,58 +28,6 @@ impl Place {
     pub fn table(&self, track: &Track) -> String {
         let name = format!("{}{track}", self.prefix);
         format!("{}.{}", Identifier(&self.schema), Identifier(&name))
-    }
-
-    /// Asks which ledgers there are, in any schema: every table with the prefix, a track's name
-    /// behind it and the predecessor's five columns, without which it is none of ours.
-    pub fn tables_query(&self) -> String {
-        format!(
-            "SELECT coalesce(json_agg(json_build_array(nspname, relname, is_current)), '[]')\n\
-             FROM (\n  \
-               SELECT n.nspname, c.relname, bool_or(a.attname = 'parts') AS is_current\n  \
-               FROM pg_catalog.pg_class c\n  \
-               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n  \
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped\n  \
-               WHERE c.relkind IN ('r', 'p') AND pg_catalog.starts_with(c.relname::text, {prefix})\n  \
-               GROUP BY n.nspname, c.relname\n  \
-               HAVING count(*) FILTER (WHERE a.attname IN ('id', 'migration_name', 'migration_hash',\n    \
-                 'applied_at', 'execution_time_ms')) = 5\n\
-             ) AS ledger;\n",
-            prefix = Literal(&self.prefix),
-        )
-    }
-
-    /// Reads the answer to [`Place::tables_query`].
-    ///
-    /// # Errors
-    /// The answer has another form; or nobody set the schema, there is no ledger in this one, and
-    /// there is one elsewhere: a changed search path must not begin a new history.
-    pub fn parse_tables(&self, json: &str, is_schema_set: bool) -> Result<Vec<Table>, Error> {
-        #[derive(Deserialize)]
-        struct Found(String, String, bool);
-        let found: Vec<Found> =
-            serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
-                problem: error.to_string(),
-            })?;
-        let mut elsewhere = BTreeSet::new();
-        let mut tables = Vec::new();
-        for Found(schema, name, is_current) in found {
-            match name.strip_prefix(&self.prefix).and_then(Track::parse) {
-                Some(track) if schema == self.schema => tables.push(Table { track, is_current }),
-                Some(_) => {
-                    elsewhere.insert(schema);
-                }
-                None => {}
-            }
-        }
-        if tables.is_empty() && !elsewhere.is_empty() && !is_schema_set {
-            Err(Error::LedgersElsewhere {
-                current: self.schema.clone(),
-                elsewhere: elsewhere.into_iter().collect(),
-            })
-        } else {
-            Ok(tables)
-        }
     }
 
     /// Asks for the rows of these ledgers, oldest first within each.
@@ -158,14 +102,15 @@ impl Place {
     }
 
     /// Records a migration as applied, timed by the server's clock since `started`, and answers
-    /// with what was recorded.
+    /// with what the ledger holds then.
     pub fn record(&self, entry: &Entry<'_>) -> String {
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by, validation_time_ms, parts)\n\
              SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}, {parts}\n\
-             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n{RECEIPT}",
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\\;\n{receipt}",
             table = self.table(&entry.name.track),
+            receipt = self.receipt(entry),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
             elapsed = elapsed(entry),
@@ -175,13 +120,34 @@ impl Place {
         )
     }
 
+    /// What a new or finished row answers: an error where a trigger or a rule has made another row
+    /// of it, nothing where there is none.
+    fn receipt(&self, entry: &Entry<'_>) -> String {
+        format!(
+            "SELECT CASE WHEN {as_written} THEN json_build_object('applied_at', applied_at,\n  \
+               'execution_time_ms', execution_time_ms)::text ELSE {fails}::text END\n\
+             FROM {table} WHERE migration_name = {name};\n",
+            table = self.table(&entry.name.track),
+            name = Literal(&entry.name.file_name()),
+            as_written = as_written(entry, RowState::Applied),
+            fails = fails(),
+        )
+    }
+
     /// Records that a file outside of a transaction begins.
     pub fn record_running(&self, entry: &Entry<'_>) -> String {
         format!(
-            "INSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
+            "BEGIN;\nINSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
              validation_time_ms, parts)\n\
-             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation}, {parts});\n",
+             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation}, {parts});\n\
+             {there}COMMIT;\n",
             table = self.table(&entry.name.track),
+            there = must(&format!(
+                "EXISTS (SELECT FROM {} WHERE migration_name = {} AND {})",
+                self.table(&entry.name.track),
+                Literal(&entry.name.file_name()),
+                as_written(entry, RowState::Running),
+            )),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
             execution_id = Literal(entry.execution_id),
@@ -195,8 +161,9 @@ impl Place {
         format!(
             "UPDATE {table} SET state = 'applied', applied_at = now.at, execution_time_ms = {elapsed}\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
-             WHERE migration_name = {name} AND execution_id = {execution_id}\n{RECEIPT}",
+             WHERE migration_name = {name} AND execution_id = {execution_id}\\;\n{receipt}",
             table = self.table(&entry.name.track),
+            receipt = self.receipt(entry),
             name = Literal(&entry.name.file_name()),
             elapsed = elapsed(entry),
             execution_id = Literal(entry.execution_id),
@@ -218,33 +185,48 @@ impl Place {
     }
 
     pub fn rehash(&self, row: &Row, checksum: &Checksum) -> String {
-        format!(
+        let update = format!(
             "UPDATE {} SET migration_hash = {}, parts = {} WHERE migration_name = {};\n",
             self.table(&row.track),
             Literal(checksum.as_str()),
             json(checksum.parts()),
             Literal(&row.name),
-        )
+        );
+        update + &must(&self.has(&row.track, &row.name, checksum))
     }
 
     pub fn forget(&self, row: &Row) -> String {
+        let table = self.table(&row.track);
+        let name = Literal(&row.name);
+        let gone = format!("NOT EXISTS (SELECT FROM {table} WHERE migration_name = {name})");
         format!(
-            "DELETE FROM {} WHERE migration_name = {};\n",
-            self.table(&row.track),
-            Literal(&row.name),
+            "DELETE FROM {table} WHERE migration_name = {name};\n{}",
+            must(&gone)
         )
     }
 
     /// Adds a row for a migration that is in the database already.
     pub fn mark_applied(&self, migration: &Migration, execution_id: &str) -> String {
-        format!(
+        let name = &migration.name;
+        let insert = format!(
             "INSERT INTO {} (migration_name, migration_hash, applied_at, execution_id, applied_by, parts)\n\
              VALUES ({}, {}, pg_catalog.clock_timestamp(), {}, session_user, {});\n",
-            self.table(&migration.name.track),
-            Literal(&migration.name.file_name()),
+            self.table(&name.track),
+            Literal(&name.file_name()),
             Literal(migration.checksum.as_str()),
             Literal(execution_id),
             json(migration.checksum.parts()),
+        );
+        insert + &must(&self.has(&name.track, &name.file_name(), &migration.checksum))
+    }
+
+    /// Is a migration recorded with this checksum? A condition.
+    fn has(&self, track: &Track, name: &str, checksum: &Checksum) -> String {
+        format!(
+            "EXISTS (SELECT FROM {} WHERE migration_name = {} AND migration_hash = {})",
+            self.table(track),
+            Literal(name),
+            Literal(checksum.as_str())
         )
     }
 
@@ -272,9 +254,34 @@ impl Place {
     }
 }
 
-/// What a new or finished row answers.
-const RECEIPT: &str = "RETURNING json_build_object('applied_at', applied_at, \
-                       'execution_time_ms', execution_time_ms);\n";
+/// What the server says, in whatever language, when a ledger holds another row than was written.
+pub const ROW_CHANGED: &str = "migrate: the ledger row is not what was written, backend ";
+
+/// What of a row says which migration is where: a condition.
+fn as_written(entry: &Entry<'_>, state: RowState) -> String {
+    format!(
+        "migration_hash = {} AND state = '{state}' AND execution_id = {}",
+        Literal(entry.hash),
+        Literal(entry.execution_id)
+    )
+}
+
+/// An expression that fails when it is worked out. It depends on the session, or the planner
+/// would work it out beforehand.
+fn fails() -> String {
+    format!(
+        "({} || pg_catalog.pg_backend_pid())::bool",
+        Literal(ROW_CHANGED)
+    )
+}
+
+/// A statement that says nothing where a condition holds, and fails where it does not.
+fn must(condition: &str) -> String {
+    format!(
+        "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN {condition}\n  THEN false ELSE {} END;\n",
+        fails()
+    )
+}
 
 /// The time since a file began, as a whole number of milliseconds.
 fn elapsed(entry: &Entry<'_>) -> String {
@@ -333,36 +340,6 @@ mod tests {
             place().table(&track("core")),
             r#""my ""ops"""."migrations_core""#
         );
-    }
-
-    #[test]
-    fn only_tables_named_after_a_track_are_ledgers() {
-        let json = r#"[["my \"ops\"", "migrations_core", true], ["other", "migrations_x", true],
-            ["my \"ops\"", "migrations_Old copy", true], ["my \"ops\"", "migrations_a-b", false]]"#;
-        let tables = place().parse_tables(json, false).unwrap();
-        assert_eq!(
-            tables,
-            [
-                Table {
-                    track: track("core"),
-                    is_current: true
-                },
-                Table {
-                    track: track("a-b"),
-                    is_current: false
-                },
-            ]
-        );
-    }
-
-    #[test]
-    fn a_search_path_that_has_changed_begins_no_new_history() {
-        let json = r#"[["public", "migrations_core", true]]"#;
-        match place().parse_tables(json, false) {
-            Err(Error::LedgersElsewhere { elsewhere, .. }) => assert_eq!(elsewhere, ["public"]),
-            other => panic!("{other:?}"),
-        }
-        assert_eq!(place().parse_tables(json, true).unwrap(), []);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a rehearsal adds to a run: a trap, a look, the way back.
 
+use crate::database::ledger::search::relations;
+use crate::database::ledger::table::Place;
 use crate::sql::quote::Literal;
 
 pub fn rollback() -> String {
@@ -30,11 +32,13 @@ pub fn undo_attempt() -> String {
 const NEVER_COMMITTED: &str = "migrate: a rehearsal is never committed, backend ";
 
 /// Asks for a [`crate::execution::effects::Look`].
-pub fn look() -> String {
+pub fn look(place: &Place) -> String {
+    let ledgers = relations(&place.prefix);
     // The statistics are those of the transaction's first look, unless that is forgotten.
-    "SELECT FROM (SELECT 1) AS once WHERE pg_catalog.pg_stat_clear_snapshot() IS NULL;
+    format!(
+        "SELECT FROM (SELECT 1) AS once WHERE pg_catalog.pg_stat_clear_snapshot() IS NULL;
 WITH relation AS (
-  SELECT c.oid, c.relkind, c.relfilenode
+  SELECT c.oid, c.relkind, c.relfilenode, c.oid IN ({ledgers}) AS is_ledger
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'i', 'I', 'S', 'm', 'v')
     AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
@@ -45,15 +49,15 @@ WITH relation AS (
 )
 SELECT json_build_object(
   'relations', (SELECT coalesce(json_object_agg(oid, json_build_object('name', oid::regclass::text,
-    'kind', relkind, 'storage', relfilenode::bigint)), '{}') FROM relation),
+    'kind', relkind, 'storage', relfilenode::bigint, 'is_ledger', is_ledger)), '{{}}') FROM relation),
   'locks', (SELECT coalesce(json_agg(json_build_array(relation::bigint, mode)), '[]') FROM lock
     WHERE pid = pg_catalog.pg_backend_pid() AND granted),
   'in_use', (SELECT coalesce(json_agg(DISTINCT relation::bigint), '[]') FROM lock
     WHERE pid <> pg_catalog.pg_backend_pid()),
-  'rows', (SELECT coalesce(json_object_agg(relid, n_tup_ins + n_tup_upd + n_tup_del), '{}')
+  'rows', (SELECT coalesce(json_object_agg(relid, n_tup_ins + n_tup_upd + n_tup_del), '{{}}')
     FROM pg_catalog.pg_stat_xact_user_tables WHERE n_tup_ins + n_tup_upd + n_tup_del > 0),
   'traffic', (SELECT coalesce(json_object_agg(relid, coalesce(seq_scan, 0) + coalesce(idx_scan, 0)
-    + n_tup_ins + n_tup_upd + n_tup_del), '{}') FROM pg_catalog.pg_stat_user_tables));
+    + n_tup_ins + n_tup_upd + n_tup_del), '{{}}') FROM pg_catalog.pg_stat_user_tables));
 "
-    .to_owned()
+    )
 }

@@ -1,0 +1,229 @@
+//! Which tables are ledgers, where they are looked for, and what belongs to them.
+//! The server answers by their columns; nothing else in this crate tells a ledger by its name.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::table::{Place, Table};
+use crate::database::Error;
+use crate::sql::quote::Literal;
+use crate::tree::Track;
+
+/// The tables that are ledgers, in any schema, as a query for `oid, relnamespace, relname`: those
+/// with the prefix, a track's name behind it and the predecessor's five columns.
+fn ledgers(prefix: &str) -> String {
+    format!(
+        "SELECT c.oid, c.relnamespace, c.relname FROM pg_catalog.pg_class c\n  \
+         WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'\n    \
+           AND pg_catalog.starts_with(c.relname::text, {prefix})\n    \
+           AND pg_catalog.substr(c.relname::text, pg_catalog.length({prefix}) + 1) ~ '^[a-z][a-z0-9-]*$'\n    \
+           AND (SELECT count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid\n      \
+             AND NOT a.attisdropped AND a.attname IN ('id', 'migration_name', 'migration_hash',\n      \
+             'applied_at', 'execution_time_ms')) = 5",
+        prefix = Literal(prefix),
+    )
+}
+
+/// The ledgers, their indexes, sequences and partitions, as a query for `oid`.
+pub fn relations(prefix: &str) -> String {
+    format!(
+        "WITH ledger AS (\n{ledgers}\n)\n\
+         SELECT oid FROM ledger\n\
+         UNION SELECT i.indexrelid FROM pg_catalog.pg_index i JOIN ledger l ON l.oid = i.indrelid\n\
+         UNION SELECT d.objid FROM pg_catalog.pg_depend d JOIN ledger l ON l.oid = d.refobjid\n  \
+         WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refclassid = d.classid\n    \
+           AND d.deptype IN ('a', 'i')",
+        ledgers = ledgers(prefix),
+    )
+}
+
+/// The first schema of the search path that has a ledger, else the one that new tables go to: as
+/// PostgreSQL resolves a name. Else a history that makes a schema which comes first in the path
+/// would hide itself.
+pub fn schema_on_path(prefix: &str) -> String {
+    format!(
+        "coalesce((SELECT n.nspname FROM pg_catalog.unnest(pg_catalog.current_schemas(false))\n    \
+           WITH ORDINALITY AS path (name, place)\n  \
+           JOIN pg_catalog.pg_namespace n ON n.nspname = path.name\n  \
+           JOIN ({ledgers}) AS ledger ON ledger.relnamespace = n.oid\n  \
+           ORDER BY path.place LIMIT 1), pg_catalog.current_schema())",
+        ledgers = ledgers(prefix),
+    )
+}
+
+/// A ledger as the server tells it.
+#[derive(Deserialize)]
+struct Found {
+    schema: String,
+    table: String,
+    /// Does it have all columns?
+    is_current: bool,
+    /// Does row level security stand between this user and its rows?
+    hides_rows: bool,
+    is_on_path: bool,
+}
+
+impl Place {
+    /// Asks which ledgers there are, in any schema.
+    pub fn tables_query(&self) -> String {
+        format!(
+            "SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', l.relname,\n  \
+               'is_current', EXISTS (SELECT FROM pg_catalog.pg_attribute a\n    \
+                 WHERE a.attrelid = l.oid AND a.attname = 'parts' AND NOT a.attisdropped),\n  \
+               'hides_rows', pg_catalog.row_security_active(l.oid),\n  \
+               'is_on_path', n.nspname = ANY (pg_catalog.current_schemas(false)))), '[]')\n\
+             FROM ({ledgers}) AS l JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace;\n",
+            ledgers = ledgers(&self.prefix),
+        )
+    }
+
+    /// Reads the answer to [`Place::tables_query`]: the ledgers at this place.
+    pub fn parse_tables(
+        &self,
+        json: &str,
+        is_schema_set: bool,
+        wanted: impl Fn(&Track) -> bool,
+    ) -> Result<Vec<Table>, Error> {
+        let found: Vec<Found> =
+            serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
+                problem: error.to_string(),
+            })?;
+        let mut tables = Vec::new();
+        let mut elsewhere = Vec::new();
+        for found in found {
+            let Some(track) = found
+                .table
+                .strip_prefix(&self.prefix)
+                .and_then(Track::parse)
+            else {
+                continue;
+            };
+            if found.schema != self.schema {
+                elsewhere.push((track, found));
+                continue;
+            }
+            if found.hides_rows && wanted(&track) {
+                return Err(Error::LedgerHidden {
+                    table: self.table(&track),
+                });
+            }
+            tables.push(Table {
+                track,
+                is_current: found.is_current,
+            });
+        }
+        if !is_schema_set {
+            self.refuse_a_second_history(&tables, &elsewhere, wanted)?;
+        }
+        Ok(tables)
+    }
+
+    /// A history elsewhere is this one, if there is none here, or if the search path leads to it.
+    fn refuse_a_second_history(
+        &self,
+        here: &[Table],
+        elsewhere: &[(Track, Found)],
+        wanted: impl Fn(&Track) -> bool,
+    ) -> Result<(), Error> {
+        let is_here = |track: &Track| here.iter().any(|table| table.track == *track);
+        let schemas: BTreeSet<_> = elsewhere
+            .iter()
+            .filter(|(track, found)| {
+                here.is_empty() || (found.is_on_path && wanted(track) && !is_here(track))
+            })
+            .map(|(_, found)| found.schema.clone())
+            .collect();
+        if schemas.is_empty() {
+            return Ok(());
+        }
+        Err(Error::LedgersElsewhere {
+            current: self.schema.clone(),
+            has_some: !here.is_empty(),
+            elsewhere: schemas.into_iter().collect(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place() -> Place {
+        Place {
+            schema: "my \"ops\"".to_owned(),
+            prefix: "migrations_".to_owned(),
+        }
+    }
+
+    fn track(name: &str) -> Track {
+        Track::parse(name).unwrap()
+    }
+
+    fn found(schema: &str, table: &str, is_on_path: bool) -> serde_json::Value {
+        serde_json::json!({"schema": schema, "table": table, "is_current": table != "migrations_a-b",
+            "hides_rows": table == "migrations_secret", "is_on_path": is_on_path})
+    }
+
+    fn parse(found: &[serde_json::Value], is_schema_set: bool) -> Result<Vec<Table>, Error> {
+        let json = serde_json::to_string(found).unwrap();
+        let unwanted = track("unwanted");
+        place().parse_tables(&json, is_schema_set, |track| *track != unwanted)
+    }
+
+    #[test]
+    fn only_tables_named_after_a_track_are_ledgers() {
+        let here = place().schema;
+        let tables = parse(
+            &[
+                found(&here, "migrations_core", true),
+                found("other", "migrations_x", false),
+                found(&here, "migrations_Old copy", true),
+                found(&here, "migrations_a-b", true),
+            ],
+            false,
+        )
+        .unwrap();
+        let table = |name: &str, is_current| Table {
+            track: track(name),
+            is_current,
+        };
+        assert_eq!(tables, [table("core", true), table("a-b", false)]);
+    }
+
+    #[test]
+    fn a_search_path_that_has_changed_begins_no_new_history() {
+        let there = [found("public", "migrations_core", false)];
+        match parse(&there, false) {
+            Err(Error::LedgersElsewhere { elsewhere, .. }) => assert_eq!(elsewhere, ["public"]),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(parse(&there, true).unwrap(), []);
+    }
+
+    #[test]
+    fn a_wanted_ledger_on_the_path_is_not_passed_over() {
+        let beside = |name: &str, is_on_path| {
+            parse(
+                &[
+                    found(&place().schema, "migrations_core", true),
+                    found("public", name, is_on_path),
+                ],
+                false,
+            )
+        };
+        assert!(beside("migrations_impl", true).is_err());
+        assert!(beside("migrations_impl", false).is_ok(), "off the path");
+        assert!(beside("migrations_unwanted", true).is_ok());
+        assert!(beside("migrations_core", true).is_ok(), "an old copy");
+    }
+
+    #[test]
+    fn a_ledger_that_hides_its_rows_is_not_taken_for_empty() {
+        let secret = [found(&place().schema, "migrations_secret", true)];
+        assert!(matches!(
+            parse(&secret, false),
+            Err(Error::LedgerHidden { .. })
+        ));
+    }
+}
