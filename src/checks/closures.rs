@@ -39,10 +39,10 @@ impl Closures {
     ///
     /// # Errors
     /// The first that fails or gives `false`.
-    pub fn check(&self, name: &Name, subject: &Value) -> Result<Vec<Check>, Rejection> {
+    pub fn check(&self, name: &Name, record: &Value) -> Result<Vec<Check>, Rejection> {
         let evaluate = |source: &Source| {
             let started = Instant::now();
-            let answer = evaluate_in(&self.engine, source, subject);
+            let answer = evaluate_in(&self.engine, source, record);
             let check = format!("{} for {name}", source.origin);
             let duration = started.elapsed();
             match answer.and_then(verdict) {
@@ -72,11 +72,11 @@ impl Closures {
 fn evaluate_in(
     engine: &EngineInterface,
     source: &Source,
-    subject: &Value,
+    record: &Value,
 ) -> Result<Value, Complaint> {
-    let input = PipelineData::value(subject.clone(), None);
+    let input = PipelineData::value(record.clone(), None);
     let output = engine
-        .eval_closure_with_stream(&source.closure, vec![subject.clone()], input, true, false)
+        .eval_closure_with_stream(&source.closure, vec![record.clone()], input, true, false)
         .map_err(|error| complaint(&error))?;
     if let PipelineData::ByteStream(..) = output {
         return Err(Complaint {

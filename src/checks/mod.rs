@@ -2,34 +2,34 @@
 //! user's shell. Speaks nushell's values; must not know psql or the plan.
 //!
 //! ```text
-//!  caller ──► kit ──► nu (one process per script) ──► verdict
-//!  (what crosses)      ▲   │ query, only of late scripts
-//!  subject ────────────┘   ▼
-//!  ($env.MIGRATION)      questions ──► the run's own session
+//!  caller ──────────► workspace ──► nu (one process per script) ──► verdict
+//!  (what crosses)         ▲         │ query, only of late scripts
+//!  record ────────────────┘         ▼
+//!  ($env.MIGRATION)             questions ──► the run's own session
 //! ```
 
 pub mod caller;
 mod closures;
 pub mod error;
-mod hearing;
-mod kit;
 mod nu;
+mod process;
 pub mod program;
 pub mod questions;
+pub mod record;
 pub mod script;
-pub mod subject;
 mod text;
 mod verdict;
+mod workspace;
 
 use std::fmt;
 use std::time::Duration;
 
 pub use closures::{Closures, Source, closures_of};
 pub use error::Error;
-pub use hearing::Answer;
-pub use kit::Kit;
-pub use nu::{Broken, Invocation, Surroundings};
+pub use nu::{Broken, Invocation, Nu};
+pub use process::Answer;
 pub use script::{Script, Stage};
+pub use workspace::Workspace;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {

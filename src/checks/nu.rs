@@ -1,4 +1,4 @@
-//! Runs one script in a nu of its own, with a time limit, and hears what it says.
+//! Runs scripts, each in a nu of its own, with a time limit.
 //! Must not know why the script is run.
 
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use std::{fs, io};
 use nu_protocol::{Span, Value};
 
 use super::Error;
-use super::hearing::{Answer, Hearing, Spoken, Unheard};
+use super::process::{Aborted, Answer, Printed, ScriptProcess};
 use super::questions::ASK;
 use super::script::Script;
 use super::text::{self, Files};
 use super::verdict::{End, Left, complaint};
-use super::{Check, Kit, Rejection, Verdict};
+use super::{Check, Rejection, Verdict, Workspace};
 use crate::error::Interrupted;
 use crate::process::Watchdog;
 use crate::process::interrupt::Interrupt;
@@ -25,14 +25,14 @@ use crate::psql::Ending;
 /// No limit, as a length of time: a year.
 const FOR_EVER: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// What all scripts of a command share.
-pub struct Surroundings {
+/// A nu for all scripts of a command.
+pub struct Nu {
     pub program: PathBuf,
     /// Where the caller stands.
     pub folder: PathBuf,
     /// The whole environment, with the way to the database.
     pub environment: BTreeMap<String, String>,
-    /// Where modules are found, beside the kit's own.
+    /// Folders of modules, beside the workspace's own.
     pub library: Vec<String>,
     pub prelude: Option<PathBuf>,
     pub time_limit: Duration,
@@ -48,7 +48,7 @@ pub struct Surroundings {
 pub struct Invocation<'a> {
     pub script: &'a Script,
     /// `$env.MIGRATION`.
-    pub subject: Value,
+    pub record: Value,
     /// The session that answers a late script's questions.
     pub session: Option<&'a mut dyn Answer>,
 }
@@ -68,42 +68,46 @@ impl From<Error> for Broken {
     }
 }
 
-impl Surroundings {
+impl Nu {
     /// Runs a script.
-    pub fn run(&self, kit: &Kit, invocation: Invocation<'_>) -> Result<Verdict, Broken> {
+    pub fn run(
+        &self,
+        workspace: &Workspace,
+        invocation: Invocation<'_>,
+    ) -> Result<Verdict, Broken> {
         let Invocation {
             script,
-            mut subject,
+            mut record,
             session,
         } = invocation;
-        let program = self.asker(kit, session.is_some())?;
-        if let Value::Record { val, .. } = &mut subject {
+        let program = self.asker(workspace, session.is_some())?;
+        if let Value::Record { val, .. } = &mut record {
             val.to_mut().push("psql", program);
         }
-        kit.begin(subject)?;
-        let files = self.files(kit);
+        workspace.begin(record)?;
+        let files = self.files(workspace);
         let text = text::run(script, &files);
-        let (end, spoken) = self.watch(kit, script, &text, session)?;
+        let (end, printed) = self.watch(workspace, script, &text, session)?;
         let result = fs::read_to_string(&files.result).ok();
         let error = fs::read_to_string(&files.error).ok();
         let has_started = files.started.exists();
-        Ok(judge(script, end, has_started, error, result, spoken))
+        Ok(judge(script, end, has_started, error, result, printed))
     }
 
     /// Sees whether a script parses; runs nothing of it.
-    pub fn parse(&self, kit: &Kit, script: &Script) -> Result<Verdict, Broken> {
-        kit.begin(Value::nothing(Span::unknown()))?;
-        let text = text::parse(script, &self.files(kit));
-        let (end, spoken) = self.watch(kit, script, &text, None)?;
-        Ok(judge(script, end, true, None, None, spoken))
+    pub fn parse(&self, workspace: &Workspace, script: &Script) -> Result<Verdict, Broken> {
+        workspace.begin(Value::nothing(Span::unknown()))?;
+        let text = text::parse(script, &self.files(workspace));
+        let (end, printed) = self.watch(workspace, script, &text, None)?;
+        Ok(judge(script, end, true, None, None, printed))
     }
 
     /// How a script reaches the database with SQL: psql, or for a late script the run itself.
-    fn asker(&self, kit: &Kit, is_late: bool) -> Result<Value, Error> {
+    fn asker(&self, workspace: &Workspace, is_late: bool) -> Result<Value, Error> {
         let span = Span::unknown();
         let words = if is_late {
             let program = std::env::current_exe().map_err(|error| self.not_started(&error))?;
-            vec![program, ASK.into(), kit.socket()]
+            vec![program, ASK.into(), workspace.socket()]
         } else {
             vec![self.psql.clone()]
         };
@@ -114,20 +118,20 @@ impl Surroundings {
         Ok(Value::list(words, span))
     }
 
-    fn files(&self, kit: &Kit) -> Files {
+    fn files(&self, workspace: &Workspace) -> Files {
         Files {
-            registry: kit.registry(),
-            environment: kit.environment(),
-            subject: kit.subject(),
+            registry: workspace.registry(),
+            environment: workspace.environment(),
+            migration: workspace.migration(),
             prelude: self.prelude.clone(),
-            started: kit.started(),
-            result: kit.result(),
-            error: kit.error(),
+            started: workspace.started(),
+            result: workspace.result(),
+            error: workspace.error(),
         }
     }
 
-    fn command(&self, kit: &Kit, text: &str, script: &Script) -> Command {
-        let mut library = vec![kit.modules().to_string_lossy().into_owned()];
+    fn command(&self, workspace: &Workspace, text: &str, script: &Script) -> Command {
+        let mut library = vec![workspace.modules().to_string_lossy().into_owned()];
         library.extend(self.library.iter().cloned());
         let mut command = Command::new(&self.program);
         command
@@ -151,35 +155,35 @@ impl Surroundings {
         command
     }
 
-    /// Runs the text and hears it to its end.
+    /// Runs the text to its end.
     fn watch<'s>(
         &self,
-        kit: &Kit,
+        workspace: &Workspace,
         script: &Script,
         text: &str,
         session: Option<&'s mut (dyn Answer + 's)>,
-    ) -> Result<(End, Spoken), Broken> {
+    ) -> Result<(End, Printed), Broken> {
         let limit = match script.time_limit.unwrap_or(self.time_limit) {
             Duration::ZERO => FOR_EVER,
             limit => limit,
         };
         let name = script.name();
         let on_line = |line: &str| self.progress.said(&name, line);
-        let hearing = Hearing {
+        let process = ScriptProcess {
             interrupt: &self.interrupt,
             watchdog: &self.watchdog,
             limit,
-            folder: kit.path(),
-            socket: kit.socket(),
+            folder: workspace.path(),
+            socket: workspace.socket(),
             on_line: &on_line,
             session,
         };
-        hearing
-            .run(&mut self.command(kit, text, script))
+        process
+            .run(&mut self.command(workspace, text, script))
             .map_err(|broken| match broken {
-                Unheard::NotStarted(error) => self.not_started(&error).into(),
-                Unheard::Interrupted => Error::Interrupted(Interrupted).into(),
-                Unheard::Session(ending) => Broken::Session(ending),
+                Aborted::NotStarted(error) => self.not_started(&error).into(),
+                Aborted::Interrupted => Error::Interrupted(Interrupted).into(),
+                Aborted::Session(ending) => Broken::Session(ending),
             })
     }
 
@@ -197,9 +201,9 @@ fn judge(
     has_started: bool,
     error: Option<String>,
     result: Option<String>,
-    spoken: Spoken,
+    printed: Printed,
 ) -> Verdict {
-    let output: Vec<_> = spoken.lines.into();
+    let output: Vec<_> = printed.lines.into();
     // Only for the line of an error; without it there is none.
     let content = fs::read_to_string(&script.path).unwrap_or_default();
     let result = result.filter(|result| result != "null");
@@ -213,13 +217,13 @@ fn judge(
     match found {
         None => Verdict::Passed(Check {
             check: script.name(),
-            duration: spoken.duration,
+            duration: printed.duration,
             output,
             result,
         }),
         Some(complaint) => Verdict::Rejected(Box::new(Rejection {
             check: script.name(),
-            duration: spoken.duration,
+            duration: printed.duration,
             output,
             complaint,
         })),

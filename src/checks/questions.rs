@@ -47,13 +47,13 @@ impl Question {
     }
 }
 
-/// An open ear for questions, closed when dropped.
-pub struct Ear {
+/// The socket that questions come in on; removed when dropped.
+pub struct QuestionSocket {
     socket: PathBuf,
     is_closing: Arc<AtomicBool>,
 }
 
-impl Ear {
+impl QuestionSocket {
     /// Listens on a thread of its own.
     pub fn open(
         socket: PathBuf,
@@ -69,8 +69,8 @@ impl Ear {
                     break;
                 }
                 // Who asks nothing that can be read gets no answer.
-                let heard = stream.and_then(hear).unwrap_or(None);
-                if heard.is_some_and(|question| !emit(question)) {
+                let question = stream.and_then(read_question).unwrap_or(None);
+                if question.is_some_and(|question| !emit(question)) {
                     break;
                 }
             }
@@ -79,7 +79,7 @@ impl Ear {
     }
 }
 
-fn hear(mut stream: UnixStream) -> io::Result<Option<Question>> {
+fn read_question(mut stream: UnixStream) -> io::Result<Option<Question>> {
     stream.set_read_timeout(Some(READING))?;
     stream.set_write_timeout(Some(READING))?;
     let mut text = String::new();
@@ -87,7 +87,7 @@ fn hear(mut stream: UnixStream) -> io::Result<Option<Question>> {
     Ok((!text.is_empty()).then_some(Question { text, stream }))
 }
 
-impl Drop for Ear {
+impl Drop for QuestionSocket {
     fn drop(&mut self) {
         self.is_closing.store(true, Ordering::Relaxed);
         // A knock, so that the thread looks.
@@ -124,11 +124,11 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn a_question_gets_its_answer_and_the_ear_closes() {
+    fn a_question_gets_its_answer_and_the_socket_closes() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("session");
         let (sender, questions) = mpsc::channel();
-        let ear = Ear::open(socket.clone(), move |question| {
+        let listening = QuestionSocket::open(socket.clone(), move |question| {
             sender.send(question).is_ok()
         })
         .unwrap();
@@ -151,7 +151,7 @@ mod tests {
         question.reply(&reply);
         assert_eq!(asker.join().unwrap(), reply);
 
-        drop(ear);
+        drop(listening);
         assert!(questions.recv().is_err(), "the thread has ended");
     }
 }

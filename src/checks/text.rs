@@ -14,7 +14,7 @@ pub(super) struct Files {
     pub registry: PathBuf,
     pub environment: PathBuf,
     /// `$env.MIGRATION`.
-    pub subject: PathBuf,
+    pub migration: PathBuf,
     pub prelude: Option<PathBuf>,
     /// Made when everything before the script is done.
     pub started: PathBuf,
@@ -34,7 +34,7 @@ pub(super) fn run(script: &Script, files: &Files) -> String {
     let call = if script.has_main { ";\n    main" } else { "" };
     let mark = Uuid::new_v4().simple().to_string();
     format!(
-        "{preamble}$env.MIGRATION = (open --raw {subject} | from nuon)
+        "{preamble}$env.MIGRATION = (open --raw {migration} | from nuon)
 def keep-{mark} [file: path] {{ to nuon | save --raw --force $file }}
 def leave-{mark} [code: int] {{ exit $code }}
 {prelude}null | keep-{mark} {started}
@@ -54,7 +54,7 @@ leave-{mark} 0
 ",
         started = quoted(&files.started),
         preamble = preamble(files),
-        subject = quoted(&files.subject),
+        migration = quoted(&files.migration),
         prelude = prelude(files),
         script = quoted(&script.path),
         result = quoted(&files.result),

@@ -1,4 +1,5 @@
-//! What the caller is to a child nu: its program, its environment, its configuration.
+//! What a child nu gets of the caller: the nu program, the environment, the configuration.
+//! Decides what a script can reach; must not start anything but the watchdog.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use nu_protocol::{Record, Span, Value};
 use super::Error;
 use crate::checks::caller::{configuration, typed_variables};
 use crate::checks::program::find;
-use crate::checks::{self, Kit, Surroundings};
+use crate::checks::{self, Nu, Workspace};
 use crate::database::Address;
 use crate::error::Unreadable;
 use crate::process::Watchdog;
@@ -16,13 +17,13 @@ use crate::process::progress::Progress;
 use crate::psql::connection::Reached;
 use crate::settings::{Caller, Key, resolve_path};
 
-/// What all scripts share; `reached` where there is a connection.
-pub fn surroundings(
+/// The nu that all scripts share; `reached` where there is a connection.
+pub fn nu(
     caller: &Caller,
     reached: Option<&Reached>,
-    kit: &Kit,
+    workspace: &Workspace,
     progress: Progress,
-) -> Result<Surroundings, Error> {
+) -> Result<Nu, Error> {
     let prelude = caller
         .settings
         .prelude
@@ -33,7 +34,7 @@ pub fn surroundings(
         Some(reached) => reaching(caller, reached)?,
         None => (caller.shell.environment.clone(), PathBuf::from("psql")),
     };
-    Ok(Surroundings {
+    Ok(Nu {
         program: find(&caller.shell.environment, &caller.shell.directory)?,
         folder: caller.shell.directory.clone(),
         environment,
@@ -44,7 +45,7 @@ pub fn surroundings(
         prelude,
         time_limit: caller.settings.validation_timeout,
         interrupt: caller.interrupt.clone(),
-        watchdog: Watchdog::start(Some(kit.path())).map_err(|error| {
+        watchdog: Watchdog::start(Some(workspace.path())).map_err(|error| {
             checks::Error::NuNotStarted {
                 program: "/bin/sh".into(),
                 reason: error.to_string(),

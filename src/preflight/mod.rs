@@ -10,10 +10,10 @@ use std::io;
 
 use nu_protocol::{PluginRegistryFile, Span, Value};
 
-use crate::checks::subject::{Run, subject};
+use crate::checks::record::{Run, migration_record};
 use crate::checks::{
-    self, Answer, Broken, Check, Closures, Invocation, Kit, Rejection, Script, Stage, Surroundings,
-    Verdict,
+    self, Answer, Broken, Check, Closures, Invocation, Nu, Rejection, Script, Stage, Verdict,
+    Workspace,
 };
 use crate::database::Database;
 use crate::error::Interrupted;
@@ -42,8 +42,8 @@ pub struct Checker<'a> {
     execution_id: &'a str,
     passed: BTreeMap<String, Vec<Check>>,
     /// What the late checks are told, by file name.
-    subjects: BTreeMap<String, Value>,
-    child: Option<(Surroundings, Kit)>,
+    records: BTreeMap<String, Value>,
+    child: Option<(Nu, Workspace)>,
 }
 
 impl<'a> Checker<'a> {
@@ -53,7 +53,7 @@ impl<'a> Checker<'a> {
             preflight,
             execution_id,
             passed: BTreeMap::new(),
-            subjects: BTreeMap::new(),
+            records: BTreeMap::new(),
             child: None,
         }
     }
@@ -79,7 +79,8 @@ impl<'a> Checker<'a> {
         Ok(())
     }
 
-    pub fn subject(
+    /// `$env.MIGRATION` for a migration, and for the closures' parameter.
+    pub fn record(
         &self,
         migration: &Migration,
         planned: &[&Migration],
@@ -92,7 +93,7 @@ impl<'a> Checker<'a> {
             prefix: database.place.prefix.clone(),
             variables: self.caller.settings.variables.clone(),
         };
-        subject(migration, planned, &run, Span::unknown())
+        migration_record(migration, planned, &run, Span::unknown())
     }
 
     fn early_checks(
@@ -107,15 +108,14 @@ impl<'a> Checker<'a> {
             return Ok(checks);
         };
         self.prepare(database)?;
-        let subject = self.subject(&step.migration, planned, database);
+        let record = self.record(&step.migration, planned, database);
         match script.stage {
-            Stage::Early => match self.run(script, subject)? {
+            Stage::Early => match self.run(script, record)? {
                 Verdict::Passed(check) => checks.push(check),
                 Verdict::Rejected(rejection) => return Err(self.rejected(*rejection)),
             },
             Stage::Late => {
-                self.subjects
-                    .insert(step.migration.name.file_name(), subject);
+                self.records.insert(step.migration.name.file_name(), record);
             }
         }
         Ok(checks)
@@ -126,10 +126,10 @@ impl<'a> Checker<'a> {
         if self.preflight.closures.is_empty() {
             return Ok(vec![]);
         }
-        let subject = self.subject(migration, &[], database);
+        let record = self.record(migration, &[], database);
         self.preflight
             .closures
-            .check(&migration.name, &subject)
+            .check(&migration.name, &record)
             .map_err(|rejection| {
                 if self.caller.interrupt.requested() {
                     Interrupted.into()
@@ -166,12 +166,11 @@ impl<'a> Checker<'a> {
     }
 
     /// A nu for scripts; `reached` where there is a connection.
-    fn child(&self, reached: Option<&Reached>) -> Result<(Surroundings, Kit), Error> {
+    fn child(&self, reached: Option<&Reached>) -> Result<(Nu, Workspace), Error> {
         let variables = environment::variables(self.caller, reached.is_some())?;
-        let kit = Kit::lay_out(variables, self.preflight.registry)?;
-        let surroundings =
-            environment::surroundings(self.caller, reached, &kit, self.preflight.progress)?;
-        Ok((surroundings, kit))
+        let workspace = Workspace::create(variables, self.preflight.registry)?;
+        let nu = environment::nu(self.caller, reached, &workspace, self.preflight.progress)?;
+        Ok((nu, workspace))
     }
 
     /// Makes everything ready for parsing scripts without a database, once.
@@ -184,22 +183,22 @@ impl<'a> Checker<'a> {
 
     /// Sees whether a script parses.
     pub fn parse(&self, script: &Script) -> Result<Verdict, Error> {
-        let (surroundings, kit) = self.ready()?;
-        surroundings.parse(kit, script).map_err(without_session)
+        let (nu, workspace) = self.ready()?;
+        nu.parse(workspace, script).map_err(without_session)
     }
 
     /// Runs an early script.
-    pub fn run(&self, script: &Script, subject: Value) -> Result<Verdict, Error> {
-        let (surroundings, kit) = self.ready()?;
+    pub fn run(&self, script: &Script, record: Value) -> Result<Verdict, Error> {
+        let (nu, workspace) = self.ready()?;
         let invocation = Invocation {
             script,
-            subject,
+            record,
             session: None,
         };
-        surroundings.run(kit, invocation).map_err(without_session)
+        nu.run(workspace, invocation).map_err(without_session)
     }
 
-    fn ready(&self) -> Result<&(Surroundings, Kit), checks::Error> {
+    fn ready(&self) -> Result<&(Nu, Workspace), checks::Error> {
         self.child
             .as_ref()
             .ok_or_else(|| checks::Error::NuNotFound {
@@ -226,14 +225,14 @@ impl<'a> Checker<'a> {
         let Some(script) = late.filter(|_| !self.preflight.skip) else {
             return Ok(None);
         };
-        let subject = self.subjects.get(&step.migration.name.file_name()).cloned();
-        let (surroundings, kit) = self.ready()?;
+        let record = self.records.get(&step.migration.name.file_name()).cloned();
+        let (nu, workspace) = self.ready()?;
         let invocation = Invocation {
             script,
-            subject: subject.unwrap_or_default(),
+            record: record.unwrap_or_default(),
             session: Some(session),
         };
-        Ok(Some(match surroundings.run(kit, invocation)? {
+        Ok(Some(match nu.run(workspace, invocation)? {
             Verdict::Rejected(rejection) => {
                 Verdict::Rejected(Box::new(self.with_output(*rejection)))
             }

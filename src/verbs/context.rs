@@ -1,5 +1,5 @@
-//! A command's surroundings: the caller, the directory, the settings.
-//! Settled once, before the command starts; must not speak to a database.
+//! A command's context: the caller, the directory, the settings.
+//! Read once, before the command starts; must not speak to a database.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
@@ -31,7 +31,7 @@ pub struct Target {
     pub flags: Layer,
 }
 
-/// A command's surroundings, settled before it starts.
+/// What a command knows before it starts.
 pub struct Context {
     pub(super) caller: Caller,
     pub(super) root: PathBuf,
@@ -68,12 +68,12 @@ impl Context {
         })
     }
 
-    /// The same surroundings for another database of the same server.
+    /// The same context for another database of the same server.
     pub(super) fn on_database(&self, name: &str) -> Result<Self, psql::Error> {
         Ok(self.at(self.address()?.connection.conninfo_for(name)))
     }
 
-    /// The same surroundings for another database.
+    /// The same context for another database.
     pub(super) fn at(&self, text: String) -> Self {
         let origin = Origin::Default;
         let mut caller = self.caller.clone();

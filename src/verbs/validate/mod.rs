@@ -160,8 +160,8 @@ impl Validation<'_> {
     fn checks(&mut self, statuses: &[Status<'_>], database: &Database) -> Result<(), Error> {
         let mut planned: Vec<&Migration> = Vec::new();
         for migration in pending(statuses) {
-            let subject = self.checker.subject(migration, &[], database);
-            match self.preflight.closures.check(&migration.name, &subject) {
+            let record = self.checker.record(migration, &[], database);
+            match self.preflight.closures.check(&migration.name, &record) {
                 Ok(checks) => self.findings.extend(
                     checks
                         .iter()
@@ -176,8 +176,8 @@ impl Validation<'_> {
                 self.checker.prepare(database)?;
                 let finding = match script.stage {
                     Stage::Early => {
-                        let subject = self.checker.subject(migration, &planned, database);
-                        match self.checker.run(&script, subject)? {
+                        let record = self.checker.record(migration, &planned, database);
+                        match self.checker.run(&script, record)? {
                             Verdict::Passed(check) => {
                                 scripts::passed(migration, Some(&script), &check)
                             }

@@ -1,4 +1,4 @@
-//! Hears a script's process to its end: its output, its questions, the clock, Ctrl-C.
+//! Runs a script's process to its end: its output, its questions, the time limit, Ctrl-C.
 //! Must not know what the process runs.
 
 use std::collections::VecDeque;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use super::questions::{Ear, Question, Reply};
+use super::questions::{Question, QuestionSocket, Reply};
 use super::verdict::End;
 use crate::process::interrupt::Interrupt;
 use crate::process::listener::{Heard, Listener, Mailbox};
@@ -25,7 +25,7 @@ pub trait Answer {
     fn answer(&mut self, text: &str, patience: Duration, folder: &Path) -> Result<Reply, Ending>;
 }
 
-pub(super) struct Hearing<'a, 's> {
+pub(super) struct ScriptProcess<'a, 's> {
     pub interrupt: &'a Interrupt,
     /// Ends the process should the plugin die.
     pub watchdog: &'a Watchdog,
@@ -43,33 +43,33 @@ pub(super) struct Hearing<'a, 's> {
 
 /// What a process said, and how long it took.
 #[derive(Default)]
-pub(super) struct Spoken {
+pub(super) struct Printed {
     pub lines: VecDeque<String>,
     pub duration: Duration,
 }
 
-/// Why a process was not heard to its end.
-pub(super) enum Unheard {
+/// Why a process was ended before its time.
+pub(super) enum Aborted {
     NotStarted(io::Error),
     Interrupted,
     /// The session that was to answer has ended.
     Session(Ending),
 }
 
-impl From<io::Error> for Unheard {
+impl From<io::Error> for Aborted {
     fn from(error: io::Error) -> Self {
         Self::NotStarted(error)
     }
 }
 
-impl Hearing<'_, '_> {
+impl ScriptProcess<'_, '_> {
     /// Runs a command. Its outputs must be pipes.
     ///
     /// # Errors
-    /// It was not heard to its end; it does not run any more.
-    pub(super) fn run(mut self, command: &mut Command) -> Result<(End, Spoken), Unheard> {
+    /// It was ended before its time; nothing of it runs any more.
+    pub(super) fn run(mut self, command: &mut Command) -> Result<(End, Printed), Aborted> {
         let mut listener = Listener::new(self.interrupt, Some(WAITING_LINES));
-        let _ear = match self.session {
+        let _socket = match self.session {
             Some(_) => Some(self.listen(listener.mailbox())?),
             None => None,
         };
@@ -78,64 +78,64 @@ impl Hearing<'_, '_> {
         let mut child = Child::start(command)?;
         self.watchdog.guard(&child)?;
         listener.attend(&mut child);
-        let mut spoken = Spoken::default();
-        let end = self.hear(&mut child, &mut listener, &mut spoken);
+        let mut printed = Printed::default();
+        let end = self.watch(&mut child, &mut listener, &mut printed);
         match &end {
             // What it has started ends with it.
             Ok(End::Exited(_)) => child.end_others(),
             _ => child.stop(),
         }
         self.watchdog.release();
-        spoken.duration = started.elapsed();
-        Ok((end?, spoken))
+        printed.duration = started.elapsed();
+        Ok((end?, printed))
     }
 
-    fn listen(&self, mailbox: Mailbox<Question>) -> io::Result<Ear> {
-        Ear::open(self.socket.clone(), move |question| mailbox.post(question))
+    fn listen(&self, mailbox: Mailbox<Question>) -> io::Result<QuestionSocket> {
+        QuestionSocket::open(self.socket.clone(), move |question| mailbox.post(question))
     }
 
-    fn hear(
+    fn watch(
         &mut self,
         child: &mut Child,
         listener: &mut Listener<Question>,
-        spoken: &mut Spoken,
-    ) -> Result<End, Unheard> {
+        printed: &mut Printed,
+    ) -> Result<End, Aborted> {
         loop {
             match listener.next(child) {
                 Heard::Line(_, line) => {
                     (self.on_line)(&line);
-                    spoken.keep(line);
+                    printed.keep(line);
                 }
                 Heard::Closed(_) | Heard::Nothing => {}
                 Heard::Message(question) => {
                     let due = listener.deadline.unwrap_or_else(Instant::now);
                     match self.reply(question, due) {
-                        Err(Unheard::Session(Ending::Overdue)) => {
+                        Err(Aborted::Session(Ending::Overdue)) => {
                             return Ok(End::TimedOut(self.limit));
                         }
                         other => other?,
                     }
                 }
                 Heard::Ended => return Ok(End::Exited(child.end()?)),
-                Heard::Interrupted => return Err(Unheard::Interrupted),
+                Heard::Interrupted => return Err(Aborted::Interrupted),
                 Heard::Overdue => return Ok(End::TimedOut(self.limit)),
             }
         }
     }
 
-    fn reply(&mut self, question: Question, deadline: Instant) -> Result<(), Unheard> {
+    fn reply(&mut self, question: Question, deadline: Instant) -> Result<(), Aborted> {
         let patience = deadline.saturating_duration_since(Instant::now());
         if let Some(session) = &mut self.session {
             let reply = session
                 .answer(&question.text, patience, self.folder)
-                .map_err(Unheard::Session)?;
+                .map_err(Aborted::Session)?;
             question.reply(&reply);
         }
         Ok(())
     }
 }
 
-impl Spoken {
+impl Printed {
     fn keep(&mut self, line: String) {
         if self.lines.len() == KEPT_LINES {
             self.lines.pop_front();

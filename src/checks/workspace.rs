@@ -1,4 +1,5 @@
-//! The folder that a child nu finds its context in; gone when the command is over.
+//! The temporary folder through which a child nu gets its context and gives its result; removed
+//! when the command is over.
 //! Must not know what the scripts are about.
 
 use std::fs;
@@ -17,14 +18,14 @@ use crate::error::NotWritten;
 const CHECKS: &str = include_str!("../../nu/migrate/checks.nu");
 
 /// Readable by nobody else: it holds what the caller's environment holds.
-pub struct Kit {
+pub struct Workspace {
     folder: TempDir,
 }
 
-impl Kit {
-    /// Lays out the folder with the caller's typed variables, and the plugin in the form of
+impl Workspace {
+    /// Makes the folder with the caller's typed variables, and the plugin in the form of
     /// `plugin add`, so that no child has to start it before it is used.
-    pub fn lay_out(
+    pub fn create(
         variables: Record,
         registry: fn() -> io::Result<PluginRegistryFile>,
     ) -> Result<Self, Error> {
@@ -33,10 +34,11 @@ impl Kit {
             .permissions(fs::Permissions::from_mode(0o700))
             .tempdir()
             .map_err(|error| not_written(&std::env::temp_dir(), &error))?;
-        let kit = Self { folder };
-        kit.fill(variables, registry)
-            .map_err(|error| not_written(kit.folder.path(), &error))?;
-        Ok(kit)
+        let workspace = Self { folder };
+        workspace
+            .fill(variables, registry)
+            .map_err(|error| not_written(workspace.folder.path(), &error))?;
+        Ok(workspace)
     }
 
     fn fill(
@@ -69,7 +71,7 @@ impl Kit {
         self.folder.path().join("environment.nuon")
     }
 
-    pub(super) fn subject(&self) -> PathBuf {
+    pub(super) fn migration(&self) -> PathBuf {
         self.folder.path().join("migration.nuon")
     }
 
@@ -94,7 +96,7 @@ impl Kit {
     }
 
     /// Makes the folder ready for the next script.
-    pub(super) fn begin(&self, subject: Value) -> Result<(), Error> {
+    pub(super) fn begin(&self, record: Value) -> Result<(), Error> {
         for left in [self.started(), self.result(), self.error()] {
             match fs::remove_file(&left) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -103,9 +105,9 @@ impl Kit {
                 _ => {}
             }
         }
-        nuon(subject)
-            .and_then(|text| fs::write(self.subject(), text))
-            .map_err(|error| not_written(&self.subject(), &error))
+        nuon(record)
+            .and_then(|text| fs::write(self.migration(), text))
+            .map_err(|error| not_written(&self.migration(), &error))
     }
 }
 

@@ -19,7 +19,12 @@ pub struct Run {
 }
 
 /// The record: a migration, and the steps of the same plan that come before it.
-pub fn subject(migration: &Migration, planned: &[&Migration], run: &Run, span: Span) -> Value {
+pub fn migration_record(
+    migration: &Migration,
+    planned: &[&Migration],
+    run: &Run,
+    span: Span,
+) -> Value {
     let mut record = identify(&migration.name, span);
     let version = &migration.name.version;
     record.push(
