@@ -94,6 +94,11 @@ fn project(point: Point, kind: Kind) -> Project {
     project
 }
 
+/// The same files with no fault in them.
+pub(crate) fn write_plain_files(project: &Project) {
+    write_files(project, Point::After(0), Kind::CtrlC);
+}
+
 fn write_files(project: &Project, point: Point, kind: Kind) {
     for number in GROUPS.into_iter().flatten() {
         let mut sql = if *number == 4 {
@@ -138,9 +143,9 @@ const SERVER_IS_FREE: &str = "SELECT count(*) = 0 FROM pg_stat_activity \
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 /// What a run with a fault in it left behind.
-struct Aftermath {
-    code: Option<i32>,
-    said: String,
+pub(crate) struct Aftermath {
+    pub(crate) code: Option<i32>,
+    pub(crate) said: String,
 }
 
 fn run(project: &Project, point: Point, kind: Kind, cluster: Option<&Cluster>) -> Aftermath {
@@ -214,7 +219,7 @@ fn check(point: Point, kind: Kind, cluster: Option<&Cluster>) -> &'static str {
     outcome
 }
 
-fn wait_until_free(project: &Project, case: &str) {
+pub(crate) fn wait_until_free(project: &Project, case: &str) {
     let deadline = Instant::now() + Duration::from_secs(5);
     while project.sql(SERVER_IS_FREE) != "t" {
         assert!(Instant::now() < deadline, "{case}: the server is not free");
@@ -242,7 +247,7 @@ fn found(project: &Project) -> BTreeMap<usize, (bool, String)> {
         .collect()
 }
 
-fn check_groups(project: &Project, case: &str, aftermath: &Aftermath) -> &'static str {
+pub(crate) fn check_groups(project: &Project, case: &str, aftermath: &Aftermath) -> &'static str {
     let found = found(project);
     let said = &aftermath.said;
     for group in GROUPS {
@@ -287,7 +292,7 @@ fn check_groups(project: &Project, case: &str, aftermath: &Aftermath) -> &'stati
 }
 
 /// The next run completes; a half done file is cleaned up first, as its error says.
-fn complete(project: &Project, case: &str) {
+pub(crate) fn complete(project: &Project, case: &str) {
     if matches!(found(project)[&4].1.as_str(), "failed" | "running") {
         project.sql("DROP TABLE IF EXISTS t4");
         project

@@ -22,6 +22,7 @@ mod errors;
 mod faults;
 mod help;
 mod house;
+mod infra;
 mod interrupts;
 mod ledger;
 mod locks;

@@ -175,6 +175,14 @@ impl Cluster {
     /// A shell stands between: it stops the server and removes the folder when its standard
     /// input closes, which the system does for us even when the test process is killed.
     pub(crate) fn start(&self) -> Result<Server, String> {
+        self.launch()?;
+        let port = self.port.to_string();
+        let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
+        await_connection(&server, &self.folder.join("log"))?;
+        Ok(server)
+    }
+
+    fn launch(&self) -> Result<(), String> {
         let mut shell = self
             .command(Path::new("/bin/sh"))
             .arg("-c")
@@ -190,10 +198,47 @@ impl Cluster {
             .map_err(|error| error.to_string())?;
         // Never closed by us: the end of this process closes it.
         std::mem::forget(shell.stdin.take());
-        let port = self.port.to_string();
-        let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
-        await_connection(&server, &self.folder.join("log"))?;
-        Ok(server)
+        Ok(())
+    }
+
+    /// Puts a file into the data folder, readable by the server alone.
+    pub(crate) fn install(&self, from: &Path, name: &str) {
+        let target = self.folder.join("data").join(name);
+        fs::copy(from, &target).unwrap();
+        self.own(&target);
+    }
+
+    pub(crate) fn install_text(&self, text: &str, name: &str) {
+        let target = self.folder.join("data").join(name);
+        fs::write(&target, text).unwrap();
+        self.own(&target);
+    }
+
+    /// Adds lines to a file of the data folder.
+    pub(crate) fn append(&self, name: &str, lines: &str) {
+        let target = self.folder.join("data").join(name);
+        let text = fs::read_to_string(&target).unwrap();
+        fs::write(target, text + lines).unwrap();
+    }
+
+    fn own(&self, path: &Path) {
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(path, private).unwrap();
+        if let Some((uid, gid)) = self.user {
+            std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
+    /// Ends the server and starts it again, without asking whether it takes connections.
+    pub(crate) fn restart(&self) {
+        self.crash();
+        self.launch().unwrap();
+        let lock = self.folder.join("data/postmaster.pid");
+        while !fs::read_to_string(&lock)
+            .is_ok_and(|text| text.lines().any(|line| line.trim() == "ready"))
+        {
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends the server as a crash would, and waits until it is gone.
