@@ -63,9 +63,11 @@ pub mod testing {
     pub use crate::execution::frame::Frame;
     pub use crate::plan::status::compare;
     pub use crate::plan::{Fit, Group, Obstacle, Request, Step, fit, group, select};
-    pub use crate::psql::connection::conninfo::split_password;
-    pub use crate::psql::message::{Pointer, decisive_error, parse};
-    pub use crate::settings::{Key, TransactionControl, TransactionMode, file};
+    pub use crate::psql::connection::conninfo::{parameters, split_password};
+    pub use crate::psql::message::{Diagnostic, Message, Pointer, decisive_error, parse};
+    pub use crate::settings::{
+        Error as SettingsError, Key, Origin, TransactionControl, TransactionMode, file,
+    };
     pub use crate::sql::inspection::{Inspection, Script, Violation, inspect, unwrapped};
     pub use crate::sql::lexer::{Item, scan};
     pub use crate::sql::rules::Rule;

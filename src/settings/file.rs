@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 use std::{fmt, fs, io};
 
 use regex::Regex;
@@ -154,13 +155,25 @@ fn in_our_words(message: &str) -> String {
         .replacen("unknown variant", "unknown setting", 1)
 }
 
-/// Line and column of a key, counted from 1. The file is one flat object, so the first
-/// `"key":` is the one.
+/// Line and column of a key, counted from 1. The text is known to be JSON. A user's variable may have
+/// the name of a setting; and of two that are the same, the last one counts.
 fn position(text: &str, key: Key) -> (usize, usize) {
-    let offset = Regex::new(&format!(r#""{key}"\s*:"#))
-        .ok()
-        .and_then(|pattern| pattern.find(text))
-        .map_or(0, |found| found.start());
+    static TOKEN: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r#"(?s)(?<text>"(?:[^"\\]|\\.)*")(?<colon>\s*:)?|[{}]"#).ok());
+    let quoted = format!("\"{key}\"");
+    let mut depth = 0;
+    let mut offset = 0;
+    let tokens = TOKEN.iter().flat_map(|token| token.captures_iter(text));
+    for token in tokens {
+        match (token.name("text"), token.name("colon")) {
+            (Some(found), Some(_)) if depth == 1 && found.as_str() == quoted => {
+                offset = found.start();
+            }
+            (Some(_), _) => {}
+            (None, _) if token.get_match().as_str() == "{" => depth += 1,
+            (None, _) => depth -= 1,
+        }
+    }
     let before = text.get(..offset).unwrap_or_default();
     let column = before.chars().rev().take_while(|&c| c != '\n').count() + 1;
     (before.matches('\n').count() + 1, column)

@@ -90,14 +90,14 @@ pub fn parameters(conninfo: &str) -> Vec<(String, String)> {
         return vec![("dbname".to_owned(), conninfo.to_owned())];
     }
     let mut found = Vec::new();
-    let mut rest = conninfo.trim_start();
+    let mut rest = conninfo.trim_start_matches(is_blank);
     while let Some((key, after)) = rest.split_once('=') {
-        let start = after.trim_start();
+        let start = after.trim_start_matches(is_blank);
         let Some((value, length)) = read_value(start) else {
             break;
         };
-        found.push((key.trim().to_owned(), value));
-        rest = start.split_at(length).1.trim_start();
+        found.push((key.trim_matches(is_blank).to_owned(), value));
+        rest = start.split_at(length).1.trim_start_matches(is_blank);
     }
     found
 }
@@ -154,25 +154,31 @@ fn split_pairs(conninfo: &str) -> Result<Split, String> {
     };
     let mut kept = Vec::new();
     let mut password = None;
-    let mut rest = conninfo.trim_start();
+    let mut rest = conninfo.trim_start_matches(is_blank);
     while !rest.is_empty() {
         let (key, after) = rest.split_once('=').ok_or_else(malformed)?;
-        if key.trim_end().contains(char::is_whitespace) {
+        if key.trim_end_matches(is_blank).contains(is_blank) {
             return Err(malformed());
         }
-        let start = after.trim_start();
+        let start = after.trim_start_matches(is_blank);
         let (value, length) = read_value(start).ok_or_else(malformed)?;
         let (raw, tail) = start.split_at(length);
-        match key.trim_end() {
+        match key.trim_end_matches(is_blank) {
             "password" => password = Some(value),
             key => kept.push(format!("{key}={raw}")),
         }
-        rest = tail.trim_start();
+        rest = tail.trim_start_matches(is_blank);
     }
     Ok(Split {
         conninfo: kept.join(" "),
         password,
     })
+}
+
+/// What libpq takes for a blank: C's `isspace`. Other blanks of Unicode are part of a value, such as
+/// a password.
+fn is_blank(character: char) -> bool {
+    character.is_ascii_whitespace() || character == '\u{b}'
 }
 
 /// Reads one value and tells how many bytes it takes. `None` when a quote stays open.
@@ -184,7 +190,7 @@ fn read_value(text: &str) -> Option<(String, usize)> {
         match character {
             '\'' if quoted => return Some((value, index + 1)),
             '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
-            blank if blank.is_whitespace() && !quoted => return Some((value, index)),
+            blank if is_blank(blank) && !quoted => return Some((value, index)),
             other => value.push(other),
         }
     }

@@ -1,5 +1,10 @@
 //! What holds for every input: random bytes break no parser, random histories no plan.
 
+mod fitting;
+mod messages;
+mod ordering;
+mod round_trips;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
