@@ -1,6 +1,8 @@
 //! `migrate repair`: what may be done by hand to a ledger row, and what makes no sense.
 //! The only verb that edits ledger rows by hand.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::{Context, Error};
@@ -61,11 +63,14 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
     let execution_id = Uuid::new_v4().to_string();
     let mut statements = String::new();
+    let mut with_ledger = BTreeSet::new();
     let mut rows = Vec::new();
     for order in orders {
         let (statement, row) = statement(order, &statuses, &database.place, &execution_id)?;
-        let existing = ledgers.tables.iter().find(|table| table.track == row.track);
-        statements += &database.place.ensure(&row.track, existing);
+        if with_ledger.insert(row.track.clone()) {
+            let existing = ledgers.tables.iter().find(|table| table.track == row.track);
+            statements += &database.place.ensure(&row.track, existing);
+        }
         statements += &statement;
         rows.push(row);
     }
