@@ -1,4 +1,104 @@
 //! PostgreSQL migrations for nushell: several independent tracks in one database, run by psql.
+//!
+//! The README says what the plugin promises; this page says where each promise is kept.
+//!
+//! # Where to begin
+//!
+//! With the shortest command, from top to bottom: `commands/history.rs` (flags, help, columns), then
+//! `verbs/history.rs` (what it does). Then the walk of `migrate run` below. `tests/run.rs` shows the
+//! promises from outside, under a real nu and against a real PostgreSQL; `sh tests/run.sh` runs all.
+//!
+//! # The rooms
+//!
+//! Each folder of `src/` is a room. It imports only rooms below it (`tests/house.rs` looks):
+//!
+//! ```text
+//!         commands           what nushell sees: flags, help, tables, errors
+//!            │
+//!          verbs             what each command does, from its context to rows
+//!            │
+//!        execution           runs a plan in psql; after a stop, asks what became of it
+//!            │
+//!        preflight           runs the checks of a plan
+//!            │
+//!          plan              pure: what would run, in which order, or why it must not
+//!            │
+//!      ┌─────┴─────┐
+//!   checks      database     scripts and closures; the connection, the lock, the ledgers
+//!      └─────┬─────┘
+//!      ┌─────┴─────┐
+//!    psql         tree       the psql process; the files of a directory
+//!      └─────┬─────┘
+//!        settings            flags, configuration, migrate.json, environment, defaults
+//!            │
+//!      ┌─────┴─────┐
+//!     sql       process      SQL as text; child processes and Ctrl-C
+//!                  │
+//!                error       what every error tells
+//! ```
+//!
+//! What is decided is decided in pure functions, most of them in `plan` and `sql`; their unit tests
+//! stand beside them. An error stands in the room that raises it, with code, message and help at the
+//! variant; `verbs/error.rs` only joins them.
+//!
+//! # `migrate run`, from the keystroke to the row
+//!
+//! 1. nushell calls `run` in `commands/run.rs`, which reads the flags (`commands/arguments.rs`).
+//! 2. `answer` in `commands/mod.rs` asks the engine for directory, environment and configuration
+//!    (`settings/shell.rs`); `verbs/context.rs` merges them with flags and `migrate.json`.
+//! 3. `verbs/run.rs` opens one session after the other until the plan is done or cannot be.
+//! 4. `verbs/look.rs` starts psql (`database/address.rs`), reads the files meanwhile (`tree/mod.rs`),
+//!    takes the lock (`database/lock.rs`) and reads the ledgers (`database/mod.rs`).
+//! 5. It joins both (`plan/status.rs`), selects and orders what is pending or names what forbids it
+//!    (`plan/selection.rs`), reads the files' SQL (`plan/steps.rs`), cuts the groups (`plan/grouping.rs`).
+//! 6. `preflight/mod.rs` runs closures and scripts for every step (`checks/nu.rs`), before any SQL.
+//! 7. `execution/mod.rs` goes from group to group: `execution/transaction.rs`, or
+//!    `execution/no_transaction.rs`. The text that psql gets is in `execution/script/mod.rs`.
+//! 8. Right behind a file, in the same transaction, its ledger row is written
+//!    (`database/ledger/table.rs`); after COMMIT the server is asked whether it holds.
+//! 9. If psql ends instead, `execution/diagnosis.rs` tells what broke and `execution/outcome.rs` asks the
+//!    server, over a new connection, what became of it. `execution/failure.rs` is the message.
+//! 10. `RunRow` (`execution/row.rs`) becomes a row of the table by the columns in `commands/run.rs`;
+//!     an error becomes nushell's in `commands/error.rs`.
+//!
+//! # How to add ...
+//!
+//! `MIGRATE_TEST_BLESS=1 sh tests/run.sh --test integration` writes golden texts (`tests/golden`) and the
+//! README's outputs anew; look at the difference. A change gets its line in `CHANGELOG.md`.
+//!
+//! **A rule of `migrate validate`**
+//! - `sql/rules.rs`: a variant of `Rule`. Its name is the variant in kebab-case. Add it to `severity`
+//!   unless it is an error, and to `can_be_allowed` if a file may silence it.
+//! - Where it is found: `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs` for
+//!   names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for checks.
+//! - README: a row in the table of rules.
+//! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`. `every_rule_is_in_the_readme`
+//!   compares the names.
+//!
+//! **A setting**
+//! - `settings/key.rs`: a variant of `Key` with its environment variable, default and flag, if it has them.
+//! - `settings/mod.rs`: a field of `Settings`, parsed in `resolve`.
+//! - With a flag: `commands/signature.rs`, or the file of the one command that has it;
+//!   `commands/arguments.rs` reads every flag of a `Key` by itself.
+//! - README: a row in the table of settings. `tests/readme.rs` compares names and default.
+//! - Tests: a bad value in `settings/mod.rs`, its effect in `tests/settings.rs`. Golden texts that change:
+//!   the help of commands with the flag, and the errors that list all settings.
+//!
+//! **A directive**
+//! - `tree/directives/mod.rs`: a field of `Directives`, an arm in `take`, its words in `help`; its tests
+//!   are there. (For the lines of a validation script: `checks/script.rs`.)
+//! - It is obeyed where the migration is used: `plan/grouping.rs` for transactions,
+//!   `plan/ordering.rs` for order, `execution/script/transaction.rs` for what psql is told.
+//! - README: a row in the table of directives.
+//! - Tests: its effect in `tests/run.rs` or a file of its own. Golden text that changes: `error_bad_directive`.
+//!
+//! **A verb**
+//! - `verbs/NAME.rs`: a function from `Context` to rows, and the row as plain data.
+//! - `commands/NAME.rs`: signature, help, at least one example, and the columns (`impl Row`).
+//! - `commands/plugin.rs`: the list of commands; `mod` lines in `commands/mod.rs` and `verbs/mod.rs`.
+//! - README: a row in the table of commands.
+//! - Tests: `tests/NAME.rs`, named in `tests/main.rs`. `tests/help.rs` runs every example and
+//!   compares the help with `tests/golden`, where two texts are new or change: its own, and `help_migrate`.
 #![cfg_attr(
     test,
     allow(
@@ -16,7 +116,7 @@
 // What every error tells, and the errors that any stage can meet.
 mod error;
 
-// Child processes: started, heard to their end, watched, interrupted.
+// Child processes: started, listened to, watched over, ended.
 mod process;
 
 // SQL as text: read by a lexer, judged, written safely.
@@ -28,19 +128,19 @@ mod settings;
 // From a directory to migrations: names, directives, checksums, includes.
 mod tree;
 
-// The psql process: found, connected, spoken to, understood.
+// The psql process: found, connected, given text, its answers read.
 mod psql;
 
 // One connected database: its server, the lock of a run, the ledgers.
 mod database;
 
-// Validation scripts and closures: run, heard, judged.
+// Validation scripts and closures: run, and what their end means.
 mod checks;
 
 // Files and ledgers compared: what would run, in which order, or why it must not.
 mod plan;
 
-// The checks before any SQL, and what they find themselves in.
+// Runs the checks of a plan, in the environment that they are given.
 mod preflight;
 
 // Drives a session through a plan, and says what became of it.
@@ -55,7 +155,7 @@ mod commands;
 pub use checks::questions::{ASK, ask};
 pub use commands::MigratePlugin;
 
-/// What the integration tests look at from inside. No part of the plugin.
+/// What the integration tests use from inside. No part of the plugin's interface.
 #[doc(hidden)]
 pub mod testing {
     pub use crate::database::ledger::{Row, RowState};

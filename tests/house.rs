@@ -1,6 +1,7 @@
 //! The order of the rooms in `src/lib.rs`: each imports only those that stand before it.
 
 use std::fs;
+use std::path::Path;
 
 use regex::Regex;
 use walkdir::WalkDir;
@@ -60,4 +61,27 @@ fn a_room_imports_only_what_stands_below_it() {
         }
     }
     assert!(upwards.is_empty(), "{}", upwards.join("\n"));
+}
+
+/// The crate's documentation leads newcomers by the names of files and tests.
+#[test]
+fn the_orientation_names_what_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let documentation: String = LIB.lines().filter(|line| line.starts_with("//!")).collect();
+    let path = Regex::new(r"`([a-z_/]+\.(?:rs|sh))`").unwrap();
+    let paths: Vec<_> = path
+        .captures_iter(&documentation)
+        .map(|found| found[1].to_owned())
+        .collect();
+    assert!(paths.len() > 30, "{paths:?}");
+    for path in paths {
+        let exists = root.join("src").join(&path).exists() || root.join(&path).exists();
+        assert!(exists, "src/lib.rs names {path}");
+    }
+    for room in rooms() {
+        assert!(
+            documentation.contains(&room),
+            "src/lib.rs explains no {room}"
+        );
+    }
 }
