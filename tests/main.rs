@@ -17,6 +17,7 @@ mod support;
 mod add;
 mod checks;
 mod corpus;
+mod debian;
 mod documents;
 mod errors;
 mod faults;

@@ -12,7 +12,7 @@ use crate::error::Interrupted;
 use crate::process::interrupt::Interrupt;
 use crate::psql::connection::Connection;
 use crate::psql::locate::locate;
-use crate::psql::{self, Ending, Session, refusal};
+use crate::psql::{self, Ending, Session, debian, refusal};
 use crate::settings::Caller;
 
 /// How to reach a database and where its ledgers are.
@@ -45,9 +45,12 @@ impl Address {
             shell, settings, ..
         } = caller;
         let environment = &shell.environment;
+        let connection = Connection::resolve(settings.database.as_ref(), environment)?;
+        let psql = locate(&settings.psql, &shell.directory, environment)?;
+        let (psql, connection) = debian::step_over(psql, connection);
         Ok(Self {
-            connection: Connection::resolve(settings.database.as_ref(), environment)?,
-            psql: locate(&settings.psql, &shell.directory, environment)?,
+            psql,
+            connection,
             folder: shell.directory.clone(),
             schema: settings.schema.clone(),
             prefix: settings.table_prefix.clone(),

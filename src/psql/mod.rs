@@ -2,6 +2,7 @@
 //! Must not know what a migration or a ledger is.
 
 pub mod connection;
+pub mod debian;
 mod driver;
 pub mod error;
 pub mod locate;

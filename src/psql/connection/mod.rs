@@ -123,6 +123,23 @@ impl Connection {
         pairs.collect::<Vec<_>>().join(" ")
     }
 
+    /// The same way with a variable that the caller leaves unset.
+    pub fn with_default(mut self, name: &str, value: &str) -> Self {
+        self.environment
+            .entry(name.to_owned())
+            .or_insert_with(|| value.to_owned());
+        self
+    }
+
+    /// What the connection string says of a parameter; `None` where it is empty, too.
+    pub fn parameter(&self, name: &str) -> Option<String> {
+        parameters(self.arguments.last()?)
+            .into_iter()
+            .rfind(|(parameter, _)| parameter == name)
+            .map(|(_, value)| value)
+            .filter(|value| !value.is_empty())
+    }
+
     pub fn arguments(&self) -> &[String] {
         &self.arguments
     }
