@@ -354,11 +354,20 @@ fn without_the_right_to_make_databases_a_server_of_its_own_does() {
     ));
     project.sql("CREATE TABLE extra ()");
     let other = project.nu(&format!(
-        "{as_role}; migrate rehearse db --scratch --quiet | get name | to json -r"
+        "{as_role}; migrate rehearse db --scratch | get name | to json -r"
     ));
     project.sql(&format!("DROP ROLE {role}"));
     assert_eq!(found.text(), "[]", "{}", found.stderr);
     assert_eq!(other.text(), "[\"public.extra\"]", "{}", other.stderr);
+    let said = &other.stderr;
+    assert!(
+        said.contains("the scratch database is in a PostgreSQL "),
+        "{said}"
+    );
+    assert!(
+        said.contains("permission denied to create database"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -489,4 +498,63 @@ fn with_a_transaction_each_a_failure_hides_no_other() {
         "migrate::transaction_ended"
     );
     assert_eq!(state(&project), before);
+}
+
+/// The roles, databases and settings of the whole server that carry a mark.
+fn shared(project: &Project, mark: &str) -> String {
+    project.sql(&format!(
+        "SELECT (SELECT string_agg(rolname || coalesce(rolpassword, ''), ' ' ORDER BY 1) FROM pg_authid WHERE rolname LIKE '%{mark}%'), \
+         (SELECT count(*) FROM pg_db_role_setting), pg_get_userbyid(datdba), datacl \
+         FROM pg_database WHERE datname = current_database()"
+    ))
+}
+
+#[test]
+fn what_concerns_the_whole_server_is_rehearsed_elsewhere() {
+    let mark = format!("shared_{}", std::process::id());
+    for statement in [
+        format!("ALTER ROLE {mark} PASSWORD 'other';"),
+        format!("DO $$ BEGIN EXECUTE 'ALTER ROLE {mark} SET work_mem = 1024'; END $$;"),
+        format!("CREATE ROLE {mark}_new;"),
+        format!("REASSIGN OWNED BY {mark} TO CURRENT_USER;"),
+    ] {
+        let project = Project::with(&[(
+            "20240101000000_core_a.sql",
+            &format!("CREATE TABLE a (id int);\nGRANT SELECT ON a TO {mark};\n{statement}\n"),
+        )]);
+        project.sql(&format!(
+            "DROP ROLE IF EXISTS {mark}; CREATE ROLE {mark} PASSWORD 'x'; ALTER DATABASE {} OWNER TO {mark}",
+            project.database
+        ));
+        let before = shared(&project, &mark);
+        let output = project.nu("migrate rehearse db --scratch | get name | to json -r");
+        let after = shared(&project, &mark);
+        project.sql(&format!(
+            "ALTER DATABASE {} OWNER TO CURRENT_USER; DROP ROLE {mark}",
+            project.database
+        ));
+        assert_eq!(before, after, "{statement}");
+        assert!(output.text().contains("public.a"), "{output:?}");
+        let why = "20240101000000_core_a.sql:3 would change the target's whole server";
+        assert!(output.stderr.contains(why), "{output:?}");
+    }
+}
+
+#[test]
+fn a_scratch_database_goes_whatever_hangs_on_it() {
+    let mut project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "-- migrate: no-transaction\nCREATE TABLE a (id int);\n\
+         SELECT format('CREATE %s s CONNECTION ''dbname=x'' PUBLICATION p WITH (connect = false)', 'SUB' || 'SCRIPTION') \\gexec\n\
+         \\setenv PGDATABASE :DBNAME\n\\! setsid psql -q -c 'SELECT pg_sleep(60)' >/dev/null 2>&1 &\n\
+         SELECT pg_sleep(0.5);\n",
+    )]);
+    project.sql("CREATE SCHEMA ops");
+    project.set("MIGRATE_SCHEMA", "ops");
+    let output = project.nu("migrate rehearse db --scratch -q | get name | to json -r");
+    assert!(output.text().contains("public.a"), "{output:?}");
+    let left = "SELECT count(*) FROM pg_stat_activity WHERE datname LIKE 'migrate_scratch_%' AND query LIKE '%pg_sleep(60)%'";
+    assert_eq!(project.sql(left), "0");
+    let left = "SELECT count(*) FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname LIKE 'migrate_scratch_%'";
+    assert_eq!(project.sql(left), "0");
 }

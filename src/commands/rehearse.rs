@@ -38,8 +38,8 @@ impl PluginCommand for Rehearse {
          transaction are skipped, and so a later file may miss what they make. What PostgreSQL itself \
          does not roll back, a rehearsal cannot either: sequences go on, \\! runs its program, \
          \\copy ... to writes its file. With --scratch, the whole history is applied to a new database \
-         on the same server (or, without that right, in a throw-away server on this computer), which is \
-         removed again, and the result is how its schema differs from \
+         on the same server (or in a throw-away server on this computer: without the right to make one, \
+         and where a migration would change the whole server, such as ALTER ROLE), which is removed again, and the result is how its schema differs from \
          the target's, object by object: an empty table proves that a fresh install works and gives \
          the same. What is pending is a difference, too."
     }

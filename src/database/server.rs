@@ -34,6 +34,11 @@ pub struct Server {
 }
 
 impl Server {
+    /// The major version, such as 15.
+    pub fn major(&self) -> u32 {
+        self.version / 10_000
+    }
+
     pub fn reached(&self) -> Reached {
         Reached {
             host: self.host.clone(),

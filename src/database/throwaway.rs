@@ -37,8 +37,8 @@ impl Throwaway {
     ///
     /// # Errors
     /// What is missing, or what the programs said.
-    pub fn start(psql: &Path, search: Option<&str>) -> Result<Self, String> {
-        let initdb = find(psql, search).ok_or("there is no `initdb` on this computer")?;
+    pub fn start(psql: &Path, search: Option<&str>, major: u32) -> Result<Self, String> {
+        let initdb = find(psql, search, major).ok_or("there is no `initdb` on this computer")?;
         let account = account()?;
         let folder = tempfile::Builder::new()
             .prefix("migrate-")
@@ -84,7 +84,7 @@ impl Throwaway {
     fn wait(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + PATIENCE;
         let lock = self.folder.path().join("data/postmaster.pid");
-        while !fs::read_to_string(&lock).is_ok_and(|text| text.contains("ready")) {
+        while !fs::read_to_string(&lock).is_ok_and(|text| is_ready(&text)) {
             if self.server.has_ended() || Instant::now() > deadline {
                 let log = fs::read_to_string(self.folder.path().join("log"));
                 return Err(io::Error::other(log.unwrap_or_default()));
@@ -106,8 +106,18 @@ impl Drop for Throwaway {
     }
 }
 
-/// Beside psql, on the caller's PATH, or where Debian keeps it, the newest first.
-fn find(psql: &Path, search: Option<&str>) -> Option<PathBuf> {
+/// Does a server's lock file say that it takes connections? Its eighth line does (PostgreSQL's
+/// `miscadmin.h`); others hold paths, in which any word may stand.
+fn is_ready(lock: &str) -> bool {
+    lock.lines()
+        .nth(7)
+        .is_some_and(|status| status.trim() == "ready")
+}
+
+/// Of this major version where Debian keeps it; else beside psql, on the caller's PATH, or the newest
+/// of Debian's.
+fn find(psql: &Path, search: Option<&str>, major: u32) -> Option<PathBuf> {
+    let same = Path::new(DEBIAN).join(format!("{major}/bin/initdb"));
     let mut debian: Vec<_> = fs::read_dir(DEBIAN)
         .into_iter()
         .flatten()
@@ -118,7 +128,8 @@ fn find(psql: &Path, search: Option<&str>) -> Option<PathBuf> {
     let on_path = which::which_in_global("initdb", search)
         .into_iter()
         .flatten();
-    std::iter::once(psql.with_file_name("initdb"))
+    [same, psql.with_file_name("initdb")]
+        .into_iter()
         .chain(on_path)
         .chain(debian.into_iter().rev())
         .find(|program| program.is_file())
@@ -148,4 +159,19 @@ fn command(program: &Path, account: Option<&User>, folder: &Path) -> Command {
         command.gid(account.gid.as_raw()).uid(account.uid.as_raw());
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_does_not_make_a_server_ready() {
+        let lock = |status: &str| {
+            format!("123\n/home/ready/data\n1700000000\n5432\n/tmp/ready\n\n  1 2\n{status}\n")
+        };
+        assert!(is_ready(&lock("ready   ")));
+        assert!(!is_ready(&lock("starting")));
+        assert!(!is_ready("123\n/home/ready/data\n"));
+    }
 }

@@ -17,6 +17,12 @@ impl Progress {
         }
     }
 
+    pub fn note(&self, what: &str) {
+        if !self.quiet {
+            show(&format!("migrate: {what}"));
+        }
+    }
+
     pub fn retrying(&self, why: &str, retry: u32, of: u32, pause: Duration) {
         if !self.quiet {
             let seconds = pause.as_secs_f64();

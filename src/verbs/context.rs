@@ -86,6 +86,18 @@ impl Context {
         }
     }
 
+    /// The same surroundings with the ledgers where the search path leads.
+    pub(super) fn without_schema(&self) -> Self {
+        let mut caller = self.caller.clone();
+        caller.settings.schema = None;
+        Self {
+            caller,
+            root: self.root.clone(),
+            tracks: self.tracks.clone(),
+            checks: self.checks.clone(),
+        }
+    }
+
     /// The closures of the plugin's configuration that check migrations.
     pub fn checks(&self) -> &[Source] {
         &self.checks

@@ -58,10 +58,12 @@ pub enum Error {
         applied: Vec<Name>,
     },
 
-    #[error("in the scratch database: {error}")]
+    #[error("in the scratch database: {error}{}", place.as_ref().map_or_else(String::new, |place| format!("\n({place})")))]
     #[diagnostic(forward(error))]
     InScratch {
         error: Box<Self>,
+        /// Where it is, if not beside the target.
+        place: Option<String>,
         /// The scratch database, where it could not be removed.
         left: Option<String>,
     },
@@ -160,7 +162,7 @@ impl Report for Error {
                 left: Some(name), ..
             } => format!(
                 "The target was not changed. The scratch database could not be removed: \
-                 DROP DATABASE {name};"
+                 end what uses it, then DROP DATABASE {name};"
             ),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => match self.passed_on() {

@@ -1,46 +1,96 @@
 //! `migrate rehearse --scratch`: the whole history from nothing, in a database of its own.
 
+use std::fmt;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::run::run;
 use super::{Context, Error};
-use crate::database;
 use crate::database::catalog::{Catalog, Difference, compare};
 use crate::database::throwaway::Throwaway;
+use crate::database::{self, Database};
 use crate::plan::Request;
 use crate::preflight::Preflight;
 use crate::process::interrupt::Interrupt;
+use crate::psql;
+use crate::sql::cluster::{self, Reach};
+use crate::tree::{self, Material, relative};
 
 /// How long the clearing up may take.
 const CLEARING_UP: Duration = Duration::from_secs(20);
 
 /// Applies everything to a new database, and compares its schema with the target's. The database is
-/// beside the target where that is allowed, else in a server of its own on this computer.
-///
-/// # Errors
-/// No database can be made, or a migration fails on it; it is removed in any case.
+/// beside the target where that is allowed and does no harm, else in a server of its own on this
+/// computer. It is removed in any case.
 pub fn scratch(
     context: &Context,
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<Difference>, Error> {
+    let reaches = reaches(context)?;
     let mut target = context
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
     let expected = target.catalog()?;
-    let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
-    // The refusal ends psql, and so this session is not used any more.
-    let found = match target.create_database(&name) {
-        Ok(()) => beside(context, &name, request, preflight),
-        Err(database::Error::NoScratch { detail }) => {
-            on_its_own(context, &detail, request, preflight)
+    let found = if let Some(first) = reaches.first() {
+        let why = format!("{first} would change the target's whole server");
+        on_its_own(context, target, &reaches, &why, request, preflight)
+    } else {
+        let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
+        match target.create_database(&name) {
+            Ok(()) => beside(context, &name, request, preflight),
+            Err(psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic }) => {
+                let target = context
+                    .address()?
+                    .dial(&context.caller.interrupt)?
+                    .answer()?;
+                let why = format!(
+                    "the target's server makes no database ({})",
+                    diagnostic.message
+                );
+                on_its_own(context, target, &reaches, &why, request, preflight)
+            }
+            Err(error) => Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }?;
     Ok(compare(&expected, &found))
+}
+
+/// A statement of a migration that reaches beyond its database.
+struct Reaching {
+    file: String,
+    reach: Reach,
+}
+
+impl fmt::Display for Reaching {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Reaching { file, reach } = self;
+        write!(formatter, "{} in {file}:{}", reach.words, reach.line)
+    }
+}
+
+fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
+    let tree = context.tree()?;
+    let folders = context.folders();
+    let mut found = Vec::new();
+    for migration in &tree.migrations {
+        let material = Material::read(migration, &folders).map_err(tree::Error::from)?;
+        let scripts = std::iter::once(material.script(migration)).chain(material.scripts());
+        for script in scripts {
+            let file = relative(&context.root, script.path);
+            found.extend(
+                cluster::reaches(script.content)
+                    .into_iter()
+                    .map(|reach| Reaching {
+                        file: file.clone(),
+                        reach,
+                    }),
+            );
+        }
+    }
+    Ok(found)
 }
 
 fn beside(
@@ -49,31 +99,39 @@ fn beside(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Catalog, Error> {
-    let found = context
-        .on_database(name)
-        .map_err(Error::from)
-        .and_then(|scratch| fill(&scratch, request, preflight));
-    let removed = context
-        .address()?
-        // Also after Ctrl-C.
-        .dial(&Interrupt::after(CLEARING_UP))
-        .map_err(database::Error::from)
-        .and_then(|dialing| dialing.answer())
-        .and_then(|mut target| Ok(target.drop_database(name)?));
+    let scratch = context.on_database(name)?;
+    let found = fill(&scratch, request, preflight);
+    let removed = remove(context, &scratch, name);
     let left = removed.is_err().then(|| name.to_owned());
-    let found = found.map_err(|error| in_scratch(error, left))?;
-    removed?;
-    Ok(found)
+    match (found, removed) {
+        (Ok(found), Ok(())) => Ok(found),
+        (Err(error), _) | (Ok(_), Err(error)) => Err(Error::InScratch {
+            error: Box::new(error),
+            place: None,
+            left,
+        }),
+    }
 }
 
-fn in_scratch(error: Error, left: Option<String>) -> Error {
-    let error = Box::new(error);
-    Error::InScratch { error, left }
+/// Removes the scratch database, also after Ctrl-C.
+fn remove(context: &Context, scratch: &Context, name: &str) -> Result<(), Error> {
+    let in_time = Interrupt::after(CLEARING_UP);
+    let dial = |context: &Context| -> Result<Database, Error> {
+        Ok(context.address()?.dial(&in_time)?.answer()?)
+    };
+    if dial(context)?.drop_database(name).is_ok() {
+        return Ok(());
+    }
+    // It may have another schema for ledgers than the target, or none.
+    dial(&scratch.without_schema())?.untie()?;
+    Ok(dial(context)?.drop_database(name)?)
 }
 
 fn on_its_own(
     context: &Context,
-    refused: &str,
+    mut target: Database,
+    reaches: &[Reaching],
+    why: &str,
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Catalog, Error> {
@@ -83,16 +141,56 @@ fn on_its_own(
         .environment
         .get("PATH")
         .map(String::as_str);
-    let server = Throwaway::start(&context.address()?.psql, search).map_err(|problem| {
-        database::Error::NoScratch {
-            detail: format!("{refused}\nNor can a server be started here: {problem}"),
-        }
+    let wanted = target.server.major();
+    let started = Throwaway::start(&context.address()?.psql, search, wanted);
+    let throwaway = started.map_err(|problem| database::Error::NoScratch {
+        detail: format!("{why}\nNor can a server be started here: {problem}"),
     })?;
-    fill(&context.at(server.conninfo()), request, preflight)
-        .map_err(|error| in_scratch(error, None))
+    let scratch = context.at(throwaway.conninfo());
+    let mut server = scratch
+        .without_schema()
+        .address()?
+        .dial(&context.caller.interrupt)?
+        .answer()?;
+    // Migrations grant to roles that others make. One that they make themselves must not be there.
+    let mut roles = target.roles()?;
+    roles.retain(|role| {
+        let is_made = |reach: &Reach| {
+            reach.words.starts_with("CREATE") && reach.object.eq_ignore_ascii_case(role)
+        };
+        !reaches.iter().any(|reaching| is_made(&reaching.reach))
+    });
+    server.create_roles(&roles)?;
+    let place = place(server.server.major(), wanted);
+    preflight.progress.note(&format!("{place}, because {why}"));
+    drop((target, server));
+    fill(&scratch, request, preflight).map_err(|error| Error::InScratch {
+        error: Box::new(error),
+        place: Some(format!("{place}, because {why}")),
+        left: None,
+    })
+}
+
+/// Where the scratch database is, in words.
+fn place(major: u32, wanted: u32) -> String {
+    let place =
+        format!("the scratch database is in a PostgreSQL {major} of its own on this computer");
+    if major == wanted {
+        place
+    } else {
+        format!("{place} (the target is PostgreSQL {wanted}: what differs may come from that)")
+    }
 }
 
 fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Result<Catalog, Error> {
+    if let Some(schema) = &context.caller.settings.schema {
+        context
+            .without_schema()
+            .address()?
+            .dial(&context.caller.interrupt)?
+            .answer()?
+            .create_schema(schema)?;
+    }
     run(context, request, preflight)?;
     let mut database = context
         .address()?

@@ -117,7 +117,7 @@ impl Validation<'_> {
         let invalid = database.invalid_indexes()?;
         self.findings
             .extend(invalid.iter().map(|index| history::invalid_index(index)));
-        let major = database.server.version / 10_000;
+        let major = database.server.major();
         for migration in pending(&statuses) {
             self.files(migration, Some(major))?;
         }
