@@ -1,4 +1,4 @@
-//! The plugin's executable: hands the plugin to nushell, or asks a run for a late check of its.
+//! The plugin's executable: hands the plugin to nushell, or puts a late check's question to the run.
 
 use std::path::Path;
 use std::process::ExitCode;

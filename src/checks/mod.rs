@@ -1,5 +1,5 @@
 //! Checks that run before a migration's SQL: `.nu` files in a nu of their own, closures in the
-//! user's shell. Speaks nushell's values; must not know psql or the plan.
+//! user's shell. Works with nushell's values; must not know psql or the plan.
 //!
 //! ```text
 //!  caller ──────────► workspace ──► nu (one process per script) ──► verdict

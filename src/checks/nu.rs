@@ -69,7 +69,6 @@ impl From<Error> for Broken {
 }
 
 impl Nu {
-    /// Runs a script.
     pub fn run(
         &self,
         workspace: &Workspace,

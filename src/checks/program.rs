@@ -1,4 +1,4 @@
-//! Finds the nu that hosts the plugin, so that a script is read by the same language.
+//! Finds the nu that hosts the plugin, so that scripts run in the same version of it.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::parent_id;

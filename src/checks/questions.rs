@@ -26,7 +26,6 @@ pub struct Reply {
     pub stdout: String,
     /// What it wrote to standard error.
     pub stderr: String,
-    /// Was there an error?
     pub failed: bool,
 }
 

@@ -12,7 +12,6 @@ use crate::error::Unreadable;
 use crate::settings::Period;
 use crate::tree::directives::Dialect;
 
-/// When a script runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Stage {
     /// Before any SQL of the run.
@@ -25,7 +24,6 @@ pub enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     pub path: PathBuf,
-    /// When it runs.
     pub stage: Stage,
     /// May it write to the database?
     pub may_write: bool,

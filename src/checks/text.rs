@@ -20,7 +20,6 @@ pub(super) struct Files {
     pub started: PathBuf,
     /// Where the script's result goes.
     pub result: PathBuf,
-    /// Where its error goes.
     pub error: PathBuf,
 }
 
@@ -28,8 +27,8 @@ pub(super) struct Files {
 ///
 /// One text, parsed as a whole before anything of it runs, so that a script that does not parse
 /// does nothing. What comes after the prelude uses commands that were bound before it, and so it
-/// cannot be changed by what the prelude defines. `source` keeps the script's own name and lines in errors. Without the `exit`, nu
-/// would ask `tput` four times how wide the nothing is that it is going to print.
+/// cannot be changed by what the prelude defines. `source` keeps the script's own name and lines in
+/// errors. Without the `exit`, nu would start `tput` four times to print an empty result.
 pub(super) fn run(script: &Script, files: &Files) -> String {
     let call = if script.has_main { ";\n    main" } else { "" };
     let mark = Uuid::new_v4().simple().to_string();

@@ -43,7 +43,6 @@ pub fn positional(call: &EvaluatedCall, index: usize, name: &'static str) -> Res
     Ok(text)
 }
 
-/// Is the switch on?
 pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
     call.has_flag(name).map_err(|_| Error::BadFlag {
         flag: name,
@@ -51,7 +50,6 @@ pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
     })
 }
 
-/// The text of a flag.
 pub fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
     call.get_flag_value(name)
         .map(|value| usable(&value, name))

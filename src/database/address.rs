@@ -1,4 +1,5 @@
-//! The way to a database: psql is started and answers.
+//! The way to a database: psql is started and says where it is.
+//! Must not ask about anything but the server; the ledgers come later.
 
 use std::path::PathBuf;
 
@@ -94,7 +95,6 @@ impl Address {
 }
 
 impl Dialing {
-    /// Waits for the connection.
     pub fn answer(mut self) -> Result<Database, Error> {
         let output = self.session.receive().map_err(|ending| match ending {
             Ending::Exited { status, output } => {

@@ -36,7 +36,6 @@ pub struct Holder {
     pub user: Option<String>,
     /// What the program calls itself.
     pub application: Option<String>,
-    /// Where it connects from.
     pub address: Option<String>,
     pub since: Option<String>,
     /// Its latest statement, if we may see it.

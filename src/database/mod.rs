@@ -122,7 +122,7 @@ impl Database {
         }
         if said.sqlstate.as_deref() == Some(LOCK_NOT_AVAILABLE) {
             let ledgers = relations(&self.place.prefix);
-            // The name is a courtesy.
+            // Without the name, the error says the same.
             let holders: Vec<Holder> = self
                 .ask_json(&questions::ledger_holders(&ledgers))
                 .unwrap_or_default();
@@ -165,7 +165,6 @@ fn unexpected(ending: Ending) -> psql::Error {
 /// psql's exit status for an error in its script (psql manual, "Exit Status").
 const SCRIPT_ERROR: i32 = 3;
 
-/// Reads an answer that is one JSON value.
 pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, psql::Error> {
     parse_json(&output.stdout.join("\n"))
 }

@@ -1,4 +1,4 @@
-//! A database beside the connected one, made for a moment.
+//! A temporary database on the same server: made and removed.
 //! Must not know what it is for.
 
 use super::Database;

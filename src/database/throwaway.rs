@@ -1,4 +1,4 @@
-//! A PostgreSQL server of one's own, for a moment: where the user may not make databases elsewhere.
+//! A temporary PostgreSQL server, for users who may not make databases elsewhere.
 //! Needs the server's programs on this computer; must not know what the server is for.
 
 use std::fs;

@@ -1,4 +1,4 @@
-//! What a file has left in psql itself is put away before the next one.
+//! Unsets what a file has left in psql itself, before the next file.
 
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;

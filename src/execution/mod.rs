@@ -73,7 +73,7 @@ pub enum StoppedIn {
         /// Was it being committed?
         at_commit: bool,
     },
-    /// In a file that runs alone, whose row says `running`.
+    /// In a no-transaction file, whose row says `running`.
     NoTransaction { name: Name, path: PathBuf },
 }
 

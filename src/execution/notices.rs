@@ -40,7 +40,7 @@ impl Live {
     }
 }
 
-/// What the server says more of a message.
+/// The labels of the lines that belong to a message of the server.
 const BELONGING: [&str; 10] = [
     "LOCATION:  ",
     "DETAIL:  ",

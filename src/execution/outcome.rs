@@ -45,7 +45,8 @@ const PATIENCE_AFTER_CTRL_C: Duration = Duration::from_millis(600);
 /// Between two looks at a server that has not noticed yet that psql is gone.
 const PAUSE: Duration = Duration::from_millis(30);
 
-/// The outcome of the group in which a run stopped. A file that ran alone is marked as failed.
+/// The outcome of the group in which a run stopped. A no-transaction file is
+/// marked as failed.
 pub fn ask(address: &Address, stop: &Stop, execution_id: &str) -> Outcome {
     let patience = if stop.fault.is_interruption() {
         PATIENCE_AFTER_CTRL_C
@@ -118,7 +119,7 @@ fn mark_failed(
         match record_failed(&mut database, name, execution_id, problem)? {
             Some(RowState::Applied) => Outcome::Committed,
             Some(_) => {
-                // The names are a courtesy: without them the state is still the same.
+                // Without the names, the state is still the same.
                 let text = tree::content(path).unwrap_or_default();
                 let mut invalid_indexes = database.invalid_indexes().unwrap_or_default();
                 invalid_indexes.retain(|index| names_index(&text, index));

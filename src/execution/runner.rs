@@ -1,4 +1,4 @@
-//! What transactions, files outside of them and rehearsals have in common: one group's runner.
+//! One group while it runs: what transactions, no-transaction files and rehearsals have in common.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

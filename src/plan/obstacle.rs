@@ -75,7 +75,6 @@ pub enum Obstacle {
     )]
     Unmet { name: Name, required: Requirement },
 
-    /// Migrations need each other.
     #[error("these require each other: {}", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     #[diagnostic(
         code(migrate::unmet_requirement),

@@ -93,15 +93,15 @@ pub fn variables(caller: &Caller, is_connected: bool) -> Result<Record, Error> {
         .filter(|(key, _)| **key != Key::Database)
         .map(|(key, setting)| (key.to_string(), Value::string(&setting.text, span)))
         .collect();
-    let mut settle = |name: &str, value: &str| plugin.insert(name, Value::string(value, span));
-    settle("table_prefix", &caller.settings.table_prefix);
+    let mut set = |name: &str, value: &str| plugin.insert(name, Value::string(value, span));
+    set("table_prefix", &caller.settings.table_prefix);
     if let Some(schema) = &caller.settings.schema {
-        settle("schema", schema);
+        set("schema", schema);
     }
     if is_connected && caller.settings.database.is_some() {
         let address = Address::of(caller)?;
         if let Some(conninfo) = address.connection.arguments().last() {
-            settle("database", conninfo);
+            set("database", conninfo);
         }
     }
     let mut variables = typed_variables(&caller.shell.variables);

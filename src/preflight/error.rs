@@ -13,7 +13,6 @@ pub enum Error {
     #[diagnostic(code(migrate::validation_failed), help("{}", advice(rejection)))]
     Rejected {
         rejection: Box<Rejection>,
-        /// What had passed before.
         passed: Vec<Check>,
     },
 

@@ -31,7 +31,6 @@ pub struct Preflight<'a> {
     pub closures: &'a Closures,
     /// Where the scripts' output goes.
     pub progress: Progress,
-    /// Check nothing.
     pub skip: bool,
 }
 

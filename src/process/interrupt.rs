@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use nu_protocol::Signals;
 
-/// Tells whether work should end now.
+/// Why and when work should end early.
 ///
 /// A plugin runs in a process group of its own, so the terminal's Ctrl-C reaches neither it nor
 /// psql; nushell sends a message instead, which turns a flag.

@@ -18,7 +18,6 @@ const NEARLY: Duration = Duration::from_micros(200);
 /// long what the process has said itself may be on its way.
 const AFTERWARDS: Duration = Duration::from_millis(300);
 
-/// What was heard.
 #[derive(Debug)]
 pub enum Heard<T = Infallible> {
     Line(Channel, String),

@@ -1,4 +1,4 @@
-//! The psql process: found, started, spoken to, understood.
+//! The psql process: found, started, given text, its answers read.
 //! Must not know what a migration or a ledger is.
 
 pub mod connection;

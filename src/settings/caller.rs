@@ -1,4 +1,4 @@
-//! Who calls, with which settings.
+//! The calling shell and its settings, as the rooms above pass them on.
 
 use super::{Settings, Shell};
 use crate::process::interrupt::Interrupt;

@@ -34,7 +34,6 @@ pub struct Snapshot {
 }
 
 impl Shell {
-    /// Asks the engine.
     pub fn snapshot(engine: &EngineInterface) -> Result<Snapshot, ShellError> {
         Ok(Snapshot {
             directory: PathBuf::from(engine.get_current_dir()?),
@@ -43,7 +42,6 @@ impl Shell {
         })
     }
 
-    /// Reads what the engine has answered.
     pub fn read(snapshot: Snapshot) -> Result<Self, Error> {
         Self::from_values(snapshot.directory, snapshot.environment, snapshot.config)
     }

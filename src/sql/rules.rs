@@ -1,4 +1,4 @@
-//! The rules of `migrate validate`: their names, how grave each is, which a file may silence. Pure.
+//! The rules of `migrate validate`: their names, their severity, which a file may silence. Pure.
 
 use strum::{Display, EnumIter, EnumString, IntoEnumIterator, IntoStaticStr};
 

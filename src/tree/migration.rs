@@ -37,7 +37,6 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Chec
     Ok((directives, checksum))
 }
 
-/// The bytes of a migration.
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
     // A pipe of that name would block for ever.
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {

@@ -1,4 +1,5 @@
 //! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
+//! Decides only whether to go on; what broke and what it left, `execution` tells.
 
 use super::look::{look, look_under_lock, make_plan};
 use super::{Context, Error};

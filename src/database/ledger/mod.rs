@@ -33,13 +33,11 @@ pub enum RowState {
 /// A row of a ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Row {
-    /// The ledger's track.
     pub track: Track,
     /// The file name with `.sql`.
     pub name: String,
     /// SHA-256 of the file when it was applied, or the predecessor's MD5.
     pub hash: String,
-    /// When it was applied.
     pub applied_at: Option<DateTime<FixedOffset>>,
     /// How long its SQL took, in milliseconds; the predecessor never filled it.
     pub execution_time_ms: Option<i64>,
@@ -49,7 +47,6 @@ pub struct Row {
     pub execution_id: Option<String>,
     /// The database user of that run.
     pub applied_by: Option<String>,
-    /// Why it failed.
     pub error: Option<String>,
     /// How long its checks took, in milliseconds.
     pub validation_time_ms: Option<i64>,

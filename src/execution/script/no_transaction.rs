@@ -1,10 +1,10 @@
-//! A file outside of a transaction, with its ledger row around it.
+//! A no-transaction file, with its ledger row written before and after it.
 
 use super::state::{Limits, clean_session, in_one_message};
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::questions::INVALID_INDEXES;
 
-/// Before a file that runs alone: its row, committed, and the indexes that are invalid already.
+/// Before a no-transaction file: its row, committed, and the indexes that are invalid already.
 /// Answers with the server's clock and those indexes.
 pub fn begin_outside(
     place: &Place,

@@ -1,4 +1,4 @@
-//! A question of a late check, in a bracket in which it can only read.
+//! A question of a late check, wrapped so that it can only read and leaves nothing behind.
 
 use std::path::Path;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What a rehearsal adds to a run: a trap, a look, the way back.
+//! What a rehearsal adds to a run: COMMIT fails, a look at locks and relations, the rollback.
 
 use crate::database::ledger::search::relations;
 use crate::database::ledger::table::Place;

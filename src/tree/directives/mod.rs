@@ -36,7 +36,6 @@ const SQL: Dialect = Dialect {
     is_case_blind: false,
 };
 
-/// Reads a file's directives.
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
     let mut directives = Directives::default();
     SQL.read(path, content, |text| take(&mut directives, text))?;

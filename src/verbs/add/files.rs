@@ -80,12 +80,10 @@ impl Place {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted<'a> {
     pub description: &'a str,
-    /// What its file holds.
     pub template: Template,
     pub with_validation: bool,
 }
 
-/// Writes the files.
 pub fn create(
     place: &Place,
     present: &[Migration],
