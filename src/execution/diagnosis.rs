@@ -8,8 +8,8 @@ use std::process::ExitStatus;
 use super::fault::Fault;
 use crate::database::ledger::table::ROW_CHANGED;
 use crate::execution::frame::Frame;
-use crate::execution::script::{ROWS_GONE, TRANSACTION_ENDED};
-use crate::psql::message::{Diagnostic, decisive_error};
+use crate::execution::script::{Completion, ROWS_GONE, TRANSACTION_ENDED};
+use crate::psql::message::{Diagnostic, decisive_error, error_of, psqls_own_error};
 use crate::psql::process::DRIVER;
 use crate::psql::{Ending, Output};
 use crate::tree::relative;
@@ -30,8 +30,9 @@ pub enum Stage<'a> {
         copy: &'a Path,
         /// The tree, to name files as the user does.
         root: &'a Path,
-        /// What the file had printed before it was recorded.
-        printed: &'a Output,
+        /// What the file had printed, if psql had come to its end; then its word on the file
+        /// comes first in the answer.
+        printed: Option<&'a Output>,
         /// What a ledger's name starts with.
         prefix: &'a str,
         /// Reads a file for the frame.
@@ -46,17 +47,21 @@ pub enum Stage<'a> {
 
 /// Tells what broke.
 pub fn fault_of(ending: Ending, stage: Stage<'_>) -> Fault {
-    let (status, output) = match ending {
+    let (status, mut output) = match ending {
         Ending::Interrupted | Ending::Overdue => return Fault::Interrupted,
         Ending::Exited { status, output } => (status, output),
     };
-    let printed = match stage {
-        Stage::File { printed, .. } => printed.stderr.as_slice(),
-        _ => &[],
-    };
-    let lines = || printed.iter().chain(&output.stderr).map(String::as_str);
-    let found = decisive_error(lines());
-    match found {
+    if let Stage::File {
+        printed: Some(printed),
+        ..
+    } = stage
+        && let Some(completion) = Completion::take(&mut output.stdout)
+        && let Some(error) = error_in_file(&completion, printed)
+    {
+        return blame(Box::new(error), stage);
+    }
+    let lines = || output.stderr.iter().map(String::as_str);
+    match decisive_error(lines()) {
         Some(diagnostic) if !is_lost(status) => blame(Box::new(diagnostic), stage),
         _ => Fault::ConnectionLost {
             during: match stage {
@@ -68,12 +73,25 @@ pub fn fault_of(ending: Ending, stage: Stage<'_>) -> Fault {
     }
 }
 
+/// The error of a file that psql has run, also one that did not stop it.
+pub fn error_in_file(completion: &Completion, printed: &Output) -> Option<Diagnostic> {
+    let lines = || printed.stderr.iter().map(String::as_str);
+    if !completion.is_clean() {
+        Some(error_of(lines(), completion.sqlstate.as_deref()))
+    } else if completion.stops_at_errors {
+        None
+    } else {
+        // psql keeps no variable about its own errors.
+        psqls_own_error(lines())
+    }
+}
+
 /// Did psql end for another reason than an error in its script?
 fn is_lost(status: Option<ExitStatus>) -> bool {
     status.is_none_or(|status| status.code().is_none_or(|code| code == CONNECTION_LOST))
 }
 
-fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
+pub fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
     if diagnostic.message.contains(ROW_CHANGED) {
         return Fault::RowChanged {
             name: match stage {
@@ -100,12 +118,12 @@ fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             read,
             ..
         } => {
-            if diagnostic.message.contains(TRANSACTION_ENDED) {
+            let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
+            if from_driver && diagnostic.message.contains(TRANSACTION_ENDED) {
                 return Fault::TransactionEnded {
                     name: step.name.clone(),
                 };
             }
-            let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
             if from_driver && is_about_ledger(&diagnostic, prefix, step) {
                 return Fault::Ledger {
                     name: Some(step.name.clone()),
@@ -167,7 +185,17 @@ mod tests {
         }
     }
 
+    /// psql got through the file, as far as it knows.
+    const CLEAN: &str = "1 00000 TRUE";
+
     fn in_file(ending: Ending, printed: &str) -> Fault {
+        after_file(ending, CLEAN, printed)
+    }
+
+    fn after_file(mut ending: Ending, completion: &str, printed: &str) -> Fault {
+        if let Ending::Exited { output, .. } = &mut ending {
+            output.stdout.push(completion.to_owned());
+        }
         let step = migration("20240101000000_core_a.sql");
         let printed = Output {
             stdout: vec![],
@@ -179,7 +207,7 @@ mod tests {
                 step: &step,
                 copy: Path::new("/tmp/copy.sql"),
                 root: Path::new("/db"),
-                printed: &printed,
+                printed: Some(&printed),
                 prefix: "migrations_",
                 read: &|_| Some(b"SELECT\n  nope;\n".to_vec()),
             },
@@ -191,7 +219,7 @@ mod tests {
 
     #[test]
     fn an_error_in_the_file_shows_its_lines() {
-        match in_file(exited(3, SYNTAX), "") {
+        match after_file(exited(3, ""), "1 42703 FALSE", SYNTAX) {
             Fault::Sql {
                 frame: Some(frame), ..
             } => assert_eq!(frame.line, 2),
@@ -202,7 +230,7 @@ mod tests {
     #[test]
     fn an_error_that_the_file_kept_quiet_is_still_the_cause() {
         let aborted = "psql:/dev/fd/3:40: ERROR:  25P02: current transaction is aborted";
-        match in_file(exited(3, aborted), SYNTAX) {
+        match after_file(exited(3, aborted), "1 42703 TRUE", SYNTAX) {
             Fault::Sql { diagnostic, .. } => assert_eq!(diagnostic.message, "no column"),
             other => panic!("{other:?}"),
         }

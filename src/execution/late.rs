@@ -11,9 +11,8 @@ use super::runner::Runner;
 use crate::checks::questions::Reply;
 use crate::checks::{Answer, Broken, Check, Verdict};
 use crate::error::Report;
-use crate::execution::script::{self, Bracket};
+use crate::execution::script::{self, Bracket, Completion};
 use crate::plan::Step;
-use crate::psql::message::decisive_error;
 use crate::psql::{Ending, Session};
 use crate::sql::inspection::{Script, inspect};
 use crate::sql::lexer::{Item, scan};
@@ -84,9 +83,9 @@ impl Answer for Questioned<'_> {
         };
         let text = script::question(self.bracket, &question, &answer, limit);
         let output = self.session.ask_within(&text, patience)?;
-        let lines = output.stderr.iter().map(String::as_str);
+        let mut word = self.session.ask(&script::completion())?;
         Ok(Reply {
-            failed: decisive_error(lines).is_some(),
+            failed: Completion::take(&mut word.stdout).is_none_or(|found| !found.is_clean()),
             stdout: fs::read_to_string(&answer).unwrap_or_default() + &output.stdout.join("\n"),
             stderr: output.stderr.join("\n"),
         })

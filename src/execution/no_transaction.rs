@@ -77,15 +77,16 @@ impl Runner<'_, '_> {
         let include = self.include(step, &prepared);
         let session = &mut self.database.session;
         session.send(&include);
-        session.send(&script::check_outside());
+        session.send(&(script::completion() + &script::check_outside()));
         let printed = self
             .hear(step)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
-        let checked = self
+            .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
+        let mut checked = self
             .database
             .session
             .receive()
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
+        self.judge(&mut checked, step, &prepared, &printed)?;
         let after: After = parse(&checked).map_err(|error| Fault::lost(&error, Some(name)))?;
         if after.transaction_open {
             return Err(Fault::TransactionOpen { name: name.clone() });

@@ -14,8 +14,6 @@ use crate::execution::row::{RehearsalEnding, RehearsalRow, RunRow};
 use crate::execution::script::{self, Bracket, Transaction};
 use crate::plan::{Group, Plan, Step};
 use crate::preflight::Checker;
-use crate::psql::Output;
-use crate::psql::message::decisive_error;
 use crate::settings::TransactionMode;
 
 /// Rehearses a plan. Files that run outside of a transaction are left out, and say so.
@@ -113,8 +111,13 @@ impl Runner<'_, '_> {
         session.send(&script::attempted(&include));
         let printed = self
             .hear(step)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
-        if decisive_error(printed.stderr.iter().map(String::as_str)).is_some() {
+            .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
+        let mut answer = self
+            .database
+            .session
+            .ask(&script::completion())
+            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
+        if self.judge(&mut answer, step, &prepared, &printed).is_err() {
             let undone = self.database.session.ask(&script::undo_attempt());
             undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
             self.done.push(RunRow {
@@ -132,7 +135,7 @@ impl Runner<'_, '_> {
             .database
             .session
             .ask(&record)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         let ended = self.note(step, checks, &printed, &recorded)?;
         self.forget(step)?;
         Ok(Some(ended))

@@ -9,11 +9,11 @@ use chrono::DateTime;
 use serde::Deserialize;
 use tempfile::TempDir;
 
-use super::diagnosis::{Stage, fault_of};
+use super::diagnosis::{Stage, blame, error_in_file, fault_of};
 use super::fault::Fault;
 use super::notices::{self, Live};
 use super::row::{Applied, RunRow, total};
-use super::script::{Include, Limits};
+use super::script::{Completion, Include, Limits};
 use super::{Circumstances, StoppedIn};
 use crate::checks::Check;
 use crate::database::ledger::table::{Entry, Table};
@@ -193,14 +193,52 @@ impl Runner<'_, '_> {
         })
     }
 
+    /// Takes psql's word on a file out of the answer that it begins; what the file printed is
+    /// known.
+    ///
+    /// # Errors
+    /// A statement of the file failed, even if that did not stop psql.
+    pub fn judge(
+        &self,
+        answer: &mut Output,
+        step: &Step,
+        prepared: &Prepared,
+        printed: &Output,
+    ) -> Result<(), Fault> {
+        let completion = Completion::take(&mut answer.stdout).ok_or_else(|| {
+            let problem = "it does not say how the file ended".to_owned();
+            Fault::lost(
+                &psql::Error::Confused { problem },
+                Some(&step.migration.name),
+            )
+        })?;
+        match error_in_file(&completion, printed) {
+            None => Ok(()),
+            Some(error) => Err(blame(
+                Box::new(error),
+                self.stage(step, prepared, Some(printed)),
+            )),
+        }
+    }
+
+    /// What broke while a file ran, or after it had and had printed this.
     pub fn fault_in(
         &self,
         ending: Ending,
         step: &Step,
         prepared: &Prepared,
-        printed: &Output,
+        printed: Option<&Output>,
     ) -> Fault {
-        let stage = Stage::File {
+        fault_of(ending, self.stage(step, prepared, printed))
+    }
+
+    fn stage<'s>(
+        &'s self,
+        step: &'s Step,
+        prepared: &'s Prepared,
+        printed: Option<&'s Output>,
+    ) -> Stage<'s> {
+        Stage::File {
             step: &step.migration,
             copy: &prepared.file,
             root: &self.circumstances.folders.tree,
@@ -208,7 +246,6 @@ impl Runner<'_, '_> {
             prefix: &self.database.place.prefix,
             // Where the file is gone, the error has no frame.
             read: &|path| tree::content(path).ok(),
-        };
-        fault_of(ending, stage)
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::database::ledger::table::Table;
 use crate::database::parse;
 use crate::execution::script::{self, Bracket, Transaction};
 use crate::plan::Step;
-use crate::psql::{self, Output};
+use crate::psql;
 use crate::tree::Name;
 
 impl Runner<'_, '_> {
@@ -62,19 +62,21 @@ impl Runner<'_, '_> {
         let prepared = self.prepare(step)?;
         let include = self.guarded(self.include(step, &prepared));
         let entry = self.entry(step, started, &checks);
-        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let record = script::completion()
+            + &script::record(&self.database.place, &entry, transaction, &self.limits);
         let session = &mut self.database.session;
         // Both at once: the file is recorded the moment it is done.
         session.send(&include);
         session.send(&record);
         let printed = self
             .hear(step)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &Output::default()))?;
-        let recorded = self
+            .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
+        let mut recorded = self
             .database
             .session
             .receive()
-            .map_err(|ending| self.fault_in(ending, step, &prepared, &printed))?;
+            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
+        self.judge(&mut recorded, step, &prepared, &printed)?;
         let ended = self.note(step, checks, &printed, &recorded)?;
         self.forget(step)?;
         Ok(ended)

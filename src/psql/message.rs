@@ -52,16 +52,26 @@ impl Diagnostic {
     /// Does this message mean that a statement failed?
     pub fn is_error(&self) -> bool {
         match self.severity.as_str() {
-            "error" | "fatal" | "ERROR" | "FATAL" | "PANIC" => true,
-            "NOTICE" | "WARNING" | "INFO" | "LOG" | "DEBUG" => false,
-            // Another language. Classes 00, 01 and 02 are success, warning and no data
-            // (PostgreSQL manual, appendix A).
+            OWN_ERROR | "fatal" => true,
+            _ if self.is_notice() => false,
+            // Classes 00, 01 and 02 are success, warning and no data (PostgreSQL manual,
+            // appendix A).
             _ => self.sqlstate.as_deref().is_some_and(|code| {
                 !["00", "01", "02"]
                     .iter()
                     .any(|class| code.starts_with(class))
             }),
         }
+    }
+
+    /// Is it surely none? `RAISE NOTICE` can have any code; where the server speaks another
+    /// language, the code is all there is to go by.
+    fn is_notice(&self) -> bool {
+        ["NOTICE", "WARNING", "INFO", "LOG", "DEBUG"].contains(&self.severity.as_str())
+    }
+
+    fn is_psqls_own(&self) -> bool {
+        ["error", "fatal", "warning", "detail", "hint", "info"].contains(&self.severity.as_str())
     }
 }
 
@@ -88,13 +98,7 @@ impl fmt::Display for Diagnostic {
 /// The error that ended a script: the last, unless it only says that the transaction had failed
 /// before; then the first that says something else.
 pub fn decisive_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
-    let mut errors: Vec<_> = parse(lines)
-        .into_iter()
-        .filter_map(|message| match message {
-            Message::Diagnostic(diagnostic) if diagnostic.is_error() => Some(*diagnostic),
-            _ => None,
-        })
-        .collect();
+    let mut errors: Vec<_> = diagnostics(lines).filter(Diagnostic::is_error).collect();
     let is_echo = |error: &Diagnostic| error.sqlstate.as_deref() == Some(IN_FAILED_TRANSACTION);
     match errors.pop() {
         Some(last) if is_echo(&last) => Some(
@@ -109,6 +113,65 @@ pub fn decisive_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Di
 
 /// "current transaction is aborted".
 const IN_FAILED_TRANSACTION: &str = "25P02";
+
+/// The message of an error that psql itself has told of: that of the statement that failed with
+/// this code, or, without a code, of a meta-command.
+pub fn error_of<'a>(
+    lines: impl IntoIterator<Item = &'a str>,
+    sqlstate: Option<&str>,
+) -> Diagnostic {
+    let lines: Vec<_> = lines.into_iter().collect();
+    let Some(sqlstate) = sqlstate else {
+        return psqls_own_error(lines.iter().copied()).unwrap_or_else(|| Diagnostic {
+            severity: OWN_ERROR.to_owned(),
+            message: "psql did not get to the end of the file".to_owned(),
+            ..Diagnostic::default()
+        });
+    };
+    if sqlstate == IN_FAILED_TRANSACTION
+        && let Some(first) = decisive_error(lines.iter().copied())
+    {
+        return first;
+    }
+    let said: Vec<_> = diagnostics(lines).collect();
+    let coded = said
+        .iter()
+        .rfind(|found| found.sqlstate.as_deref() == Some(sqlstate));
+    // A file may have made psql terse, and then no message has its code.
+    let found = coded.or_else(|| {
+        said.iter()
+            .rfind(|found| found.sqlstate.is_none() && !found.is_notice() && !found.is_psqls_own())
+    });
+    Diagnostic {
+        sqlstate: Some(sqlstate.to_owned()),
+        ..found.cloned().unwrap_or_else(|| Diagnostic {
+            severity: "ERROR".to_owned(),
+            message: "psql did not print the server's message".to_owned(),
+            ..Diagnostic::default()
+        })
+    }
+}
+
+/// The last error of psql itself, such as that of a meta-command; a file can imitate it with
+/// `\\warn`.
+pub fn psqls_own_error<'a>(lines: impl IntoIterator<Item = &'a str>) -> Option<Diagnostic> {
+    diagnostics(lines)
+        .filter(|found| found.severity == OWN_ERROR)
+        .last()
+}
+
+fn diagnostics<'a>(lines: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = Diagnostic> {
+    parse(lines)
+        .into_iter()
+        .filter_map(|message| match message {
+            Message::Diagnostic(diagnostic) => Some(*diagnostic),
+            Message::Text(_) => None,
+        })
+}
+
+/// What psql calls an error of its own. It speaks English, whatever the server speaks: it is
+/// started with `LC_MESSAGES=C`.
+const OWN_ERROR: &str = "error";
 
 /// Reads the lines of psql's standard error.
 pub fn parse<'a>(lines: impl IntoIterator<Item = &'a str>) -> Vec<Message> {
@@ -323,13 +386,24 @@ mod tests {
     }
 
     #[test]
-    fn a_terse_message_has_no_sqlstate() {
-        let error = only("psql:a.sql:1: ERROR:  no such thing");
-        assert!(error.is_error());
+    fn the_message_of_an_error_is_found_by_its_code() {
+        let imitated = "psql:a.sql:2: ERROR:  42P01: from \\warn";
+        let real = "psql:a.sql:3: FEHLER:  22012: Division durch Null";
+        let own = "psql:a.sql:5: error: invalid command \\foo";
+        let message = |lines: &[&str], code| error_of(lines.iter().copied(), code).message;
+        let all = [imitated, real, own];
+        assert_eq!(message(&all, Some("22012")), "Division durch Null");
+        assert_eq!(message(&all, None), "invalid command \\foo");
+        let terse = "psql:a.sql:3: FEHLER:  Sperre nicht verfügbar";
+        let found = error_of([imitated, terse, own], Some("55P03"));
+        assert_eq!(found.message, "Sperre nicht verfügbar");
         assert_eq!(
-            (error.sqlstate, error.message.as_str()),
-            (None, "no such thing")
+            (found.sqlstate.as_deref(), found.line),
+            (Some("55P03"), Some(3))
         );
+        let silent = error_of([], Some("22012"));
+        assert_eq!(silent.sqlstate.as_deref(), Some("22012"));
+        assert!(!message(&[], None).is_empty());
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The text that psql is given, step by step.
 //! Pure, from escaped types; must not know how the text gets to psql or what it answers.
 
+mod completion;
 mod no_transaction;
 mod question;
 mod rehearsal;
 mod state;
 mod transaction;
 
+pub use completion::{Completion, completion};
 pub use no_transaction::{begin_outside, check_outside, finish_outside};
 pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
@@ -61,7 +63,7 @@ mod tests {
         }
         .text();
         assert!(
-            text.starts_with("\\cd '/it''s 100%'\n\\i '/it''s 100%/ü\\\\a.sql'\n"),
+            text.contains("\n\\set ON_ERROR_STOP 1 \\i '/it''s 100%/ü\\\\a.sql' \\set"),
             "{text}"
         );
     }
@@ -89,7 +91,7 @@ mod tests {
         }
         .text();
         let expected =
-            "\\cd ''\nSET client_encoding = 'LATIN1';\nSET lock_timeout = '500ms';\n\\i ''\n";
+            "\\cd ''\nSET client_encoding = 'LATIN1';\nSET lock_timeout = '500ms';\n\\set LAST";
         assert!(text.starts_with(expected), "{text}");
     }
 

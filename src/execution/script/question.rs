@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::completion;
 use super::state::PSQL_STATE;
 use crate::sql::quote::Argument;
 
@@ -30,9 +31,9 @@ pub fn question(bracket: Bracket, file: &Path, answer: &Path, patience: Duration
         Bracket::Transaction => ("BEGIN READ ONLY;".to_owned(), "ROLLBACK;".to_owned()),
     };
     format!(
-        "{open}\nSET LOCAL statement_timeout = '{}ms';\n\\set ON_ERROR_STOP 0\n\\o {}\n\\i {}\n{PSQL_STATE}{close}\n",
+        "{open}\nSET LOCAL statement_timeout = '{}ms';\n\\o {}\n{}{PSQL_STATE}{close}\n",
         patience.as_millis().max(1),
         Argument(&answer.to_string_lossy()),
-        Argument(&file.to_string_lossy()),
+        completion::run(&file.to_string_lossy()),
     )
 }

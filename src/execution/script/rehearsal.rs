@@ -21,7 +21,7 @@ pub fn trapped(include: &str) -> String {
 
 /// A file whose errors are to be undone, so that others can follow.
 pub fn attempted(include: &str) -> String {
-    format!("SAVEPOINT migrate_attempt;\n\\set ON_ERROR_STOP 0\n{include}")
+    format!("SAVEPOINT migrate_attempt;\n{include}")
 }
 
 pub fn undo_attempt() -> String {

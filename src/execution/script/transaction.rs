@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::completion;
 use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
 use crate::database::ledger::table::{Entry, Place};
 use crate::sql::quote::{Argument, Literal};
@@ -85,9 +86,9 @@ impl Include<'_> {
             .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
             .collect();
         format!(
-            "{variables}\\cd {}\n{own}\\i {}\n{PSQL_STATE}",
+            "{variables}\\cd {}\n{own}{}{PSQL_STATE}",
             Argument(&self.folder.to_string_lossy()),
-            Argument(&self.file.to_string_lossy())
+            completion::run(&self.file.to_string_lossy())
         )
     }
 }
