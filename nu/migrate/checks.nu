@@ -29,7 +29,7 @@ export def query [
     let answer = [
         '\encoding UTF8'
         '\set ON_ERROR_STOP 1'
-        '\set VERBOSITY default'
+        '\set VERBOSITY verbose'
         '\pset format unaligned'
         '\pset tuples_only on'
         "\\pset fieldsep '\\t'"
@@ -272,9 +272,15 @@ def ask-psql []: string -> record<stdout: string, stderr: string, exit_code: int
     $in | ^($words | first) ...($words | skip 1) -X -q -w -f - | complete
 }
 
+# psql stops at the first error, so that the last message with an error's code tells it: a server
+# may say ERROR in another language. Codes 00, 01 and 02 are success, warning and no data.
 def psql-error [stderr: string]: nothing -> string {
-    let line = $stderr | lines | where $it =~ 'ERROR|FATAL|error:' | get 0? | default ($stderr | str trim)
-    $line | str replace --regex '^.*?(ERROR|FATAL|error): +' ""
+    let said = $stderr | lines
+    let of_server = $said
+        | parse --regex '^psql:.*?[^: ]+:  (?<code>[0-9A-Z]{5}): (?<message>.*)$'
+        | where code !~ '^0[012]'
+    let of_psql = $said | parse --regex '^psql:.*?error: (?<message>.*)$'
+    [...$of_psql ...$of_server] | get message | last | default ($stderr | str trim)
 }
 
 # A name as SQL takes it, whatever it holds.

@@ -124,7 +124,7 @@ fn refused(text: &str) -> Option<Reply> {
     })?;
     Some(Reply {
         stderr: format!(
-            "ERROR:  a late check cannot use {found}: it asks within the run's own transaction\n"
+            "psql: error: a late check cannot use {found}: it asks within the run's own transaction\n"
         ),
         failed: true,
         ..Reply::default()
@@ -133,7 +133,7 @@ fn refused(text: &str) -> Option<Reply> {
 
 fn failed(error: &io::Error) -> Reply {
     Reply {
-        stderr: format!("ERROR:  the question cannot be passed on: {error}\n"),
+        stderr: format!("psql: error: the question cannot be passed on: {error}\n"),
         failed: true,
         ..Reply::default()
     }

@@ -170,6 +170,36 @@ impl Cluster {
         }
     }
 
+    /// The same, with messages in German; an error where this computer has none.
+    pub(crate) fn german() -> Result<Self, String> {
+        const LOCALE: &str = "de_DE.UTF-8";
+        let cluster = Self::create()?;
+        fs::create_dir(cluster.locales()).unwrap();
+        if let Some((uid, gid)) = cluster.user {
+            std::os::unix::fs::chown(cluster.locales(), Some(uid), Some(gid)).unwrap();
+        }
+        let output = cluster
+            .command(Path::new("localedef"))
+            .env("PATH", "/usr/sbin:/usr/bin:/bin")
+            .args(["-i", "de_DE", "-f", "UTF-8"])
+            .arg(cluster.locales().join(LOCALE))
+            .output()
+            .map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+        }
+        let settings = cluster.folder.join("data/postgresql.conf");
+        let mut text = fs::read_to_string(&settings).unwrap();
+        text += &format!("lc_messages = '{LOCALE}'\n");
+        fs::write(settings, text).unwrap();
+        Ok(cluster)
+    }
+
+    /// Where locales of its own are.
+    fn locales(&self) -> PathBuf {
+        self.folder.join("locales")
+    }
+
     /// Starts the server and waits until it answers.
     ///
     /// A shell stands between: it stops the server and removes the folder when its standard
@@ -261,6 +291,7 @@ impl Cluster {
         let mut command = Command::new(program);
         command
             .env_clear()
+            .envs(self.locales().exists().then(|| ("LOCPATH", self.locales())))
             .current_dir(&self.folder)
             .stdout(Stdio::null());
         if let Some((uid, gid)) = self.user {
