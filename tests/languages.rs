@@ -46,7 +46,7 @@ fn helpers_say_what_is_missing() {
     let Some(project) = project() else { return };
     project.write(
         &format!("{A}.nu"),
-        "use migrate/checks.nu *\ntry { query 'SELECT 1/0' } catch {|error| print $error.msg }\n\
+        "# migrate: late\nuse migrate/checks.nu *\ntry { query 'SELECT 1/0' } catch {|error| print $error.msg }\n\
          require-table nowhere",
     );
     let output = project.nu("migrate run db");
