@@ -41,6 +41,7 @@ mod settings;
 mod status;
 mod templates;
 mod transactions;
+mod undo;
 mod validate;
 mod validation;
 mod variables;

@@ -57,6 +57,7 @@ impl PluginCommand for Add {
                 "also make the validation script beside it",
                 None,
             )
+            .switch("with-undo", "also make the file that undoes it", None)
             .gives::<AddedRow>()
     }
 
@@ -98,6 +99,7 @@ impl PluginCommand for Add {
                 template: flag(call, "template")?,
                 no_transaction: switch(call, "no-transaction")?,
                 with_validation: switch(call, "with-validation")?,
+                with_undo: switch(call, "with-undo")?,
             };
             add(context, &order)
         })

@@ -8,6 +8,7 @@ use strum::IntoEnumIterator;
 
 use crate::checks::{Source, closures_of};
 use crate::plan::Request;
+use crate::plan::undo::Extent;
 use crate::settings::shell::{object, setting};
 use crate::settings::{Error, Key, Layer, Origin, Sourced, TransactionMode};
 use crate::tree::{Track, Version};
@@ -81,6 +82,20 @@ pub fn request(call: &EvaluatedCall, transaction: TransactionMode) -> Result<Req
         transaction,
         allow_out_of_order: switch(call, "allow-out-of-order")?,
         atomic: switch(call, "atomic")?,
+    })
+}
+
+/// How far `migrate undo` is to go.
+pub fn extent(call: &EvaluatedCall) -> Result<Extent, Error> {
+    Ok(Extent {
+        to: call
+            .get_flag_value("to")
+            .map(|value| version(&value))
+            .transpose()?,
+        steps: call
+            .get_flag_value("steps")
+            .map(|value| steps(&value))
+            .transpose()?,
     })
 }
 

@@ -16,6 +16,7 @@ mod status;
 mod table;
 #[cfg(test)]
 mod tests;
+mod undo;
 mod validate;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,7 +5,7 @@ use std::io;
 use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
-use super::{add, history, rehearse, repair, root, run, status, validate};
+use super::{add, history, rehearse, repair, root, run, status, undo, validate};
 
 /// PostgreSQL migrations for nushell.
 pub struct MigratePlugin;
@@ -25,6 +25,7 @@ impl Plugin for MigratePlugin {
             Box::new(validate::Validate),
             Box::new(rehearse::Rehearse),
             Box::new(repair::Repair),
+            Box::new(undo::Undo),
         ]
     }
 }

@@ -12,7 +12,7 @@ use crate::tree::Name;
 
 /// A run that stopped after it had begun to change the database.
 #[derive(Debug, ThisError)]
-#[error("{fault}")]
+#[error("{}", told(fault, *is_undo))]
 pub struct Failure {
     pub fault: Fault,
     /// What became of the transaction in which it broke.
@@ -26,6 +26,18 @@ pub struct Failure {
     pub outside: Option<Name>,
     /// How often it had been tried.
     pub attempts: u32,
+    /// Was it taking back what was applied?
+    pub is_undo: bool,
+}
+
+/// What broke; a file that undoes a migration goes by its name.
+fn told(fault: &Fault, is_undo: bool) -> String {
+    let told = fault.to_string();
+    if is_undo {
+        told.replacen("migration ", "the undo of ", 1)
+    } else {
+        told
+    }
 }
 
 impl Diagnostic for Failure {
@@ -34,7 +46,12 @@ impl Diagnostic for Failure {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        Some(Box::new(self.way_out()))
+        let way_out = self.way_out();
+        Some(Box::new(if self.is_undo {
+            way_out.replace("`migrate run`", "`migrate undo`")
+        } else {
+            way_out
+        }))
     }
 }
 
@@ -42,7 +59,7 @@ impl Report for Failure {
     fn state(&self) -> String {
         let mut sentences = vec![self.outcome_of_group()];
         if !self.applied.is_empty() {
-            sentences.push(stayed(&self.applied));
+            sentences.push(stayed(&self.applied, self.is_undo));
         }
         sentences.join("\n")
     }
@@ -55,6 +72,11 @@ impl Report for Failure {
 impl Failure {
     fn outcome_of_group(&self) -> String {
         match (&self.outcome, self.fault.ended_by()) {
+            (Outcome::Committed, Some(name)) if self.is_undo => format!(
+                "What the undo of {name} did up to its COMMIT IS in the database, and the ledger \
+                 still has its row; what came after that may be there as well.{}",
+                self.before("These were undone with it, and their rows are gone")
+            ),
             (Outcome::Committed, Some(name)) => format!(
                 "{name} IS in the database up to its COMMIT, without a row in the ledger; \
                  what came after that may be there as well.{}",
@@ -73,9 +95,10 @@ impl Failure {
             }
             (Outcome::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
             (Outcome::Partial { recorded, .. }, _) => format!(
-                "{} ran outside of a transaction of ours: what it had committed STAYS in the \
+                "{}{} ran outside of a transaction of ours: what it had committed STAYS in the \
                  database. Its ledger row says `{}`, and no run of its track goes on until that \
                  is resolved.",
+                if self.is_undo { "The undo of " } else { "" },
                 self.file_outside(),
                 if *recorded { "failed" } else { "running" }
             ),
@@ -105,6 +128,14 @@ impl Failure {
     fn way_out(&self) -> String {
         let is_out_of_memory = self.fault.sqlstate() == Some("53200");
         match (&self.fault, &self.outcome) {
+            (fault, Outcome::Committed) if self.is_undo && fault.ended_by().is_some() => format!(
+                "{REMOVE_COMMIT}; complete by hand what is left of the undo and type `migrate \
+                 repair DIR --forget {}`",
+                fault
+                    .ended_by()
+                    .map(ToString::to_string)
+                    .unwrap_or_default()
+            ),
             (_, Outcome::Unknown { .. }) => {
                 "when the server answers again, `migrate status DIR` tells what is applied"
                     .to_owned()
@@ -126,17 +157,21 @@ impl Failure {
                 Outcome::Partial {
                     invalid_indexes, ..
                 },
+            ) if self.is_undo => format!(
+                "{}complete the undo by hand and type `migrate repair DIR --retry {name}`, or restore \
+                 by hand what it has removed and type `migrate repair DIR --mark-applied {name}`",
+                drop_first(fault, invalid_indexes),
+                name = self.file_outside(),
+            ),
+            (
+                fault,
+                Outcome::Partial {
+                    invalid_indexes, ..
+                },
             ) if !is_out_of_memory && !fault.is_caught_by_guard() => format!(
                 "{}undo by hand what it has done and type `migrate repair DIR --retry {name}`, or \
                  complete it by hand and type `migrate repair DIR --mark-applied {name}`",
-                match (fault, invalid_indexes.as_slice()) {
-                    (Fault::TransactionOpen { .. }, _) => "add the COMMIT to the file; ".to_owned(),
-                    (_, []) => String::new(),
-                    (_, indexes) => format!(
-                        "it left an invalid index: type `DROP INDEX CONCURRENTLY {};`; then ",
-                        indexes.join(", ")
-                    ),
-                },
+                drop_first(fault, invalid_indexes),
                 name = self.file_outside(),
             ),
             (fault, _) => Diagnostic::help(fault)
@@ -146,11 +181,24 @@ impl Failure {
     }
 }
 
+/// What is to be done before a ledger row can be repaired, as the beginning of a sentence.
+fn drop_first(fault: &Fault, invalid_indexes: &[String]) -> String {
+    match (fault, invalid_indexes) {
+        (Fault::TransactionOpen { .. }, _) => "add the COMMIT to the file; ".to_owned(),
+        (_, []) => String::new(),
+        (_, indexes) => format!(
+            "it left an invalid index: type `DROP INDEX CONCURRENTLY {};`; then ",
+            indexes.join(", ")
+        ),
+    }
+}
+
 /// What this run had committed before it stopped.
-pub fn stayed(applied: &[Name]) -> String {
+pub fn stayed(applied: &[Name], is_undo: bool) -> String {
     format!(
-        "{} of this run stayed applied:\n{}",
+        "{} of this run stayed {}:\n{}",
         count(applied.len(), "migration", "migrations"),
+        if is_undo { "undone" } else { "applied" },
         names(applied)
     )
 }

@@ -60,6 +60,8 @@ pub struct Stop {
     /// The migrations of that group that had run.
     pub group: Vec<RunRow>,
     pub database: String,
+    /// Was it taking back what was applied?
+    pub is_undo: bool,
 }
 
 /// In what a run stopped.
@@ -74,7 +76,12 @@ pub enum StoppedIn {
         at_commit: bool,
     },
     /// In a no-transaction file, whose row says `running`.
-    NoTransaction { name: Name, path: PathBuf },
+    NoTransaction {
+        name: Name,
+        path: PathBuf,
+        /// For an undo, the name under which the ledger had it.
+        undoes: Option<String>,
+    },
 }
 
 impl StoppedIn {
@@ -126,6 +133,7 @@ pub fn run(
             stopped_in,
             group: std::mem::take(&mut done),
             database: database.server.database.clone(),
+            is_undo: plan.is_undo(),
         })?;
         applied.append(&mut done);
         tables.extend(group.steps().iter().map(|step| Table {

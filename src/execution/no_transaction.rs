@@ -39,6 +39,7 @@ impl Runner<'_, '_> {
         self.stopped_in = StoppedIn::NoTransaction {
             name: name.clone(),
             path: step.migration.path.clone(),
+            undoes: step.undoes().map(str::to_owned),
         };
         let output = self
             .database

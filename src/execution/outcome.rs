@@ -59,9 +59,18 @@ pub fn ask(address: &Address, stop: &Stop, execution_id: &str) -> Outcome {
         StoppedIn::Transaction { transaction, .. } => {
             of_transaction(address, transaction, &interrupt)
         }
-        StoppedIn::NoTransaction { name, path } => {
+        StoppedIn::NoTransaction { name, path, undoes } => {
             let problem = stop.fault.to_string();
-            mark_failed(address, name, path, execution_id, &problem, &interrupt)
+            let undoes = undoes.as_deref();
+            mark_failed(
+                address,
+                name,
+                path,
+                undoes,
+                execution_id,
+                &problem,
+                &interrupt,
+            )
         }
     };
     result.unwrap_or_else(|error| match (&stop.stopped_in, error) {
@@ -110,6 +119,7 @@ fn mark_failed(
     address: &Address,
     name: &Name,
     path: &Path,
+    undoes: Option<&str>,
     execution_id: &str,
     problem: &str,
     interrupt: &Interrupt,
@@ -128,9 +138,19 @@ fn mark_failed(
                     invalid_indexes,
                 }
             }
-            None => Outcome::RolledBack,
+            None => match undoes {
+                Some(recorded) if !has_row(&mut database, name, recorded)? => Outcome::Committed,
+                _ => Outcome::RolledBack,
+            },
         },
     )
+}
+
+/// Is what was to be undone still in the ledger?
+fn has_row(database: &mut Database, name: &Name, recorded: &str) -> Result<bool, psql::Error> {
+    let names = [name.file_name(), recorded.to_owned()];
+    let count = database.place.count_query(&[&name.track], &names);
+    Ok(database.ask(&format!("{count};\n"))? != "0")
 }
 
 /// Writes to a row that still says `running` that it failed, and tells what it says now.

@@ -39,6 +39,7 @@ pub fn rehearse(
         stopped_in,
         group: done,
         database: database.server.database.clone(),
+        is_undo: false,
     })
 }
 

@@ -91,6 +91,7 @@ impl Runner<'_, '_> {
             execution_id: &self.circumstances.common.execution_id,
             validation: total(checks),
             parts: step.migration.checksum.parts(),
+            undoes: step.undoes(),
         }
     }
 
@@ -184,7 +185,8 @@ impl Runner<'_, '_> {
     /// What a file prints, shown while it runs.
     pub fn hear(&mut self, step: &Step) -> Result<Output, Ending> {
         let progress = self.circumstances.progress;
-        let name = step.migration.name.file_name();
+        let file = step.migration.path.file_name().unwrap_or_default();
+        let name = file.to_string_lossy();
         let mut live = Live::default();
         self.database.session.receive_live(&mut |channel, line| {
             if let Some(line) = live.line(channel, line) {

@@ -28,7 +28,7 @@ impl Runner<'_, '_> {
             transaction: transaction.clone(),
             at_commit: true,
         };
-        self.commit(&transaction)
+        self.commit(&transaction, steps)
     }
 
     pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
@@ -82,14 +82,17 @@ impl Runner<'_, '_> {
         Ok(ended)
     }
 
-    fn commit(&mut self, transaction: &Transaction) -> Result<(), Fault> {
-        let tracks: BTreeSet<_> = self.done.iter().map(|row| &row.name.track).collect();
+    fn commit(&mut self, transaction: &Transaction, steps: &[Step]) -> Result<(), Fault> {
+        let names = steps.iter().map(|step| &step.migration.name);
+        let tracks: BTreeSet<_> = names.map(|name| &name.track).collect();
         let tracks: Vec<_> = tracks.into_iter().collect();
-        let rows = self.database.place.count_query(&tracks, &self.names());
+        let recorded: Vec<_> = steps.iter().map(recorded).collect();
+        let rows = self.database.place.count_query(&tracks, &recorded);
+        let expected = steps.iter().filter(|step| step.undoes().is_none()).count();
         let output = self
             .database
             .session
-            .ask(&script::commit(transaction, &rows, self.done.len()))
+            .ask(&script::commit(transaction, &rows, expected))
             .map_err(|ending| fault_of(ending, Stage::Commit { last: self.last() }))?;
         match output.stdout.join("\n").as_str() {
             "committed" => Ok(()),
@@ -100,11 +103,13 @@ impl Runner<'_, '_> {
         }
     }
 
-    fn names(&self) -> Vec<String> {
-        self.done.iter().map(|row| row.name.file_name()).collect()
-    }
-
     fn last(&self) -> Option<Name> {
         self.done.last().map(|row| row.name.clone())
     }
+}
+
+/// The name under which the ledger has a step, or had it.
+fn recorded(step: &Step) -> String {
+    let recorded = step.undoes().map(str::to_owned);
+    recorded.unwrap_or_else(|| step.migration.name.file_name())
 }

@@ -7,6 +7,7 @@ use strum::EnumProperty;
 use thiserror::Error as ThisError;
 
 use super::Obstacles;
+use super::hindrance::Hindrances;
 use crate::checks;
 use crate::error::{Report, Unreadable, count, list};
 use crate::sql::inspection::Violation;
@@ -32,6 +33,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Refused(#[from] Obstacles),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NotUndone(#[from] Hindrances),
 
     #[error(
         "{} cannot run in a transaction of ours as {}:\n{}",
@@ -89,6 +94,7 @@ impl Report for Error {
     fn passed_on(&self) -> Option<&dyn Report> {
         match self {
             Self::Refused(cause) => Some(cause),
+            Self::NotUndone(cause) => Some(cause),
             Self::Unreadable(cause) => Some(cause),
             Self::Check(cause) => Some(cause),
             _ => None,

@@ -1,6 +1,6 @@
 //! How each file fits into a transaction, and which share one.
 
-use super::{Error, Fit, Group, Plan, Request, Step};
+use super::{Direction, Error, Fit, Group, Plan, Request, Step};
 use crate::settings::{TransactionControl, TransactionMode};
 use crate::sql::inspection::{Inspection, Violation};
 use crate::sql::variables::usage::Leftovers;
@@ -40,6 +40,7 @@ pub fn fit(
             validation: None,
             leftovers: Leftovers::default(),
             adds_enum_value,
+            direction: Direction::Up,
         })
     } else {
         Err(forbidden)
@@ -212,6 +213,7 @@ mod tests {
             validation: None,
             leftovers: Leftovers::default(),
             adds_enum_value,
+            direction: Direction::Up,
         };
         let [a, b, c, d] = FILES;
         let steps = vec![

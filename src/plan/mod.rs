@@ -3,12 +3,14 @@
 
 pub mod error;
 mod grouping;
+mod hindrance;
 mod obstacle;
 mod ordering;
 pub mod scope;
 mod selection;
 pub mod status;
 mod steps;
+pub mod undo;
 
 use std::ops::Range;
 
@@ -20,7 +22,7 @@ pub use error::Error;
 pub use grouping::{fit, group};
 pub use obstacle::{Obstacle, Obstacles};
 pub use selection::select;
-pub use steps::steps;
+pub use steps::{down, steps};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
@@ -70,6 +72,16 @@ pub struct Step {
     pub leftovers: Leftovers,
     /// Does it add an enum value, which only later transactions can use?
     pub adds_enum_value: bool,
+    pub direction: Direction,
+}
+
+/// What a step does to the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Direction {
+    /// The migration is recorded.
+    Up,
+    /// It is undone, and the row of this name goes.
+    Down { recorded: String },
 }
 
 /// How a file fits into a transaction.
@@ -82,7 +94,22 @@ pub enum Fit {
     NoTransaction,
 }
 
+impl Step {
+    /// For an undo, the name under which the ledger has what it undoes.
+    pub fn undoes(&self) -> Option<&str> {
+        match &self.direction {
+            Direction::Up => None,
+            Direction::Down { recorded } => Some(recorded),
+        }
+    }
+}
+
 impl Plan {
+    /// Does it take back what was applied?
+    pub fn is_undo(&self) -> bool {
+        self.steps().any(|step| step.undoes().is_some())
+    }
+
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.groups.iter().flat_map(Group::steps)
     }

@@ -48,7 +48,7 @@ fn broken(statuses: &[Status<'_>]) -> Vec<Obstacle> {
     statuses.iter().filter_map(obstacle).collect()
 }
 
-fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
+pub(super) fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
     let recorded = || status.row.map(|row| row.name.clone());
     let name = || status.migration.map(|migration| migration.name.clone());
     Some(match status.state {

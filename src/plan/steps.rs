@@ -1,7 +1,8 @@
 //! From pending migrations to steps: how each fits into a transaction, or what forbids it.
 //! Pure: files are read through a function that the caller gives.
 
-use super::{Error, Step, fit};
+use super::undo::Undoing;
+use super::{Direction, Error, Step, fit};
 use crate::checks::{self, Script};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
@@ -54,6 +55,30 @@ pub fn steps(
         });
     }
     Ok(steps)
+}
+
+/// The steps that undo migrations: each runs its own file, and the row of the migration goes.
+///
+/// # Errors
+/// As [`steps`].
+pub fn down(
+    undoing: &[Undoing<'_>],
+    files: &[Migration],
+    read: impl Fn(&Migration) -> Result<Material, Unreadable>,
+    control: TransactionControl,
+    users: &Variables,
+) -> Result<Vec<Step>, Error> {
+    let files: Vec<_> = files.iter().collect();
+    let steps = steps(&files, read, control, users)?;
+    let recorded = undoing.iter().map(|one| one.row.name.clone());
+    Ok(steps
+        .into_iter()
+        .zip(recorded)
+        .map(|(step, recorded)| Step {
+            direction: Direction::Down { recorded },
+            ..step
+        })
+        .collect())
 }
 
 fn validation(migration: &Migration, text: Option<&str>) -> Result<Option<Script>, checks::Error> {

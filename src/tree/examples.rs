@@ -10,6 +10,7 @@ use super::{Migration, Track};
 pub fn migration(file: &str) -> Migration {
     Migration {
         validation: None,
+        undo: None,
         name: parse_recorded(file).unwrap(),
         path: format!("/db/{file}").into(),
         directives: Directives::default(),

@@ -17,6 +17,8 @@ pub struct Migration {
     /// The file, as an absolute path.
     pub path: PathBuf,
     pub validation: Option<PathBuf>,
+    /// The file that undoes it, which is read only when it is to run.
+    pub undo: Option<PathBuf>,
     pub directives: Directives,
     /// What the file's content was when it was read, with all it includes.
     pub checksum: Checksum,
@@ -93,6 +95,22 @@ impl Material {
 }
 
 impl Migration {
+    /// The file that undoes it, as a migration of the same name; `None` where there is none.
+    pub fn undoing(&self, folders: &WorkingFolder) -> Result<Option<Self>, Error> {
+        let read = |path: &PathBuf| {
+            let (directives, checksum) = examine(path, folders)?;
+            Ok(Self {
+                name: self.name.clone(),
+                path: path.clone(),
+                validation: None,
+                undo: None,
+                directives,
+                checksum,
+            })
+        };
+        self.undo.as_ref().map(read).transpose()
+    }
+
     /// The text of the validation script beside it, if there is one.
     pub fn validation_text(&self) -> Result<Option<String>, Unreadable> {
         let text = |path| Ok(String::from_utf8_lossy(&content(path)?).into_owned());

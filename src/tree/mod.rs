@@ -29,6 +29,9 @@ pub use working_folder::WorkingFolder;
 /// The folders that hold no migrations but what new ones are made from.
 pub const TEMPLATES: &str = "templates";
 
+/// What follows a migration's stem in the name of the file that undoes it.
+pub const UNDO: &str = "down.sql";
+
 /// A file that looks like a migration and breaks a naming rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misnamed {
@@ -191,6 +194,7 @@ struct Found {
     name: Name,
     path: PathBuf,
     validation: Option<PathBuf>,
+    undo: Option<PathBuf>,
 }
 
 /// Tells migrations from companions and other files, and collects every broken rule.
@@ -198,6 +202,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
     let mut migrations = Vec::new();
     let mut companions = Vec::new();
     let mut validations = BTreeSet::new();
+    let mut undos = BTreeSet::new();
     let mut misnamed = Vec::new();
     for path in files {
         match classify(&path) {
@@ -206,7 +211,10 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
                 validations.insert(path.clone());
                 companions.push((name, path));
             }
-            Ok(Kind::Undo(name)) => companions.push((name, path)),
+            Ok(Kind::Undo(name)) => {
+                undos.insert(path.clone());
+                companions.push((name, path));
+            }
             Ok(Kind::Other) => {}
             Err(rule) => misnamed.push(Misnamed {
                 file: relative(root, &path),
@@ -221,6 +229,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
         .into_iter()
         .map(|(name, path)| Found {
             validation: validations.take(&path.with_extension("nu")),
+            undo: undos.take(&path.with_extension(UNDO)),
             name,
             path,
         })
@@ -298,6 +307,7 @@ fn read(found: Found, folders: &WorkingFolder, interrupt: &Interrupt) -> Result<
         checksum,
         path: found.path,
         validation: found.validation,
+        undo: found.undo,
     })
 }
 

@@ -6,6 +6,8 @@ use std::str::FromStr;
 
 use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
 
+use super::UNDO;
+
 /// The longest track name, in characters.
 pub const LONGEST_TRACK: usize = 40;
 
@@ -117,6 +119,11 @@ impl Name {
     /// The file name, with `.sql`. This is also the migration's name in the ledger.
     pub fn file_name(&self) -> String {
         format!("{}.sql", self.stem())
+    }
+
+    /// The name of the file that undoes it.
+    pub fn undo_name(&self) -> String {
+        format!("{}.{UNDO}", self.stem())
     }
 
     /// The file name without its ending, which the companions share.

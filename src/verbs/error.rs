@@ -56,6 +56,8 @@ pub enum Error {
     AfterCommits {
         error: Box<Self>,
         applied: Vec<Name>,
+        /// Was it taking them back?
+        is_undo: bool,
     },
 
     #[error("in the scratch database: {error}{}", place.as_ref().map_or_else(String::new, |place| format!("\n({place})")))]
@@ -154,7 +156,9 @@ impl Report for Error {
 
     fn state(&self) -> String {
         match self {
-            Self::AfterCommits { applied, .. } => stayed(applied),
+            Self::AfterCommits {
+                applied, is_undo, ..
+            } => stayed(applied, *is_undo),
             Self::InScratch { left: None, .. } => {
                 "The target was not changed, and the scratch database is gone.".to_owned()
             }

@@ -11,6 +11,7 @@ pub mod repair;
 pub mod run;
 pub mod scratch;
 pub mod status;
+pub mod undo;
 pub mod validate;
 
 pub use context::{Context, Target};

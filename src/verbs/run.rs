@@ -3,18 +3,18 @@
 
 use super::look::{look, look_under_lock, make_plan};
 use super::{Context, Error};
-use crate::database::Address;
 use crate::database::ledger::{Row, RowState};
+use crate::database::{Address, Database, Ledgers};
 use crate::execution::outcome::{self, Outcome};
 use crate::execution::retry;
 use crate::execution::row::{Applied, RunRow};
 use crate::execution::{self, Circumstances, Common, Failure, Stop};
-use crate::plan::Request;
+use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::process::progress::Progress;
 use crate::settings::TransactionMode;
-use crate::tree::Name;
 use crate::tree::file_name::parse_recorded;
+use crate::tree::{Name, Tree};
 use uuid::Uuid;
 
 /// Applies what is pending.
@@ -26,8 +26,42 @@ pub fn run(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RunRow>, Error> {
+    let undertaking = Undertaking {
+        transaction: request.transaction,
+        is_undo: false,
+        plan: &|look| {
+            let request = request.after(look.done);
+            make_plan(context, &request, look.tree, look.ledgers)
+        },
+    };
+    carry_out(context, &undertaking, preflight)
+}
+
+/// What is to be done to the database, up or down.
+pub(super) struct Undertaking<'a> {
+    pub transaction: TransactionMode,
+    pub is_undo: bool,
+    /// Makes the plan, in each session anew.
+    pub plan: &'a dyn Fn(Look<'_>) -> Result<Plan, Error>,
+}
+
+/// What a plan is made from, under the lock.
+pub(super) struct Look<'a> {
+    pub tree: &'a Tree,
+    pub database: &'a mut Database,
+    pub ledgers: &'a Ledgers,
+    /// How many steps this run has behind it, in earlier sessions.
+    pub done: usize,
+}
+
+/// Carries out a plan, and what is left of it after each session that ended too early.
+pub(super) fn carry_out(
+    context: &Context,
+    undertaking: &Undertaking<'_>,
+    preflight: &Preflight<'_>,
+) -> Result<Vec<RunRow>, Error> {
     let address = context.address()?.for_writing();
-    let circumstances = circumstances(context, request.transaction, preflight.progress);
+    let circumstances = circumstances(context, undertaking.transaction, preflight.progress);
     let mut checker = Checker::new(
         &context.caller,
         preflight,
@@ -40,12 +74,12 @@ pub fn run(
         let Attempt::Stopped(stop) = attempt(
             context,
             &address,
-            request,
+            undertaking,
             &circumstances,
             &mut checker,
             &mut applied,
         )
-        .map_err(|error| after(error, &applied))?
+        .map_err(|error| after(error, &applied, undertaking.is_undo))?
         else {
             return Ok(applied);
         };
@@ -107,13 +141,14 @@ pub(super) fn circumstances(
 }
 
 /// An error before a session of a run, after other sessions have committed.
-fn after(error: Error, applied: &[RunRow]) -> Error {
+fn after(error: Error, applied: &[RunRow], is_undo: bool) -> Error {
     if applied.is_empty() {
         return error;
     }
     Error::AfterCommits {
         error: Box::new(error),
         applied: names(applied),
+        is_undo,
     }
 }
 
@@ -129,6 +164,7 @@ pub(super) fn failure(stop: Stop, outcome: Outcome, applied: &[RunRow]) -> Failu
         applied: names(applied),
         database: stop.database,
         outside: stop.stopped_in.outside().cloned(),
+        is_undo: stop.is_undo,
         fault: stop.fault,
         attempts: 1,
     }
@@ -143,15 +179,19 @@ enum Attempt {
 fn attempt(
     context: &Context,
     address: &Address,
-    request: &Request,
+    undertaking: &Undertaking<'_>,
     circumstances: &Circumstances,
     checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
 ) -> Result<Attempt, Error> {
     let (tree, mut database, ledgers) = look_under_lock(context, address)?;
     recover(&ledgers.rows, &circumstances.common.execution_id, applied);
-    let request = request.after(applied.len());
-    let plan = make_plan(context, &request, &tree, &ledgers)?;
+    let plan = (undertaking.plan)(Look {
+        tree: &tree,
+        database: &mut database,
+        ledgers: &ledgers,
+        done: applied.len(),
+    })?;
     checker.check(&plan, &database)?;
     let done = execution::run(
         &mut database,

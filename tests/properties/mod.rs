@@ -47,6 +47,7 @@ fn name() -> impl Strategy<Value = String> {
 fn migration(name: &str) -> Migration {
     Migration {
         validation: None,
+        undo: None,
         name: parse_recorded(name).unwrap(),
         path: format!("/db/{name}").into(),
         directives: Directives::default(),

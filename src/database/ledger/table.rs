@@ -102,8 +102,11 @@ impl Place {
     }
 
     /// Records a migration as applied, timed by the server's clock since `started`, and answers
-    /// with what the ledger holds then.
+    /// with what the ledger holds then. An undo is recorded by its absence.
     pub fn record(&self, entry: &Entry<'_>) -> String {
+        if let Some(recorded) = entry.undoes {
+            return self.erase(entry, recorded);
+        }
         format!(
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by, validation_time_ms, parts)\n\
@@ -134,8 +137,47 @@ impl Place {
         )
     }
 
+    /// Removes the row of what was undone, and answers as [`Self::record`] does; an error where a
+    /// trigger or a rule has kept it.
+    fn erase(&self, entry: &Entry<'_>, recorded: &str) -> String {
+        let table = self.table(&entry.name.track);
+        let it = format!(
+            "migration_name IN ({}, {})",
+            Literal(recorded),
+            Literal(&entry.name.file_name())
+        );
+        format!(
+            "DELETE FROM {table} WHERE {it}\\;\n\
+             SELECT CASE WHEN EXISTS (SELECT FROM {table} WHERE {it}) THEN {fails}::text\n  \
+               ELSE json_build_object('applied_at', now.at, 'execution_time_ms', {elapsed})::text END\n\
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",
+            fails = fails(),
+            elapsed = elapsed(entry),
+        )
+    }
+
+    /// Records that the undo of a file begins outside of a transaction. The row takes the file's name
+    /// of today, under which all that follows looks for it.
+    fn unrecord_running(&self, entry: &Entry<'_>, recorded: &str) -> String {
+        let table = self.table(&entry.name.track);
+        let name = Literal(&entry.name.file_name()).to_string();
+        let id = Literal(entry.execution_id).to_string();
+        let there = must(&format!(
+            "EXISTS (SELECT FROM {table} WHERE migration_name = {name} AND state = 'running'\n    \
+             AND execution_id = {id})"
+        ));
+        format!(
+            "BEGIN;\nUPDATE {table} SET migration_name = {name}, state = 'running', execution_id = {id}, \
+             error = NULL\nWHERE migration_name = {};\n{there}COMMIT;\n",
+            Literal(recorded)
+        )
+    }
+
     /// Records that a file outside of a transaction begins.
     pub fn record_running(&self, entry: &Entry<'_>) -> String {
+        if let Some(recorded) = entry.undoes {
+            return self.unrecord_running(entry, recorded);
+        }
         format!(
             "BEGIN;\nINSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
              validation_time_ms, parts)\n\
@@ -158,6 +200,9 @@ impl Place {
 
     /// Records that it ended well.
     pub fn record_finished(&self, entry: &Entry<'_>) -> String {
+        if let Some(recorded) = entry.undoes {
+            return self.erase(entry, recorded);
+        }
         format!(
             "UPDATE {table} SET state = 'applied', applied_at = now.at, execution_time_ms = {elapsed}\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\n\
@@ -317,6 +362,8 @@ pub struct Entry<'a> {
     pub validation: Option<Duration>,
     /// Its single files, where it includes others.
     pub parts: &'a Parts,
+    /// For an undo, the name under which the ledger has what it undoes.
+    pub undoes: Option<&'a str>,
 }
 
 #[cfg(test)]

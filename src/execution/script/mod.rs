@@ -121,6 +121,7 @@ mod tests {
             execution_id: "e",
             validation: Some(Duration::from_millis(7)),
             parts: &BTreeMap::new(),
+            undoes: None,
         };
         let text = record(&place, &entry, &transaction(), &limits());
         assert!(

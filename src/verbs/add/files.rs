@@ -11,8 +11,8 @@ use chrono::{DateTime, Utc};
 use super::template::{self, Template};
 use super::{AddedRow, Error, Kind, naming};
 use crate::error::NotWritten;
-use crate::tree::TEMPLATES;
 use crate::tree::{Migration, Name, Track, Version};
+use crate::tree::{TEMPLATES, UNDO};
 
 /// The track and the folder of a new migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +82,7 @@ pub struct Wanted<'a> {
     pub description: &'a str,
     pub template: Template,
     pub with_validation: bool,
+    pub with_undo: bool,
 }
 
 pub fn create(
@@ -117,6 +118,15 @@ pub fn create(
         rows.push(AddedRow {
             file,
             kind: Kind::Validation,
+        });
+    }
+    if wanted.with_undo {
+        let file = file.with_extension(UNDO);
+        let text = template::undo(&name, &wanted.template);
+        write_new(&file, &text).map_err(|error| not_written(&file, &error))?;
+        rows.push(AddedRow {
+            file,
+            kind: Kind::Undo,
         });
     }
     if let Some(data) = wanted.template.data() {
@@ -223,6 +233,7 @@ mod tests {
                 description: "Create users",
                 template: Template::find(None, Path::new("/"), &[]).unwrap(),
                 with_validation: false,
+                with_undo: false,
             };
             let rows = create(&place, present, &wanted, now).unwrap();
             rows[0]

@@ -21,6 +21,7 @@ use template::Template;
 pub enum Kind {
     Migration,
     Validation,
+    Undo,
     /// What a template brings along.
     Data,
 }
@@ -38,9 +39,10 @@ pub struct Order {
     pub template: Option<String>,
     pub no_transaction: bool,
     pub with_validation: bool,
+    pub with_undo: bool,
 }
 
-/// Makes the next migration file, and its validation script if that is wanted.
+/// Makes the next migration file, and its companions if they are wanted.
 pub fn add(context: &Context, order: &Order) -> Result<Vec<AddedRow>, super::Error> {
     let migrations = if context.root.exists() {
         context.tree()?.migrations
@@ -61,6 +63,7 @@ pub fn add(context: &Context, order: &Order) -> Result<Vec<AddedRow>, super::Err
             found
         },
         with_validation: order.with_validation,
+        with_undo: order.with_undo,
     };
     Ok(create(&place, &migrations, &wanted, Utc::now())?)
 }

@@ -135,6 +135,18 @@ fn known(folders: &[PathBuf]) -> Vec<String> {
     all.into_iter().collect()
 }
 
+/// The file that undoes a new migration, for outside of a transaction where the migration is. It
+/// fails until it is written: an undo that does nothing would only forget the migration.
+pub fn undo(name: &Name, template: &Template) -> String {
+    let directive = if template.sql.contains(NO_TRANSACTION) {
+        NO_TRANSACTION
+    } else {
+        ""
+    };
+    let text = include_str!("templates/undo.sql").replace("{{name}}", &name.file_name());
+    format!("{directive}{text}")
+}
+
 /// A validation script that teaches by example, and passes as it is.
 pub fn validation(name: &Name) -> String {
     include_str!("templates/validation.nu").replace("{{title}}", &title(name))

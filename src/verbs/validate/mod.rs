@@ -19,7 +19,7 @@ use crate::plan::scope::everything;
 use crate::plan::status::{Status, compare, pending};
 use crate::plan::{self, Request};
 use crate::preflight::{Checker, Preflight};
-use crate::sql::rules::Severity;
+use crate::sql::rules::{Rule, Severity};
 use crate::tree::{Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
 
@@ -153,6 +153,36 @@ impl Validation<'_> {
             &settings.variables,
             major,
         ));
+        match migration.undoing(&self.context.folders()) {
+            Ok(Some(undo)) => self.undo_file(&undo)?,
+            Ok(None) => {}
+            Err(error) => {
+                let file = migration.undo.as_deref().unwrap_or(&migration.path);
+                self.findings.push(Finding {
+                    track: Some(migration.name.track.clone()),
+                    name: Some(migration.name.file_name()),
+                    ..names::not_read(&error, file)
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// What `migrate undo` would stumble over. That it drops things is its purpose.
+    fn undo_file(&mut self, undo: &Migration) -> Result<(), plan::Error> {
+        let settings = &self.context.caller.settings;
+        let material = Material::read(undo, &self.context.folders())?;
+        let found = content::content(
+            undo,
+            &material,
+            settings.transaction_control,
+            &settings.variables,
+            None,
+        );
+        self.findings.extend(found.into_iter().filter(|finding| {
+            !matches!(finding.rule, Rule::UnsafeDdl(_))
+                && !undo.directives.allows.contains(&finding.rule)
+        }));
         Ok(())
     }
 

@@ -13,10 +13,10 @@ use crate::tree::{self, Migration, Misnamed, Survey};
 
 pub fn structure(survey: &Survey) -> Vec<Finding> {
     let misnamed = survey.misnamed.iter().map(|found| misnamed(survey, found));
-    let unreadable = survey.unreadable.iter().map(|(file, error)| match error {
-        tree::Error::BadDirective(error) => unreadable(error, file, Some(error.line)),
-        error => unreadable(error, file, None),
-    });
+    let unreadable = survey
+        .unreadable
+        .iter()
+        .map(|(file, error)| not_read(error, file));
     let mut findings: Vec<_> = misnamed.chain(unreadable).collect();
     findings.extend(survey.migrations.iter().filter_map(no_date));
     findings.extend(mixed_folders(&survey.migrations));
@@ -32,6 +32,14 @@ fn misnamed(survey: &Survey, found: &Misnamed) -> Finding {
     Finding {
         file: Some(survey.root.join(&found.file)),
         ..Finding::new(rule, found.rule.to_string(), NAME_THEM)
+    }
+}
+
+/// A file that the tree could not take in.
+pub fn not_read(error: &tree::Error, file: &Path) -> Finding {
+    match error {
+        tree::Error::BadDirective(error) => unreadable(error, file, Some(error.line)),
+        error => unreadable(error, file, None),
     }
 }
 

@@ -1,0 +1,131 @@
+//! `migrate undo`: takes back what was applied last.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{extent, switch};
+use super::signature::{MigrateSignature, or_default};
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::settings::Key;
+use crate::verbs::undo::{Order, UndoRow, dry_run, undo};
+
+pub struct Undo;
+
+impl PluginCommand for Undo {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate undo"
+    }
+
+    fn description(&self) -> &str {
+        "Take back the migration that was applied last, with the file that undoes it."
+    }
+
+    fn extra_description(&self) -> &str {
+        "A migration is undone by the file beside it whose name ends in .down.sql instead of .sql. It \
+         runs as `migrate run` runs a migration: in one transaction, with the same directives, \
+         variables and guards, and the ledger row goes in the same transaction. The migration is \
+         pending again. One step is undone; --steps or --to ask for more. What was applied last goes first, \
+         of all tracks in the directory or of --track. Nothing is done where a file is missing, where an applied file \
+         has changed or a step is unfinished, or where an applied migration of any track in the directory \
+         requires what would go. Validation scripts do not run; the closures of --check and of \
+         the configuration do, with the undo file as `file`."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .switch("dry-run", "show the plan and touch nothing", Some('n'))
+            .named(
+                "to",
+                SyntaxShape::Any,
+                "undo what is later than this timestamp: 14 digits, or a datetime",
+                None,
+            )
+            .named("steps", SyntaxShape::Int, "undo so many migrations", None)
+            .switch(
+                "atomic",
+                "refuse a plan that needs more than one transaction",
+                None,
+            )
+            .limits_statements()
+            .named(
+                "retries",
+                SyntaxShape::Int,
+                or_default(
+                    "how often to try a transaction again after a lock timeout or a deadlock",
+                    Key::Retries,
+                ),
+                None,
+            )
+            .checks_first()
+            .gives::<UndoRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate undo ./db --dry-run --steps 3",
+                description: "Which three migrations would go, the first one first",
+                result: None,
+            },
+            Example {
+                example: "migrate undo ./db --track impl --to 20240131000000",
+                description: "Take back what track impl has applied after a timestamp",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let order = Order {
+                extent: extent(call)?,
+                atomic: switch(call, "atomic")?,
+            };
+            if switch(call, "dry-run")? {
+                return dry_run(context, &order);
+            }
+            let closures = closures(engine, call, context)?;
+            let skip = switch(call, "skip-validation")?;
+            undo(context, &order, &preflight(call, &closures, skip)?)
+        })
+    }
+}
+
+impl Row for UndoRow {
+    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "duration", "applied_at"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.run.name.track.to_string()),
+            Column::text("name", |row| row.run.name.file_name()),
+            Column::text("state", |row| {
+                if row.run.applied.is_some() {
+                    "undone".to_owned()
+                } else {
+                    "planned".to_owned()
+                }
+            }),
+            Column::optional_duration("duration", |row| Some(row.run.applied.as_ref()?.duration)),
+            Column::optional_date("applied_at", |row| row.applied_at),
+            Column::optional_date("undone_at", |row| {
+                Some(row.run.applied.as_ref()?.applied_at)
+            }),
+            Column::optional_text("execution_id", |row| {
+                Some(row.run.applied.as_ref()?.execution_id.clone())
+            }),
+            Column::int("group", |row| row.run.group),
+            Column::texts("notices", |row| row.run.notices.clone()),
+        ]
+    }
+}

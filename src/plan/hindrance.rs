@@ -1,0 +1,65 @@
+//! The reasons not to undo, and the way out of each.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::Obstacle;
+use crate::error::{Report, list};
+use crate::tree::Name;
+
+/// A reason not to undo.
+#[derive(Debug, Clone, PartialEq, Eq, ThisError, Diagnostic)]
+pub enum Hindrance {
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Obstacle(Obstacle),
+
+    #[error("{name}: there is no {}", name.undo_name())]
+    #[diagnostic(
+        code(migrate::no_undo),
+        help(
+            "no undo file: write it, beside the migration; or undo by hand and type `migrate repair \
+             DIR --forget NAME`"
+        )
+    )]
+    NoUndo { name: Name },
+
+    #[error("{name} is required by {by}, which is applied")]
+    #[diagnostic(
+        code(migrate::required),
+        help(
+            "required: undo first, or together with it, what requires it (--steps, --to, --track)"
+        )
+    )]
+    Required { name: Name, by: Name },
+}
+
+/// Everything that stands in the way of one undo. Its code is that of the first, its help names one
+/// way out for each kind.
+#[derive(Debug)]
+pub struct Hindrances(pub Vec<Hindrance>);
+
+impl std::error::Error for Hindrances {}
+
+impl fmt::Display for Hindrances {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "nothing is undone:\n{}", list(&self.0))
+    }
+}
+
+impl Diagnostic for Hindrances {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.0.first()?.code()
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        let helps = self.0.iter().filter_map(|found| found.help());
+        let ways: BTreeSet<_> = helps.map(|help| help.to_string()).collect();
+        Some(Box::new(Vec::from_iter(ways).join("\n")))
+    }
+}
+
+impl Report for Hindrances {}
