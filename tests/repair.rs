@@ -274,3 +274,35 @@ fn two_migrations_of_a_track_without_a_ledger_are_marked_at_once() {
     assert_eq!(project.nu("migrate run ./db | length").text(), "0");
     assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "2");
 }
+
+/// The next change must be told from the one that was accepted.
+#[test]
+fn rehash_accepts_a_changed_include_and_knows_the_single_files_anew() {
+    let project = Project::with(&[
+        ("20240101000000_core_a.sql", "\\ir parts/a.sql\n"),
+        ("parts/a.sql", "CREATE TABLE a (id int);\n"),
+    ]);
+    project.nu("migrate run ./db").text();
+    project.write("db/parts/a.sql", "CREATE TABLE a (id int); -- reworded\n");
+    let repair = "migrate repair ./db --rehash 20240101000000";
+    assert_eq!(project.nu(&format!("{repair} | length")).text(), "1");
+    project.write(
+        "db/20240101000000_core_a.sql",
+        "-- words\n\\ir parts/a.sql\n",
+    );
+    let output = project.nu("migrate run ./db");
+    assert!(
+        output.stderr.contains("was changed after it was applied")
+            && !output.stderr.contains("parts/a.sql"),
+        "{}",
+        output.stderr
+    );
+    assert_eq!(project.nu(&format!("{repair} | length")).text(), "1");
+    project.write("db/parts/a.sql", "CREATE TABLE a (id bigint);\n");
+    let output = project.nu("migrate run ./db");
+    assert!(
+        output.stderr.contains("by parts/a.sql"),
+        "{}",
+        output.stderr
+    );
+}

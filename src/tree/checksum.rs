@@ -126,6 +126,12 @@ mod tests {
         let with = |included: &[u8]| Checksum::of(b"\\i a.sql\n", [("a.sql".to_owned(), included)]);
         assert_ne!(with(b"SELECT 1;"), with(b"SELECT 2;"));
         assert_ne!(with(b"SELECT 1;"), of(b"\\i a.sql\n"));
+        // Which of them has changed can be told later, the file itself among them.
+        let parts = with(b"SELECT 1;\r\n");
+        assert_eq!(parts.parts().len(), 2);
+        assert_eq!(parts.parts()[""], of(b"\\i a.sql\n").as_str());
+        assert_eq!(parts.parts()["a.sql"], of(b"SELECT 1;\n").as_str());
+        assert!(of(b"SELECT 1;").parts().is_empty());
     }
 
     #[test]
@@ -147,5 +153,7 @@ mod tests {
             "only line endings differ"
         );
         assert!(!matches_legacy(recorded, b"SELECT 2;\n"));
+        let marked = "4dc7eb1fd44addf5246b6ede6e55c214"; // with a byte order mark
+        assert!(matches_legacy(marked, b"\xEF\xBB\xBFSELECT 1;\n"));
     }
 }
