@@ -137,6 +137,7 @@ mod tests {
             row("20240105000000_core_gone.sql"),
             Row {
                 state: RowState::Failed,
+                error: Some("it failed\nERROR: gone (SQLSTATE 42P01)\nmore".to_owned()),
                 ..row(FILES[2])
             },
         ];
@@ -147,6 +148,24 @@ mod tests {
             .collect();
         let expected = ["changed", "missing", "unfinished", "out_of_order"];
         assert_eq!(kinds, expected.map(|code| format!("migrate::{code}")));
+        let unfinished = obstacles[2].to_string();
+        assert!(
+            unfinished.ends_with("\n  ERROR: gone (SQLSTATE 42P01)"),
+            "{unfinished}"
+        );
+        let gravest = super::super::Obstacles(obstacles);
+        assert_eq!(gravest.code().unwrap().to_string(), "migrate::unfinished");
+    }
+
+    #[test]
+    fn what_was_done_counts_towards_the_steps() {
+        let of = |steps| Request {
+            steps,
+            ..Request::default()
+        };
+        assert_eq!(of(Some(3)).after(2), of(Some(1)));
+        assert_eq!(of(Some(1)).after(2), of(Some(0)));
+        assert_eq!(of(None).after(2), of(None));
     }
 
     #[test]
