@@ -27,6 +27,7 @@ mod infra;
 mod interrupts;
 mod languages;
 mod ledger;
+mod lexing;
 mod locks;
 mod misuse;
 mod names;

@@ -50,6 +50,10 @@ pub enum Error {
         violations: Vec<Violation>,
     },
 
+    #[error("psql would not read these as they are written:\n{}", list(violations))]
+    #[diagnostic(code(migrate::misread), help("{WRITE_IT_CLEARLY}"))]
+    Misread { violations: Vec<Violation> },
+
     #[error("psql variables are used and have no value:\n{}", list(uses))]
     #[diagnostic(code(migrate::unset_variable), help("{}", give_a_value(uses.first())))]
     UnsetVariables { uses: Vec<Violation> },
@@ -79,6 +83,11 @@ pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migratio
      ... COMMIT; from another tool, needs the line `-- migrate: transaction-control unwrap` (leave \
      its outer pair out) or `separate` (run it as it is, on its own), or the setting \
      `transaction_control`";
+
+/// The way out for what psql reads otherwise than people.
+pub const WRITE_IT_CLEARLY: &str = "psql drops a line from a NUL byte on: save the file as UTF-8, not as UTF-16.\n\
+     It takes the next line of an E'' string for a plain string, and the server does not: write it \
+     as one string";
 
 /// The way out for a variable that nobody has set.
 pub fn give_a_value(found: Option<&Violation>) -> String {

@@ -18,6 +18,7 @@ pub fn fit(
     let Inspection {
         transaction_control,
         mut forbidden,
+        misread: _,
         outer_pair,
         adds_enum_value,
     } = inspection;

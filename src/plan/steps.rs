@@ -25,6 +25,7 @@ pub fn steps(
     let mut steps = Vec::with_capacity(pending.len());
     let mut files = 0;
     let mut violations = Vec::new();
+    let mut misread = Vec::new();
     let mut without_value = Vec::new();
     for migration in pending {
         let material = read(migration)?;
@@ -34,7 +35,9 @@ pub fn steps(
             without_value.extend(unset(script, &included, users));
         }
         let leftovers = leftovers(&[&[script], included.as_slice()].concat());
-        match fit(migration, inspect(script, &included), control) {
+        let mut inspection = inspect(script, &included);
+        misread.append(&mut inspection.misread);
+        match fit(migration, inspection, control) {
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
                 leftovers,
@@ -45,6 +48,11 @@ pub fn steps(
                 violations.extend(found);
             }
         }
+    }
+    if !misread.is_empty() {
+        return Err(Error::Misread {
+            violations: misread,
+        });
     }
     if !violations.is_empty() {
         return Err(Error::Forbidden { files, violations });

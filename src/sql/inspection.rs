@@ -24,6 +24,8 @@ pub struct Inspection {
     pub transaction_control: Vec<Violation>,
     /// Meta-commands that would take the session away from the run.
     pub forbidden: Vec<Violation>,
+    /// What psql would not read as it is written.
+    pub misread: Vec<Violation>,
     /// Where BEGIN and COMMIT are, if they are one pair around the whole file.
     pub outer_pair: Option<[Range<usize>; 2]>,
     /// Does it add a value to an enum? It cannot be used in the same transaction.
@@ -66,9 +68,20 @@ fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
         line,
         found,
     };
+    if let Some(at) = memchr::memchr(0, script.content) {
+        let before = script.content.get(..at).unwrap_or_default();
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let found = violation(line, "a NUL byte".to_owned());
+        inspection.misread.push(found);
+    }
     for item in items {
         match item {
             Item::Statement(statement) => {
+                if statement.is_ambiguous {
+                    let found = "an E'' string that goes on in the next line with \\'";
+                    let found = violation(statement.line, found.to_owned());
+                    inspection.misread.push(found);
+                }
                 if let Some(found) = transaction_control(statement) {
                     inspection
                         .transaction_control
@@ -165,7 +178,7 @@ fn forbidden(command: &Command) -> Option<String> {
     };
     let name = &command.name;
     match name.as_str() {
-        "c" | "connect" | "q" | "quit" | "prompt" | "password" | "e" | "edit" => {
+        "c" | "connect" | "q" | "quit" | "prompt" | "password" | "e" | "edit" | "ef" | "ev" => {
             Some(format!("\\{name}"))
         }
         "set" | "unset" => {
@@ -337,6 +350,33 @@ mod tests {
             "\\set ON_ERROR_STOP on\n\\set AUTOCOMMIT on\n\\set x COMMIT\n\\echo COMMIT; \\i a.sql",
         ] {
             assert_eq!(found(harmless), Vec::<String>::new(), "{harmless}");
+        }
+    }
+
+    #[test]
+    fn what_psql_reads_otherwise_than_it_is_written() {
+        let misread = |content: &str| {
+            let inspection = inspect(script(content), &[]);
+            let lines = inspection.misread.iter();
+            lines.map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            misread("SELECT 1;\nSELECT 2\0;\nSELECT 3;\n"),
+            ["a.sql, line 2: a NUL byte"]
+        );
+        let string = "a.sql, line 2: an E'' string that goes on in the next line with \\'";
+        assert_eq!(misread("\nSELECT E'a'\n'b\\'; COMMIT;';\n"), [string]);
+        assert_eq!(
+            misread("\nSELECT E'' -- c\n  'x\\'' ; COMMIT; SELECT '';\n"),
+            [string]
+        );
+        for fine in [
+            "SELECT E'a\\'; COMMIT;\n';\n",
+            "SELECT E'a\\n'\n'b\\n', 'c';\n",
+            "SELECT E'a', 'b\\';\n",
+            "SELECT 'a'\n'b\\';\n",
+        ] {
+            assert_eq!(misread(fine), Vec::<String>::new(), "{fine}");
         }
     }
 

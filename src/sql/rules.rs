@@ -32,6 +32,7 @@ pub enum Rule {
     BadDirective,
     TransactionControl,
     ForbiddenCommand,
+    Misread,
     UnsetVariable,
     NeedsNoTransaction,
     UnmetRequirement,

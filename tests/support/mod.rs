@@ -5,6 +5,7 @@ pub(crate) mod golden;
 pub(crate) mod nu;
 pub(crate) mod project;
 pub(crate) mod server;
+pub(crate) mod wire;
 
 pub(crate) use golden::assert_golden;
 pub(crate) use project::Project;

@@ -6,6 +6,16 @@ pub(super) struct Cursor<'a> {
     content: &'a [u8],
     position: usize,
     line: usize,
+    /// Inline data below the line where the scanner is.
+    data: Option<Data>,
+}
+
+/// Lines that psql reads itself, before it goes on with what is left of the line above them.
+#[derive(Clone, Copy)]
+struct Data {
+    start: usize,
+    end: usize,
+    lines: usize,
 }
 
 impl<'a> Cursor<'a> {
@@ -14,7 +24,13 @@ impl<'a> Cursor<'a> {
             content,
             position,
             line: 1,
+            data: None,
         }
+    }
+
+    /// A look at another place, which moves nothing here.
+    pub(super) fn at(&self, position: usize) -> Self {
+        Self::new(self.content, position)
     }
 
     pub(super) fn position(&self) -> usize {
@@ -39,11 +55,15 @@ impl<'a> Cursor<'a> {
             .is_some_and(|rest| rest.starts_with(text))
     }
 
-    /// Goes on by one byte and gives it.
+    /// Goes on by one byte and gives it. Inline data counts as no part of the script.
     pub(super) fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.position += 1;
         self.line += usize::from(byte == b'\n');
+        if let Some(data) = self.data.take_if(|data| data.start == self.position) {
+            self.position = data.end;
+            self.line += data.lines;
+        }
         Some(byte)
     }
 
@@ -99,11 +119,8 @@ impl<'a> Cursor<'a> {
         backslash_escapes: bool,
     ) -> Range<usize> {
         self.next();
-        let rest = self.content.get(self.position..).unwrap_or_default();
-        let line_end = rest.iter().position(|byte| *byte == b'\n');
-        let end = line_end.map_or(self.content.len(), |length| self.position + length);
         let mut line = Cursor {
-            content: self.content.get(..end).unwrap_or_default(),
+            content: self.content.get(..self.line_end()).unwrap_or_default(),
             ..*self
         };
         let inside = line.take_quoted(quote, backslash_escapes);
@@ -141,16 +158,64 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Goes behind the lines of inline data and their end, a line `\.`.
-    pub(super) fn skip_copy_data(&mut self) {
-        // What is left of the statement's own line is no data.
-        self.take_until(b"\n");
-        while self.peek().is_some() {
-            let line = self.take_until(b"\n");
-            let line = self.slice(line);
+    /// Where this line ends, before its newline.
+    fn line_end(&self) -> usize {
+        self.end_of_line_at(self.position)
+    }
+
+    fn end_of_line_at(&self, position: usize) -> usize {
+        let rest = self.content.get(position..).unwrap_or_default();
+        memchr::memchr(b'\n', rest).map_or(self.content.len(), |length| position + length)
+    }
+
+    /// Notes that inline data begins below this line, or below the data that is there already, and
+    /// ends with a line `\.`.
+    pub(super) fn expect_data(&mut self) {
+        let start = (self.line_end() + 1).min(self.content.len());
+        let mut data = self.data.unwrap_or(Data {
+            start,
+            end: start,
+            lines: 0,
+        });
+        while data.end < self.content.len() {
+            let end = self.end_of_line_at(data.end);
+            let line = self.slice(data.end..end);
+            data.end = (end + 1).min(self.content.len());
+            data.lines += usize::from(end < self.content.len());
             if line.strip_suffix(b"\r").unwrap_or(line) == b"\\." {
-                return;
+                break;
             }
         }
+        self.data = Some(data);
     }
+
+    /// Is the string that ended here continued after a line's end? Goes behind the opening quote of
+    /// the next part, if so, and tells whether psql goes there too: it sees one line at a time, and
+    /// only a lone carriage return within it as the end of a line.
+    pub(super) fn continuation(&self) -> Option<Continuation> {
+        let rest = self.content.get(self.position..)?;
+        let mut bytes = rest.iter().copied().enumerate().peekable();
+        let mut returns = false;
+        let mut newlines = false;
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'\'' if newlines => return Some(Continuation::ForServerOnly(at)),
+                b'\'' if returns => return Some(Continuation::ForBoth(at)),
+                b'\n' => newlines = true,
+                b'\r' => returns = true,
+                b' ' | b'\t' | b'\x0c' => {}
+                b'-' if bytes.peek().is_some_and(|(_, next)| *next == b'-') => {
+                    while bytes.next_if(|(_, byte)| !b"\r\n".contains(byte)).is_some() {}
+                }
+                _ => return None,
+            }
+        }
+        None
+    }
+}
+
+/// A string that goes on after the end of a line, so many bytes further.
+pub(super) enum Continuation {
+    ForServerOnly(usize),
+    ForBoth(usize),
 }

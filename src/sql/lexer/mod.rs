@@ -5,6 +5,8 @@
 //! variables, inline COPY data and `BEGIN ATOMIC` bodies (PostgreSQL's `psqlscan.l`).
 
 mod cursor;
+mod meta;
+mod routine;
 mod scan;
 
 use std::ops::Range;
@@ -39,8 +41,11 @@ pub struct Statement {
     pub copies_in: bool,
     /// How many words it has in all.
     word_count: usize,
-    /// Was the latest word FROM?
-    is_behind_from: bool,
+    /// How many words of a COPY are read from its first FROM on.
+    copy_words: usize,
+    /// Has it an E'' string that goes on in the next line with an escaped quote? psql sees single
+    /// lines and cuts it where the server does not.
+    pub is_ambiguous: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,37 +1,26 @@
-//! The scanner itself.
+//! The scanner itself: SQL. Its meta-commands are read in `meta`.
 
-use super::cursor::Cursor;
-use super::{Argument, BYTE_ORDER_MARK, Command, Form, Item, KEPT_WORDS, Statement, Variable};
-
-/// Meta-commands that send the statement before them, as a semicolon would.
-const SENDERS: [&str; 9] = [
-    "g",
-    "gx",
-    "gset",
-    "gexec",
-    "gdesc",
-    "crosstabview",
-    "watch",
-    "bind",
-    "parse",
-];
+use super::cursor::{Continuation, Cursor};
+use super::routine::Routine;
+use super::{BYTE_ORDER_MARK, Form, Item, KEPT_WORDS, Statement, Variable};
 
 /// Cuts a script into its statements and meta-commands, in their order.
 pub fn scan(content: &[u8]) -> Vec<Item> {
+    let start = if content.starts_with(BYTE_ORDER_MARK) {
+        BYTE_ORDER_MARK.len()
+    } else {
+        0
+    };
     let mut scanner = Scanner {
-        cursor: Cursor::new(
-            content,
-            if content.starts_with(BYTE_ORDER_MARK) {
-                BYTE_ORDER_MARK.len()
-            } else {
-                0
-            },
-        ),
+        cursor: Cursor::new(content, start),
         items: Vec::new(),
         statement: Statement::default(),
         parentheses: 0,
         brackets: Vec::new(),
-        blocks: 0,
+        routine: Routine::default(),
+        branches: Vec::new(),
+        copies: 0,
+        strings: Strings::default(),
     };
     while let Some(byte) = scanner.cursor.peek() {
         scanner.step(byte);
@@ -40,31 +29,56 @@ pub fn scan(content: &[u8]) -> Vec<Item> {
     scanner.items
 }
 
-struct Scanner<'a> {
-    cursor: Cursor<'a>,
-    items: Vec<Item>,
-    statement: Statement,
-    parentheses: usize,
+pub(super) struct Scanner<'a> {
+    pub(super) cursor: Cursor<'a>,
+    pub(super) items: Vec<Item>,
+    pub(super) statement: Statement,
+    pub(super) parentheses: usize,
     /// Those that are open: may a slice stand in them?
     brackets: Vec<bool>,
-    /// How many `BEGIN ATOMIC` and `CASE` are open in a routine's body.
-    blocks: usize,
+    pub(super) routine: Routine,
+    /// How many parentheses were open at each `\if` that is.
+    pub(super) branches: Vec<usize>,
+    /// How many statements of the query so far take their rows from the script.
+    pub(super) copies: usize,
+    strings: Strings,
+}
+
+/// How plain strings are read: `standard_conforming_strings`. psql looks at the setting once a line.
+#[derive(Default)]
+struct Strings {
+    have_escapes: bool,
+    /// What holds below a line.
+    next: Option<(usize, bool)>,
+}
+
+impl Strings {
+    fn have_escapes(&mut self, line: usize) -> bool {
+        if let Some((_, have)) = self.next.take_if(|(set, _)| *set < line) {
+            self.have_escapes = have;
+        }
+        self.have_escapes
+    }
+
+    fn set(&mut self, line: usize, have: bool) {
+        self.have_escapes(line);
+        self.next = Some((line, have));
+    }
 }
 
 impl Scanner<'_> {
     fn step(&mut self, byte: u8) {
         match byte {
+            // For psql a lone carriage return ends a comment too.
             b'-' if self.cursor.is_at(b"--") => {
-                self.cursor.take_while(|byte| byte != b'\n');
+                self.cursor.take_while(|byte| !b"\r\n".contains(&byte));
             }
             b'/' if self.cursor.is_at(b"/*") => self.cursor.skip_block_comment(),
-            b'\'' => self.string(false),
-            b'"' => {
-                self.begin();
-                self.cursor.next();
-                self.cursor.take_quoted(b'"', false);
-                self.word("\"");
+            b'\'' => {
+                let have_escapes = self.strings.have_escapes(self.cursor.line());
+                self.string(have_escapes);
             }
+            b'"' => self.quoted_identifier(),
             b'$' => self.dollar(),
             b':' => self.variable(),
             b'\\' => self.command(),
@@ -96,38 +110,74 @@ impl Scanner<'_> {
     }
 
     fn word(&mut self, word: &str) {
-        self.statement.word_count += 1;
+        let is_outside = self.parentheses == 0;
         let statement = &mut self.statement;
-        statement.copies_in |= statement.is_behind_from
-            && word.eq_ignore_ascii_case("STDIN")
-            && statement.starts_with(&["COPY"]);
-        statement.is_behind_from = word.eq_ignore_ascii_case("FROM");
-        if self.statement.words.len() < KEPT_WORDS {
-            self.statement.words.push(word.to_ascii_uppercase());
+        statement.word_count += 1;
+        // Where rows come from stands behind the first FROM: `COPY t FROM STDIN`, not
+        // `COPY (SELECT * FROM stdin) TO ...`.
+        if is_outside && statement.starts_with(&["COPY"]) {
+            statement.copies_in |= statement.copy_words == 1 && word.eq_ignore_ascii_case("STDIN");
+            let is_from = word.eq_ignore_ascii_case("FROM");
+            if statement.copy_words > 0 || is_from {
+                statement.copy_words += 1;
+            }
+        }
+        if statement.words.len() < KEPT_WORDS {
+            statement.words.push(word.to_ascii_uppercase());
         }
     }
 
     fn string(&mut self, backslash_escapes: bool) {
         self.begin();
+        let line = self.cursor.line();
         self.cursor.next();
         let inside = self.cursor.take_quoted(b'\'', backslash_escapes);
         self.statement.literals.push(inside);
+        if !backslash_escapes {
+            return;
+        }
+        match self.cursor.continuation() {
+            Some(Continuation::ForBoth(length)) => {
+                self.cursor.skip(length);
+                self.string(true);
+            }
+            // psql takes the next part for a string of its own.
+            Some(Continuation::ForServerOnly(length)) => {
+                let start = self.cursor.position() + length;
+                let parts = [true, false].map(|escapes| {
+                    let mut part = self.cursor.at(start + 1);
+                    part.take_quoted(b'\'', escapes)
+                });
+                if !self.strings.have_escapes(line) && parts[0] != parts[1] {
+                    self.statement.is_ambiguous = true;
+                }
+            }
+            None => {}
+        }
     }
 
-    /// `$tag$ ... $tag$`, or a parameter such as `$1`.
+    fn quoted_identifier(&mut self) {
+        self.begin();
+        self.cursor.next();
+        self.cursor.take_quoted(b'"', false);
+        self.word("\"");
+    }
+
+    /// `$tag$ ... $tag$`, or a parameter such as `$1`, or no more than a dollar.
     fn dollar(&mut self) {
         self.begin();
-        let start = self.cursor.position();
-        self.cursor.next();
-        self.cursor
-            .take_while(|byte| is_word_part(byte) && byte != b'$');
-        let tag = self.cursor.slice(start..self.cursor.position());
-        let is_tag = tag.get(1).is_none_or(|first| !first.is_ascii_digit());
-        if is_tag && self.cursor.peek() == Some(b'$') {
-            self.cursor.next();
+        let mut ahead = self.cursor.at(self.cursor.position() + 1);
+        let tag = ahead.take_while(is_variable_part);
+        let tag = self.cursor.slice(tag);
+        let is_tag = tag.first().is_none_or(|first| !first.is_ascii_digit());
+        if is_tag && ahead.peek() == Some(b'$') {
+            let start = self.cursor.position();
+            self.cursor.skip(tag.len() + 2);
             let delimiter = self.cursor.slice(start..self.cursor.position());
             let inside = self.cursor.take_until(delimiter);
             self.statement.literals.push(inside);
+        } else {
+            self.cursor.next();
         }
     }
 
@@ -139,40 +189,39 @@ impl Scanner<'_> {
 
     /// `:name`, `:'name'`, `:"name"`, `:{?name}`; but not `::`, `:=` and `a[1:2]`. A variable's
     /// quotes are no string.
-    fn reference(&mut self, is_in_brackets: bool) -> Option<Variable> {
+    pub(super) fn reference(&mut self, is_in_brackets: bool) -> Option<Variable> {
         let line = self.cursor.line();
         let start = self.cursor.position();
         // `'key':value` is how SQL writes a JSON object.
         let is_in_brackets = is_in_brackets || self.cursor.is_behind(b"'");
         self.cursor.next();
-        let (range, form) = match self.cursor.peek()? {
+        let mut ahead = self.cursor.at(self.cursor.position());
+        let (close, form): (&[u8], _) = match ahead.peek()? {
             b':' => {
-                self.cursor.skip(1);
+                self.cursor.next();
                 return None;
             }
-            quote @ (b'\'' | b'"') => {
-                self.cursor.next();
-                (self.cursor.take_quoted(quote, false), Form::Quoted)
-            }
-            b'{' if self.cursor.is_at(b"{?") => {
-                self.cursor.skip(2);
-                let range = self.cursor.take_while(is_variable_part);
-                self.cursor.take_while(|byte| byte == b'}');
-                (range, Form::Test)
-            }
-            _ => (
-                self.cursor.take_while(is_variable_part),
-                if is_in_brackets {
-                    Form::Slice
-                } else {
-                    Form::Plain
-                },
-            ),
+            b'\'' => (b"'", Form::Quoted),
+            b'"' => (b"\"", Form::Quoted),
+            b'{' if ahead.is_at(b"{?") => (b"}", Form::Test),
+            _ if is_in_brackets => (b"", Form::Slice),
+            _ => (b"", Form::Plain),
         };
+        ahead.skip(match form {
+            Form::Plain | Form::Slice => 0,
+            Form::Quoted => 1,
+            Form::Test => 2,
+        });
+        let range = ahead.take_while(is_variable_part);
+        if range.is_empty() || !ahead.is_at(close) {
+            // No variable: the colon stands alone.
+            return None;
+        }
+        ahead.skip(close.len());
+        self.cursor.skip(ahead.position() - self.cursor.position());
         let name = self.cursor.slice(range);
         // psql itself takes `:2` for a variable, but nobody means one by it.
-        let is_name = name.iter().any(|byte| !byte.is_ascii_digit())
-            && name.iter().copied().all(is_variable_part);
+        let is_name = name.iter().any(|byte| !byte.is_ascii_digit());
         is_name.then(|| Variable {
             name: String::from_utf8_lossy(name).into_owned(),
             form,
@@ -183,34 +232,28 @@ impl Scanner<'_> {
 
     fn identifier(&mut self) {
         self.begin();
+        let line = self.cursor.line();
         let range = self.cursor.take_while(is_word_part);
         let word = String::from_utf8_lossy(self.cursor.slice(range)).to_ascii_uppercase();
-        if self.cursor.peek() == Some(b'\'') && ["E", "B", "X", "N"].contains(&word.as_str()) {
-            return self.string(word == "E");
-        }
-        self.count_block(&word);
-        self.word(&word);
-    }
-
-    /// psql counts BEGIN, CASE and END in the definition of a routine, because the semicolons of
-    /// a `BEGIN ATOMIC` body do not end the statement.
-    fn count_block(&mut self, word: &str) {
-        let is_routine = self.statement.starts_with(&["CREATE"])
-            && self
-                .statement
-                .words
-                .iter()
-                .take(4)
-                .any(|word| word == "FUNCTION" || word == "PROCEDURE");
-        if !is_routine || self.parentheses > 0 {
-            return;
-        }
-        match word {
-            "BEGIN" => self.blocks += 1,
-            "CASE" if self.blocks > 0 => self.blocks += 1,
-            "END" => self.blocks = self.blocks.saturating_sub(1),
+        match (word.as_str(), self.cursor.peek()) {
+            ("E", Some(b'\'')) => return self.string(true),
+            ("B" | "X", Some(b'\'')) => return self.string(false),
+            ("N", Some(b'\'')) => {
+                let have_escapes = self.strings.have_escapes(line);
+                return self.string(have_escapes);
+            }
+            ("U", Some(b'&')) if self.cursor.is_at(b"&'") => {
+                self.cursor.next();
+                return self.string(false);
+            }
+            ("U", Some(b'&')) if self.cursor.is_at(b"&\"") => {
+                self.cursor.next();
+                return self.quoted_identifier();
+            }
             _ => {}
         }
+        self.routine.word(&word, self.parentheses == 0);
+        self.word(&word);
     }
 
     fn parenthesis(&mut self, depth: usize) {
@@ -221,161 +264,84 @@ impl Scanner<'_> {
 
     fn semicolon(&mut self) {
         self.cursor.next();
-        if self.parentheses == 0 && self.blocks == 0 {
-            let is_copy = self.statement.copies_in;
-            self.end_statement();
-            if is_copy {
-                self.cursor.skip_copy_data();
-            }
+        if self.parentheses == 0 && !self.routine.is_open() {
+            self.send(true);
         }
     }
 
-    fn end_statement(&mut self) {
-        let mut statement = std::mem::take(&mut self.statement);
+    /// The query goes to the server, and its inline data after it.
+    pub(super) fn send(&mut self, is_executed: bool) {
+        self.end_statement();
         self.parentheses = 0;
+        self.routine = Routine::default();
+        for _ in 0..std::mem::take(&mut self.copies) {
+            if is_executed {
+                self.cursor.expect_data();
+            }
+        }
+    }
+
+    /// The statement ends; what follows may still belong to the same query.
+    pub(super) fn end_statement(&mut self) {
+        let mut statement = std::mem::take(&mut self.statement);
         self.brackets.clear();
-        self.blocks = 0;
-        if statement.line > 0 {
-            statement.range.end = self.cursor.position();
-            self.items.push(Item::Statement(statement));
+        self.routine.begin_statement();
+        if statement.line == 0 {
+            return;
         }
+        statement.range.end = self.cursor.position();
+        self.copies += usize::from(statement.copies_in);
+        let values = statement
+            .literals
+            .iter()
+            .map(|range| self.cursor.slice(range.clone()));
+        if let Some(have) = sets_escapes(&statement, values) {
+            self.strings.set(self.cursor.line(), have);
+        }
+        self.items.push(Item::Statement(statement));
     }
 
-    fn command(&mut self) {
-        let start = self.cursor.position();
-        let line = self.cursor.line();
-        self.cursor.next();
-        // `\;` and `\:` are a semicolon and a colon for the server.
-        if let Some(b';' | b':') = self.cursor.peek() {
-            let is_semicolon = self.cursor.next() == Some(b';');
-            return if is_semicolon {
-                self.end_statement()
-            } else {
-                self.begin()
-            };
-        }
-        let name = self
-            .cursor
-            .take_while(|byte| byte.is_ascii_alphanumeric() || b"_!?+".contains(&byte));
-        let name = String::from_utf8_lossy(self.cursor.slice(name)).into_owned();
-        let mut variables = Vec::new();
-        let arguments = match name.as_str() {
-            // The rest of the line, whatever it is, is for a program.
-            "!" => {
-                self.cursor.take_while(|byte| byte != b'\n');
-                vec![]
-            }
-            _ => self.arguments(&mut variables),
-        };
-        let range = start..self.cursor.position();
-        let mut has_data = is_inline_copy(&name, self.cursor.slice(range.clone()));
-        if SENDERS.contains(&name.as_str()) {
-            has_data |= self.statement.copies_in;
+    /// `\r` throws the query away.
+    pub(super) fn forget_query(&mut self) {
+        self.statement = Statement::default();
+        self.brackets.clear();
+        self.parentheses = 0;
+        self.copies = 0;
+        self.routine = Routine::default();
+    }
+
+    /// `\;` joins two statements, `\:` is a colon for the server.
+    pub(super) fn escaped(&mut self) {
+        if self.cursor.next() == Some(b';') {
             self.end_statement();
+        } else {
+            self.begin();
         }
-        let command = Command {
-            name,
-            arguments,
-            variables,
-            line,
-            range,
-        };
-        self.items.push(Item::Command(command));
-        if has_data {
-            self.cursor.skip_copy_data();
-        }
-    }
-
-    /// Up to the end of the line, or to `\` where the next meta-command begins.
-    fn arguments(&mut self, variables: &mut Vec<Variable>) -> Vec<Argument> {
-        let mut arguments = Vec::new();
-        loop {
-            self.cursor
-                .take_while(|byte| byte.is_ascii_whitespace() && byte != b'\n');
-            match self.cursor.peek() {
-                None | Some(b'\n') => return arguments,
-                Some(b'\\') => {
-                    if self.cursor.is_at(b"\\\\") {
-                        self.cursor.skip(2);
-                    }
-                    return arguments;
-                }
-                Some(_) => arguments.push(self.argument(variables)),
-            }
-        }
-    }
-
-    fn argument(&mut self, variables: &mut Vec<Variable>) -> Argument {
-        let mut argument = Argument {
-            text: Vec::new(),
-            is_literal: true,
-        };
-        while let Some(byte) = self.cursor.peek() {
-            match byte {
-                b'\\' => break,
-                byte if byte.is_ascii_whitespace() => break,
-                b'\'' | b'"' => {
-                    let inside = self.cursor.take_quoted_in_line(byte, byte == b'\'');
-                    argument
-                        .text
-                        .extend(unescape(self.cursor.slice(inside), byte));
-                }
-                b'`' => {
-                    self.cursor.take_quoted_in_line(b'`', false);
-                    argument.is_literal = false;
-                }
-                // Further behind it is a colon in a text: `\echo Step:done`, `\echo 12:30`.
-                b':' if argument.text.is_empty() && argument.is_literal => {
-                    argument.is_literal = false;
-                    let start = self.cursor.position();
-                    variables.extend(self.reference(false));
-                    let written = start..self.cursor.position();
-                    argument.text.extend(self.cursor.slice(written));
-                }
-                byte => {
-                    argument.is_literal &= byte != b':';
-                    argument.text.push(byte);
-                    self.cursor.next();
-                }
-            }
-        }
-        argument
     }
 }
 
-/// Undoes the quoting inside an argument's quotes.
-fn unescape(inside: &[u8], quote: u8) -> Vec<u8> {
-    let mut text = Vec::with_capacity(inside.len());
-    let mut bytes = inside.iter().copied();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\\' if quote == b'\'' => text.extend(bytes.next().map(|escaped| match escaped {
-                b'n' => b'\n',
-                b't' => b'\t',
-                b'r' => b'\r',
-                other => other,
-            })),
-            byte if byte == quote => {
-                text.push(byte);
-                bytes.next();
-            }
-            byte => text.push(byte),
-        }
+/// Does this statement say how strings are read from now on: do backslashes escape?
+fn sets_escapes<'a>(
+    statement: &Statement,
+    literals: impl Iterator<Item = &'a [u8]>,
+) -> Option<bool> {
+    let mut words = statement.words.iter().map(String::as_str);
+    if words.next() != Some("SET") {
+        return None;
     }
-    text
+    let mut words = words.filter(|word| !["SESSION", "LOCAL", "TO"].contains(word));
+    if words.next() != Some("STANDARD_CONFORMING_STRINGS") {
+        return None;
+    }
+    let value = words.next().map(str::as_bytes);
+    let value = value.or(literals.last()).unwrap_or_default();
+    let is_off = [&b"off"[..], b"false", b"no", b"0"]
+        .iter()
+        .any(|off| value.eq_ignore_ascii_case(off));
+    Some(is_off)
 }
 
-/// `\copy ... from stdin`, in the words of psql's own parser: blanks, quotes and parentheses apart.
-fn is_inline_copy(name: &str, text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text).to_lowercase();
-    let words: Vec<_> = text
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .collect();
-    name == "copy" && words.windows(2).any(|pair| pair == ["from", "stdin"])
-}
-
-fn is_word_start(byte: u8) -> bool {
+pub(super) fn is_word_start(byte: u8) -> bool {
     byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
 }
 

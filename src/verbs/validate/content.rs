@@ -1,7 +1,7 @@
 //! What a pending migration and its includes hold. Pure.
 
 use super::Finding;
-use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, give_a_value};
+use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
 use crate::plan::{Fit, fit};
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
@@ -26,6 +26,11 @@ pub fn content(
     let fits = fit(migration, inspection.clone(), control);
     for found in &inspection.forbidden {
         findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
+    }
+    for found in &inspection.misread {
+        let message = format!("psql does not read {} as it is written", found.found);
+        let rule = Rule::Misread;
+        findings.push(at(migration, found, rule, message, WRITE_IT_CLEARLY));
     }
     if fits.is_err() {
         for found in &inspection.transaction_control {

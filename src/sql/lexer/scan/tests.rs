@@ -85,6 +85,93 @@ fn inline_data_is_skipped() {
 }
 
 #[test]
+fn what_stands_behind_a_copy_in_its_line_is_no_data() {
+    assert_eq!(
+        outline("COPY t FROM stdin; COMMIT;\nit's\n\\.\nSELECT 1;"),
+        ["1 COPY", "1 COMMIT", "4 SELECT"]
+    );
+    assert_eq!(
+        outline("COPY t FROM stdin; COPY u FROM stdin; SELECT 'a\n1\n\\.\n2\n\\.\nb'; COMMIT;"),
+        ["1 COPY", "1 COPY", "1 SELECT", "6 COMMIT"]
+    );
+    assert_eq!(
+        outline("COPY t FROM stdin\\; SELECT 1;\nit's\n\\.\nCOMMIT;"),
+        ["1 COPY", "1 SELECT", "4 COMMIT"]
+    );
+}
+
+#[test]
+fn only_what_reads_from_the_script_has_data() {
+    for other in [
+        "COPY (SELECT * FROM stdin) TO STDOUT",
+        "COPY t FROM '/f' WHERE a IS DISTINCT FROM stdin",
+        "COPY t (\"from\", stdin) TO 'x'",
+        "COPY t FROM PROGRAM 'stdin'",
+        "COPY stdin FROM '/f'",
+    ] {
+        assert_eq!(
+            outline(&format!("{other}; COMMIT;")),
+            ["1 COPY", "1 COMMIT"]
+        );
+    }
+    for copy in [
+        "COPY BINARY t FROM stdin",
+        "copy s.\"T\" (a, b) from /* */ stdin csv",
+    ] {
+        let found = outline(&format!("{copy};\nCOMMIT;\n\\.\n"));
+        assert_eq!(found, ["1 COPY"], "{copy}");
+    }
+}
+
+#[test]
+fn strings_may_have_escapes_by_a_setting() {
+    let script = "SET standard_conforming_strings = off; SELECT 'a\\';\nSELECT 'b\\'; COMMIT; ';\n\
+                  SET SESSION standard_conforming_strings TO 'on';\nSELECT 'c\\'; COMMIT;";
+    assert_eq!(
+        outline(script),
+        [
+            "1 SET", "1 SELECT", "2 SELECT", "3 SET", "4 SELECT", "4 COMMIT"
+        ]
+    );
+}
+
+#[test]
+fn what_psql_throws_away_or_skips_is_no_statement() {
+    assert_eq!(outline("SELECT ( \\r\nCOMMIT;"), ["1 \\r", "2 COMMIT"]);
+    let branches = "\\if :x\nSELECT (\n\\else\nSELECT ((\n\\else\nSELECT (\n\\endif\n1); COMMIT;";
+    assert_eq!(outline(branches).last().unwrap(), "8 COMMIT");
+    assert_eq!(outline("SELECT 1 -- c\rCOMMIT;"), ["1 SELECT"]);
+    assert_eq!(outline("-- c\rCOMMIT;"), ["1 COMMIT"]);
+    assert_eq!(outline("SELECT $E'\\'; COMMIT;"), ["1 SELECT"]);
+    assert_eq!(
+        outline("CREATE VIEW function AS SELECT 1 AS begin; COMMIT;"),
+        ["1 CREATE", "1 COMMIT"]
+    );
+    assert_eq!(outline("\\g | cat \\\\ COMMIT;\nEND;"), ["1 \\g", "2 END"]);
+    assert_eq!(
+        outline("\\COPY t from stdin;\nit's\n\\.\nCOMMIT;"),
+        ["1 \\copy", "4 COMMIT"]
+    );
+}
+
+#[test]
+fn a_semicolon_behind_a_file_is_none_of_its_name() {
+    for (script, file) in [
+        ("\\i a.sql;", "a.sql"),
+        ("\\ir 'a;.sql';;", "a;.sql"),
+        ("\\i 'a;'", "a;"),
+        ("\\set x a;", "x"),
+        ("\\copy t from 'a.csv';", "t"),
+    ] {
+        let items = scan(script.as_bytes());
+        let Item::Command(command) = &items[0] else {
+            panic!("{script}");
+        };
+        assert_eq!(command.arguments[0].literal(), Some(file), "{script}");
+    }
+}
+
+#[test]
 fn meta_commands_and_their_arguments() {
     let items = scan(b"SELECT 1 AS a \\gset\n\\ir 'it''s here.sql'\n\\i :file \\echo `date` x\n");
     let commands: Vec<_> = items
