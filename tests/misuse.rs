@@ -388,3 +388,49 @@ fn a_lonely_step_whose_receipt_is_lost_is_still_reported() {
         ])
     );
 }
+
+#[test]
+fn a_switch_takes_a_bool_and_nothing_else() {
+    let project = Project::with(&[A]);
+    for command in [
+        "status db --summary",
+        "status db --offline",
+        "rehearse db --scratch",
+        "rehearse db --skip-validation",
+        "run db --dry-run",
+        "run db --atomic",
+        "run db --quiet",
+        "validate db --strict",
+        "repair db --retry x --dry-run",
+        "add db x --no-transaction",
+    ] {
+        for value in ["'false'", "0", "null"] {
+            let script = format!("$env.VALUE = {value}; migrate {command}=$env.VALUE");
+            assert_eq!(
+                project.code(&script),
+                "migrate::bad_flag",
+                "{command} {value}"
+            );
+        }
+    }
+    assert_eq!(project.tables(), "");
+    let summary = "$env.VALUE = false; migrate status db --summary=$env.VALUE | get 0.state";
+    assert_eq!(project.nu(summary).text(), "pending");
+}
+
+#[test]
+fn durations_are_what_postgresql_can_hold() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SHOW lock_timeout;\n")]);
+    for flag in ["--lock-timeout", "--statement-timeout", "--lock-wait"] {
+        let script = format!("migrate run db {flag} 25day");
+        assert_eq!(project.code(&script), "migrate::bad_settings", "{flag}");
+    }
+    project.write(
+        "db/20240102000000_core_b.sql",
+        "-- migrate: lock-timeout 9000days\n",
+    );
+    assert_eq!(project.code("migrate run db"), "migrate::bad_directive");
+    project.remove("db/20240102000000_core_b.sql");
+    let script = "migrate run db --quiet --lock-timeout 500us | get 0.notices | to json -r";
+    assert_eq!(project.nu(script).json(), serde_json::json!(["1ms"]));
+}

@@ -57,6 +57,11 @@ fn answer<R: Row>(
     Ok(PipelineData::value(table(&rows, call.head), Some(metadata)))
 }
 
+/// Is the switch on that decides which columns come back? Anything but a bool is an error.
+fn chosen(call: &EvaluatedCall, name: &'static str) -> Result<bool, LabeledError> {
+    arguments::switch(call, name).map_err(|error| error::labeled(&error.into(), call))
+}
+
 /// The closures that check: those of the configuration, then those of the command itself.
 fn closures(
     engine: &EngineInterface,

@@ -7,7 +7,7 @@ use super::arguments::{request, switch};
 use super::run::validation;
 use super::signature::MigrateSignature;
 use super::table::{self, Column, Row, list};
-use super::{MigratePlugin, answer, closures, preflight};
+use super::{MigratePlugin, answer, chosen, closures, preflight};
 use crate::database::catalog::Difference;
 use crate::execution::effects::Lock;
 use crate::execution::row::RehearsalRow;
@@ -87,7 +87,7 @@ impl PluginCommand for Rehearse {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        if call.has_flag("scratch").unwrap_or(false) {
+        if chosen(call, "scratch")? {
             return answer(engine, call, |context| {
                 let request = request(call, context.transaction_mode())?;
                 let closures = closures(engine, call, context)?;

@@ -6,7 +6,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 use super::arguments::switch;
 use super::signature::MigrateSignature;
 use super::table::{Column, Row};
-use super::{MigratePlugin, answer};
+use super::{MigratePlugin, answer, chosen};
 use crate::plan::status::State;
 use crate::verbs::status::{StatusRow, SummaryRow, status, summary};
 
@@ -73,7 +73,7 @@ impl PluginCommand for Status {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        if call.has_flag("summary").unwrap_or(false) {
+        if chosen(call, "summary")? {
             return answer(engine, call, |context| {
                 Ok(summary(&status(context, switch(call, "offline")?)?))
             });

@@ -10,6 +10,7 @@ pub mod error;
 pub mod file;
 mod key;
 mod origin;
+mod period;
 pub mod shell;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ pub use choice::{TransactionControl, TransactionMode, WorkingDirectory};
 pub use error::Error;
 pub use key::Key;
 pub use origin::{Origin, Sourced};
+pub use period::Period;
 pub use shell::Shell;
 
 /// The longest ledger prefix: PostgreSQL's names have 63 bytes, a track has up to 40.
@@ -214,20 +216,6 @@ impl FromStr for Prefix {
                  into PostgreSQL's 63, got {length}"
             )),
         }
-    }
-}
-
-/// A length of time as people write it: `30sec`, `5min`, `1hr 30min`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Period(pub Duration);
-
-impl FromStr for Period {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        humantime::parse_duration(text)
-            .map(Self)
-            .map_err(|_| format!("expected a duration such as `30sec` or `5min`, got `{text}`"))
     }
 }
 
