@@ -120,8 +120,8 @@ pub(crate) fn bare(query: &str) -> &str {
     let mut rest = query.trim_start();
     loop {
         if rest.starts_with("--") {
-            let end = rest.find(['\n', '\r']).unwrap_or(rest.len());
-            rest = rest[end..].trim_start();
+            let comment = rest.split(['\n', '\r']).next().unwrap();
+            rest = rest.strip_prefix(comment).unwrap().trim_start();
         } else if let Some(comment) = rest.strip_prefix("/*") {
             let mut depth = 1;
             let mut at = 0;
