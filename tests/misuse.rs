@@ -434,3 +434,33 @@ fn durations_are_what_postgresql_can_hold() {
     let script = "migrate run db --quiet --lock-timeout 500us | get 0.notices | to json -r";
     assert_eq!(project.nu(script).json(), serde_json::json!(["1ms"]));
 }
+
+#[test]
+fn a_near_miss_of_a_directive_stops_a_pending_file_and_no_applied_one() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "-- migrate no-transaction\nCREATE TABLE a (id int);\n",
+    )]);
+    let error = project.nu("migrate run db").stderr;
+    assert!(
+        error.contains("write `-- migrate: no-transaction`"),
+        "{error}"
+    );
+    for command in ["run db", "run db --dry-run", "rehearse db"] {
+        let code = project.code(&format!("migrate {command}"));
+        assert_eq!(code, "migrate::bad_directive", "{command}");
+    }
+    let finding = "migrate validate db | select rule track line | first | to json -r";
+    assert_eq!(
+        project.nu(finding).json(),
+        json!({"rule": "bad-directive", "track": "core", "line": 1})
+    );
+
+    project
+        .nu("migrate repair db --mark-applied 20240101000000")
+        .text();
+    project.write("db/20240102000000_core_b.sql", "SELECT 1;\n");
+    assert_eq!(project.nu("migrate run db | length").text(), "1");
+    assert_eq!(project.nu("migrate validate db | length").text(), "0");
+    project.nu("migrate rehearse db --scratch").text();
+}

@@ -38,6 +38,7 @@ const KNOWN: &str = "late, read-write, time-limit 5min";
 
 const NU: Dialect = Dialect {
     comment: "#",
+    block: None,
     place: "command, in lower case",
     help: "the lines at the top of a validation script are late, read-write, time-limit 5min",
     is_case_blind: true,
@@ -63,8 +64,12 @@ impl Script {
             }
             .into());
         }
-        NU.read(path, content.as_bytes(), |text| script.take(text))?;
-        Ok(script)
+        let fresh = script.clone();
+        let is_meant = |text: &str| fresh.clone().take(text).is_ok();
+        match NU.read(path, content.as_bytes(), is_meant, |text| script.take(text))? {
+            Some(near_miss) => Err(near_miss.into()),
+            None => Ok(script),
+        }
     }
 
     fn take(&mut self, text: &str) -> Result<(), String> {
@@ -134,6 +139,8 @@ mod tests {
             "read-write\n# migrate: late",
             "late\nls\n# migrate: read-write",
             "late\n# Migrate: time-limit 5min",
+            "late\n# migrate time-limit 5min",
+            "late\n## migrate: read-write",
         ] {
             let found = read(&format!("# x\n# migrate: {bad}\n"));
             assert!(matches!(found, Err(Error::BadDirective(_))), "{bad}");

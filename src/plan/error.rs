@@ -11,6 +11,7 @@ use super::hindrance::Hindrances;
 use crate::checks;
 use crate::error::{Report, Unreadable, count, list};
 use crate::sql::inspection::Violation;
+use crate::tree::BadDirective;
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
 pub enum Error {
@@ -70,6 +71,10 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
+    BadDirective(#[from] BadDirective),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
     Unreadable(#[from] Unreadable),
 
     #[error(transparent)]
@@ -104,6 +109,7 @@ impl Report for Error {
         match self {
             Self::Refused(cause) => Some(cause),
             Self::NotUndone(cause) => Some(cause),
+            Self::BadDirective(cause) => Some(cause),
             Self::Unreadable(cause) => Some(cause),
             Self::Check(cause) => Some(cause),
             _ => None,

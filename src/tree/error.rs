@@ -70,7 +70,7 @@ impl Report for Error {
 }
 
 /// A line at the top of a file that asks for something unknown.
-#[derive(Debug, ThisError, Diagnostic)]
+#[derive(Debug, Clone, PartialEq, Eq, ThisError, Diagnostic)]
 #[error("the directive `{directive}` in {}, line {line}, is wrong: {problem}", path.display())]
 #[diagnostic(code(migrate::bad_directive), help("{help}"))]
 pub struct BadDirective {

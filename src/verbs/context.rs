@@ -37,6 +37,8 @@ pub struct Context {
     pub(super) root: PathBuf,
     pub(super) tracks: Vec<Track>,
     checks: Vec<Source>,
+    /// Is a history that may be applied elsewhere run once more? Its files ran as they are.
+    pub(super) is_replay: bool,
 }
 
 impl Context {
@@ -65,6 +67,7 @@ impl Context {
             },
             root,
             tracks: target.tracks,
+            is_replay: false,
         })
     }
 
@@ -83,6 +86,7 @@ impl Context {
             root: self.root.clone(),
             tracks: self.tracks.clone(),
             checks: self.checks.clone(),
+            is_replay: true,
         }
     }
 

@@ -5,7 +5,7 @@ use super::{Context, Error};
 use crate::database::{Address, Database, Ledgers};
 use crate::plan::status::compare;
 use crate::plan::{self, Obstacles, Plan, Request};
-use crate::tree::{Material, Tree};
+use crate::tree::{Material, Migration, Tree};
 
 /// Reads the folder while psql connects.
 pub fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
@@ -43,6 +43,12 @@ pub fn make_plan(
     let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
     let pending = plan::select(&statuses, &ledgers.rows, request)
         .map_err(|obstacles| plan::Error::from(Obstacles(obstacles)))?;
+    let near_miss = |migration: &&Migration| migration.directives.near_miss.clone();
+    if let Some(near_miss) = pending.iter().find_map(near_miss)
+        && !context.is_replay
+    {
+        return Err(plan::Error::from(near_miss).into());
+    }
     let settings = &context.caller.settings;
     let folders = context.folders();
     let steps = plan::steps(

@@ -13,16 +13,19 @@ use crate::sql::lexer::BYTE_ORDER_MARK;
 pub struct Dialect {
     /// What begins a comment.
     pub comment: &'static str,
+    /// What a comment of several lines stands between.
+    pub block: Option<(&'static str, &'static str)>,
     /// Where directives stand, as the end of a sentence.
     pub place: &'static str,
     /// The way out of one that is wrong.
     pub help: &'static str,
-    /// Is the keyword in another case a directive that is wrong, or a comment?
+    /// Is the keyword in another case below the top a directive that is wrong, or a comment?
     pub is_case_blind: bool,
 }
 
 impl Dialect {
-    /// Hands over what each directive at the top of a file says.
+    /// Hands over what each directive at the top of a file says. Gives the first comment that was
+    /// probably meant as one; `is_meant` tells whether a text can be one, or is prose.
     ///
     /// # Errors
     /// One is wrong, or stands where nobody would obey it: a typo must not be a silent comment.
@@ -30,35 +33,46 @@ impl Dialect {
         self,
         path: &Path,
         content: &[u8],
+        is_meant: impl Fn(&str) -> bool,
         mut take: impl FnMut(&str) -> Result<(), String>,
-    ) -> Result<(), BadDirective> {
+    ) -> Result<Option<BadDirective>, BadDirective> {
         let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
         // A look for the word is much cheaper than one at every line.
         let may_be_below = self.is_case_blind || memmem::find(content, KEYWORD).is_some();
-        let mut is_top = true;
+        let mut near_miss = None;
+        let mut top = Top::default();
         for (line, text) in (1..).zip(content.split(|&byte| byte == b'\n')) {
             let text = text.trim_ascii();
-            is_top &= text.is_empty() || text.starts_with(self.comment.as_bytes());
+            let is_top = top.holds(text, self);
             if !is_top && !may_be_below {
                 break;
             }
-            let Some((keyword, directive)) = self.directive(text) else {
-                continue;
-            };
-            let taken = if is_top && keyword == KEYWORD {
-                take(&directive)
-            } else {
-                Err(format!("it must stand before the first {}", self.place))
-            };
-            taken.map_err(|problem| BadDirective {
+            let bad = |directive, problem| BadDirective {
                 path: path.to_owned(),
                 line,
                 directive,
                 problem,
                 help: self.help.to_owned(),
-            })?;
+            };
+            match self.directive(text) {
+                Some((KEYWORD, directive)) if is_top => {
+                    take(&directive).map_err(|problem| bad(directive, problem))?;
+                }
+                Some((_, directive)) if !is_top => {
+                    let problem = format!("it must stand before the first {}", self.place);
+                    return Err(bad(directive, problem));
+                }
+                _ if is_top && !text.is_empty() && near_miss.is_none() => {
+                    let text = String::from_utf8_lossy(text);
+                    near_miss = self.meant(&text, &is_meant).map(|meant| {
+                        let problem = format!("it is only a comment so far; write `{meant}`");
+                        bad(text.into_owned(), problem)
+                    });
+                }
+                _ => {}
+            }
         }
-        Ok(())
+        Ok(near_miss)
     }
 
     /// The keyword as it is written, and what follows it.
@@ -71,6 +85,63 @@ impl Dialect {
             keyword == KEYWORD || self.is_case_blind && keyword.eq_ignore_ascii_case(KEYWORD);
         is_one.then(|| (keyword, String::from_utf8_lossy(text).trim().to_owned()))
     }
+
+    /// The directive that a comment is a near miss of: another case, another sort of comment, a
+    /// forgotten colon.
+    fn meant(self, comment: &str, is_meant: impl Fn(&str) -> bool) -> Option<String> {
+        let is_ornament = |c: char| c.is_whitespace() || "-#/*!".contains(c);
+        let text = comment.trim_start_matches(is_ornament).to_lowercase();
+        let text = text.trim_end_matches("*/").trim_end();
+        let (is_keyword, rest) = match text.strip_prefix("migrations") {
+            Some(rest) => (false, rest),
+            None => match text.strip_prefix("migration") {
+                Some(rest) => (false, rest),
+                None => (true, text.strip_prefix("migrate")?),
+            },
+        };
+        if rest.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+            return None;
+        }
+        let rest = rest.trim_start();
+        let has_colon = rest.starts_with(':');
+        let said = rest
+            .trim_start_matches([':', ';', '=', ',', '.', '-'])
+            .trim();
+        (is_keyword && has_colon || is_meant(said))
+            .then(|| format!("{} migrate: {said}", self.comment))
+    }
 }
 
 const KEYWORD: &[u8] = b"migrate:";
+
+/// The part of a file before the first thing that is no comment.
+#[derive(Default)]
+enum Top {
+    #[default]
+    Lines,
+    Block,
+    Left,
+}
+
+impl Top {
+    fn holds(&mut self, line: &[u8], dialect: Dialect) -> bool {
+        let is_line = line.is_empty() || line.starts_with(dialect.comment.as_bytes());
+        let begins = |open: &str| line.starts_with(open.as_bytes());
+        let close = dialect.block.map(|(_, close)| close.as_bytes());
+        match (&self, dialect.block) {
+            (Self::Left, _) => {}
+            (Self::Lines, _) if is_line => {}
+            (Self::Lines, Some((open, _))) if !begins(open) => *self = Self::Left,
+            (Self::Lines, None) | (_, None) => *self = Self::Left,
+            (Self::Lines | Self::Block, Some(_)) => {
+                let end = close.and_then(|close| Some(memmem::find(line, close)? + close.len()));
+                *self = match end {
+                    None => Self::Block,
+                    Some(end) if end == line.len() => Self::Lines,
+                    Some(_) => Self::Left,
+                };
+            }
+        }
+        !matches!(self, Self::Left)
+    }
+}

@@ -26,10 +26,14 @@ pub struct Directives {
     pub allows: BTreeSet<Rule>,
     /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
     pub transaction_control: Option<TransactionControl>,
+    /// A comment that was probably meant as a directive. It stops the file as long as it is pending:
+    /// one that is applied ran as it is, and cannot be edited.
+    pub near_miss: Option<BadDirective>,
 }
 
 const SQL: Dialect = Dialect {
     comment: "--",
+    block: Some(("/*", "*/")),
     place: "statement",
     help: "the directives are no-transaction, requires impl/20231201130000, lock-timeout 5sec, \
            statement-timeout 10min, transaction-control refuse|separate|unwrap, allow RULE",
@@ -38,8 +42,25 @@ const SQL: Dialect = Dialect {
 
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
     let mut directives = Directives::default();
-    SQL.read(path, content, |text| take(&mut directives, text))?;
-    Ok(directives)
+    let near_miss = SQL.read(path, content, is_meant, |text| take(&mut directives, text))?;
+    Ok(Directives {
+        near_miss,
+        ..directives
+    })
+}
+
+/// Is this text behind the bare word `migrate` no prose? The names with a hyphen are no words, and of
+/// the others the value must be one.
+fn is_meant(text: &str) -> bool {
+    let name = text.split_whitespace().next().unwrap_or_default();
+    let is_no_word = [
+        "no-transaction",
+        "lock-timeout",
+        "statement-timeout",
+        "transaction-control",
+    ]
+    .contains(&name);
+    is_no_word || take(&mut Directives::default(), text).is_ok()
 }
 
 fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
@@ -106,6 +127,77 @@ mod tests {
             matches!(late, Err(BadDirective { line: 3, .. })),
             "{late:?}"
         );
+    }
+
+    #[test]
+    fn a_near_miss_names_what_was_meant() {
+        for (line, meant) in [
+            ("-- Migrate: no-transaction", "-- migrate: no-transaction"),
+            ("-- MIGRATE: anything", "-- migrate: anything"),
+            ("-- migrate no-transaction", "-- migrate: no-transaction"),
+            (
+                "-- migrate lock-timeout soon",
+                "-- migrate: lock-timeout soon",
+            ),
+            (
+                "--Migrate requires core/20240101000000",
+                "-- migrate: requires core/20240101000000",
+            ),
+            ("--- migrate: no-transaction", "-- migrate: no-transaction"),
+            ("-- - migrate: allow no-date", "-- migrate: allow no-date"),
+            ("-- migrate : no-transaction", "-- migrate: no-transaction"),
+            ("-- migrate; no-transaction", "-- migrate: no-transaction"),
+            ("-- migration: no-transaction", "-- migrate: no-transaction"),
+            (
+                "/* migrate: no-transaction */",
+                "-- migrate: no-transaction",
+            ),
+            (
+                "/** Words.\n * migrate: no-transaction\n */",
+                "-- migrate: no-transaction",
+            ),
+            ("/* migrate no-transaction", "-- migrate: no-transaction"),
+        ] {
+            let found = read_all(&format!("-- Words.\n\n{line}\nSELECT 1;\n")).unwrap();
+            let near_miss = found.near_miss.unwrap_or_else(|| panic!("{line}"));
+            assert!(
+                near_miss.problem.contains(&format!("`{meant}`")),
+                "{near_miss}"
+            );
+            assert!(!found.no_transaction, "{line}");
+        }
+    }
+
+    #[test]
+    fn prose_stays_a_comment() {
+        for line in [
+            "-- migrate the users",
+            "-- migrate requires a superuser",
+            "-- migrate allow lists",
+            "-- Migration: add users",
+            "-- migrated: from oracle",
+            "-- we migrate: slowly",
+            "-- +migrate Up",
+            "-- migrate",
+            "/* how we migrate: slowly */",
+            "/* migrate the users",
+            "SELECT 1; -- Migrate: no-transaction",
+        ] {
+            let found = read_all(&format!("{line}\nSELECT 1; */\n")).unwrap();
+            assert_eq!(found, Directives::default(), "{line}");
+        }
+        let below = "SELECT 1;\n-- Migrate no-transaction\n";
+        assert_eq!(read_all(below).unwrap(), Directives::default());
+    }
+
+    #[test]
+    fn a_block_comment_at_the_top_hides_no_directive() {
+        let licence = "/* Licence.\n * Words; words.\n */\n-- migrate: no-transaction\nSELECT 1;\n";
+        assert!(read_all(licence).unwrap().no_transaction);
+        let one_line = "/* Licence. */\n-- migrate: no-transaction\n";
+        assert!(read_all(one_line).unwrap().no_transaction);
+        assert!(read_all("/* c */ SELECT 1;\n-- migrate: no-transaction\n").is_err());
+        assert!(read_all("/* c\n */ SELECT 1;\n-- migrate: no-transaction\n").is_err());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a pending migration and its includes hold. Pure.
 
-use super::Finding;
+use super::{Finding, names};
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
 use crate::plan::{Fit, fit};
 use crate::settings::TransactionControl;
@@ -22,7 +22,14 @@ pub fn content(
     let script = material.script(migration);
     let included = material.scripts();
     let inspection = inspect(script, &included);
-    let mut findings = Vec::new();
+    let near_miss = migration.directives.near_miss.iter();
+    let mut findings: Vec<_> = near_miss
+        .map(|found| names::unreadable(found, &migration.path, Some(found.line)))
+        .map(|finding| Finding {
+            track: Some(migration.name.track.clone()),
+            ..finding
+        })
+        .collect();
     let fits = fit(migration, inspection.clone(), control);
     for found in &inspection.forbidden {
         findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
