@@ -99,6 +99,7 @@ impl Context {
             root: self.root.clone(),
             tracks: self.tracks.clone(),
             checks: self.checks.clone(),
+            is_replay: self.is_replay,
         }
     }
 
