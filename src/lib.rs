@@ -172,7 +172,7 @@ pub mod testing {
     pub use crate::sql::lexer::{Item, scan};
     pub use crate::sql::rules::Rule;
     pub use crate::tree::checksum::Checksum;
-    pub use crate::tree::directives::{self, Directives};
+    pub use crate::tree::directives::{self, Directive, Directives};
     pub use crate::tree::file_name::{Kind, classify, parse_recorded};
     pub use crate::tree::{Migration, Requirement, Track, Version};
     pub use crate::verbs::add::template::NAMES as TEMPLATES;

@@ -1,6 +1,8 @@
 //! The README's tables are complete.
 
-use nu_plugin_migrate::testing::Key;
+use nu_plugin::Plugin;
+use nu_plugin_migrate::MigratePlugin;
+use nu_plugin_migrate::testing::{Directive, Key, TEMPLATES};
 use regex::Regex;
 use strum::IntoEnumIterator;
 use walkdir::WalkDir;
@@ -43,6 +45,25 @@ fn the_error_table_has_every_code() {
             README.contains(&format!("`migrate::{code}`")),
             "migrate::{code} is not in the README"
         );
+    }
+}
+
+#[test]
+fn the_commands_the_directives_and_the_templates_are_all_there() {
+    for command in MigratePlugin.commands() {
+        let name = command.name();
+        let row = format!("| `{name} ");
+        assert!(name == "migrate" || README.contains(&row), "{name}");
+    }
+    for directive in Directive::iter() {
+        let name: &str = directive.into();
+        let row = README
+            .lines()
+            .any(|line| line.starts_with(&format!("| `-- migrate: {name}")));
+        assert!(row, "{name}");
+    }
+    for template in TEMPLATES.iter() {
+        assert!(README.contains(&format!("`{template}`")), "{template}");
     }
 }
 

@@ -40,7 +40,7 @@ const NU: Dialect = Dialect {
     comment: "#",
     block: None,
     place: "command, in lower case",
-    help: "the lines at the top of a validation script are late, read-write, time-limit 5min",
+    help: || format!("the lines at the top of a validation script are {KNOWN}"),
     is_case_blind: true,
 };
 

@@ -1,5 +1,7 @@
 //! `migrate add`: makes the next migration file.
 
+use std::sync::LazyLock;
+
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
@@ -10,6 +12,11 @@ use super::{MigratePlugin, answer};
 use crate::verbs::add::{AddedRow, Order, add, template};
 
 pub struct Add;
+
+const HELP: &str = "The timestamp is the present moment in UTC, or later if the track has a newer \
+     file. Without --track it is the only track in the directory, else the directory's name. The \
+     file goes beside the newest of its track; a new track beside others gets a folder. The \
+     templates are TEMPLATES; your own are files NAME.sql in the directory's folder `templates`.";
 
 impl PluginCommand for Add {
     type Plugin = MigratePlugin;
@@ -23,12 +30,14 @@ impl PluginCommand for Add {
     }
 
     fn extra_description(&self) -> &str {
-        "The timestamp is the present moment in UTC, or later if the track has a newer file. \
-         Without --track it is the only track in the directory, else the directory's name. The \
-         file goes beside the newest of its track; a new track beside others gets a folder. The \
-         templates are table, column, index, foreign-key, enum-value, function, view, trigger, \
-         conditional, backfill, dynamic-sql, load-csv, role, extension and blank; your own are files \
-         NAME.sql in the directory's folder `templates`."
+        static TEXT: LazyLock<String> = LazyLock::new(|| {
+            let [others @ .., last] = template::NAMES.as_slice() else {
+                return String::new();
+            };
+            let others = others.join(", ");
+            HELP.replace("TEMPLATES", &format!("{others} and {last}"))
+        });
+        &TEXT
     }
 
     fn signature(&self) -> Signature {

@@ -18,7 +18,7 @@ pub struct Dialect {
     /// Where directives stand, as the end of a sentence.
     pub place: &'static str,
     /// The way out of one that is wrong.
-    pub help: &'static str,
+    pub help: fn() -> String,
     /// Is the keyword in another case below the top a directive that is wrong, or a comment?
     pub is_case_blind: bool,
 }
@@ -52,7 +52,7 @@ impl Dialect {
                 line,
                 directive,
                 problem,
-                help: self.help.to_owned(),
+                help: (self.help)(),
             };
             match self.directive(text) {
                 Some((KEYWORD, directive)) if is_top => {

@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use strum::{EnumIter, EnumProperty, EnumString, IntoEnumIterator, IntoStaticStr};
+
 use super::{BadDirective, Requirement};
 use crate::settings::{Period, TransactionControl};
 use crate::sql::rules::Rule;
@@ -35,10 +37,38 @@ const SQL: Dialect = Dialect {
     comment: "--",
     block: Some(("/*", "*/")),
     place: "statement",
-    help: "the directives are no-transaction, requires impl/20231201130000, lock-timeout 5sec, \
-           statement-timeout 10min, transaction-control refuse|separate|unwrap, allow RULE",
+    help: || format!("the directives are {}", Directive::all()),
     is_case_blind: false,
 };
+
+/// What a line may ask for. Each is written as its name in kebab-case, then a value such as this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumIter, EnumProperty, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
+pub enum Directive {
+    NoTransaction,
+    #[strum(props(value = "impl/20231201130000"))]
+    Requires,
+    #[strum(props(value = "5sec"))]
+    LockTimeout,
+    #[strum(props(value = "10min"))]
+    StatementTimeout,
+    #[strum(props(value = "refuse|separate|unwrap"))]
+    TransactionControl,
+    #[strum(props(value = "RULE"))]
+    Allow,
+}
+
+impl Directive {
+    /// All of them as they are written, for messages.
+    fn all() -> String {
+        let written = Self::iter().map(|directive| {
+            let name: &str = directive.into();
+            let value = directive.get_str("value").unwrap_or_default();
+            format!("{name} {value}").trim_end().to_owned()
+        });
+        written.collect::<Vec<_>>().join(", ")
+    }
+}
 
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
     let mut directives = Directives::default();
@@ -53,30 +83,28 @@ pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
 /// the others the value must be one.
 fn is_meant(text: &str) -> bool {
     let name = text.split_whitespace().next().unwrap_or_default();
-    let is_no_word = [
-        "no-transaction",
-        "lock-timeout",
-        "statement-timeout",
-        "transaction-control",
-    ]
-    .contains(&name);
+    let is_no_word = name.contains('-') && name.parse::<Directive>().is_ok();
     is_no_word || take(&mut Directives::default(), text).is_ok()
 }
 
 fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
     let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
     let value = value.trim();
-    match name {
-        "no-transaction" if value.is_empty() => directives.no_transaction = true,
-        "no-transaction" => return Err("it takes no value".to_owned()),
-        "lock-timeout" => directives.lock_timeout = Some(value.parse::<Period>()?.0),
-        "statement-timeout" => directives.statement_timeout = Some(value.parse::<Period>()?.0),
-        "requires" => directives.requires.push(value.parse()?),
-        "allow" => {
+    let directive = name
+        .parse()
+        .map_err(|_| "there is no such directive".to_owned())?;
+    match directive {
+        Directive::NoTransaction if value.is_empty() => directives.no_transaction = true,
+        Directive::NoTransaction => return Err("it takes no value".to_owned()),
+        Directive::LockTimeout => directives.lock_timeout = Some(value.parse::<Period>()?.0),
+        Directive::StatementTimeout => {
+            directives.statement_timeout = Some(value.parse::<Period>()?.0);
+        }
+        Directive::Requires => directives.requires.push(value.parse()?),
+        Directive::Allow => {
             directives.allows.insert(Rule::to_allow(value)?);
         }
-        "transaction-control" => directives.transaction_control = Some(value.parse()?),
-        _ => return Err("there is no such directive".to_owned()),
+        Directive::TransactionControl => directives.transaction_control = Some(value.parse()?),
     }
     Ok(())
 }

@@ -17,7 +17,6 @@ const BLANK: &str = "blank";
 
 /// The texts that the binary carries.
 const BUILT_IN: [(&str, &str); 15] = [
-    (BLANK, include_str!("templates/blank.sql")),
     ("table", include_str!("templates/table.sql")),
     ("column", include_str!("templates/column.sql")),
     ("index", include_str!("templates/index.sql")),
@@ -32,6 +31,7 @@ const BUILT_IN: [(&str, &str); 15] = [
     (LOAD_CSV, include_str!("templates/load-csv.sql")),
     ("role", include_str!("templates/role.sql")),
     ("extension", include_str!("templates/extension.sql")),
+    (BLANK, include_str!("templates/blank.sql")),
 ];
 
 /// The template that comes with data.
