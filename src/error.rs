@@ -1,6 +1,7 @@
 //! What every error tells beside its message, and the errors that any stage can meet.
 //! Must not know what a stage does, nor nushell.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 
 use miette::Diagnostic;
@@ -96,5 +97,34 @@ pub fn quoted(said: &str) -> String {
         String::new()
     } else {
         format!(":\n{said}")
+    }
+}
+
+/// Text of other people's making without what a terminal would obey, such as escape sequences.
+pub fn visible(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |character: char| character.is_control() && !"\n\t".contains(character);
+    if !text.contains(is_obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    let shown = text.chars().map(|character| {
+        if is_obeyed(character) {
+            format!("\\x{:02X}", u32::from(character))
+        } else {
+            character.to_string()
+        }
+    });
+    Cow::Owned(shown.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_told_nothing_by_files() {
+        assert_eq!(visible("a\tb\nü"), "a\tb\nü");
+        assert_eq!(visible("\u{1b}[2J\u{9b}1m\u{7}"), "\\x1B[2J\\x9B1m\\x07");
+        assert_eq!(visible("line\r"), "line");
     }
 }

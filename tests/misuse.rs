@@ -57,6 +57,12 @@ fn a_changed_search_path_begins_no_new_history() {
         "ALTER DATABASE {} SET search_path = app, public",
         project.database
     ));
+    let state = "migrate status ./db | get 0.state";
+    assert_eq!(project.nu(state).text(), "applied", "the path leads to it");
+    project.sql(&format!(
+        "ALTER DATABASE {} SET search_path = app",
+        project.database
+    ));
     for command in ["status", "run", "history"] {
         assert_eq!(
             project.code(&format!("migrate {command} ./db")),
@@ -238,7 +244,7 @@ fn another_tracks_ledger_is_none_of_our_business() {
         "applied"
     );
     let found = error(&project, "migrate history ./db");
-    assert_eq!(found["code"], "migrate::ledger_unreadable");
+    assert_eq!(found["code"], "migrate::not_permitted");
     assert!(
         found["msg"].as_str().unwrap().contains("migrations_impl"),
         "{found}"
@@ -368,7 +374,7 @@ fn a_lonely_step_whose_receipt_is_lost_is_still_reported() {
         "shim",
         format!(
             "#!/bin/bash\nexec 4<&3\nexec 3< <(finishing=no\nwhile IFS= read -r line; do\n\
-             printf '%s\\n' \"$line\"\ncase \"$line\" in UPDATE*) finishing=yes;; RETURNING*)\n\
+             printf '%s\\n' \"$line\"\ncase \"$line\" in UPDATE*) finishing=yes;; 'FROM '*' WHERE migration_name = '*)\n\
              [ $finishing = yes ] && [ ! -e '{struck}' ] && {{ touch '{struck}'; sleep 0.2; kill -s KILL $$; exit; }};;\n\
              esac\ndone <&4 2>/dev/null)\nexec 4<&-\nexec '{psql}' \"$@\"\n"
         ),
@@ -463,4 +469,38 @@ fn a_near_miss_of_a_directive_stops_a_pending_file_and_no_applied_one() {
     assert_eq!(project.nu("migrate run db | length").text(), "1");
     assert_eq!(project.nu("migrate validate db | length").text(), "0");
     project.nu("migrate rehearse db --scratch").text();
+}
+
+#[test]
+fn what_files_and_scripts_print_gives_the_terminal_no_orders() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "\\echo '\\033[2Jone'\nDO $$ BEGIN RAISE NOTICE '%', chr(27) || '[31mtwo'; END $$;\n\\warn '\\033]0;three\\007'\n",
+    )]);
+    project.write(
+        "db/20240101000000_core_a.nu",
+        "print $\"(char -u '1b')[31mfour\"\n",
+    );
+    let output = project.nu("migrate run db | get notices | to text");
+    assert_eq!(output.code, Some(0), "{output:?}");
+    for word in ["[2Jone", "[31mtwo", "]0;three", "[31mfour"] {
+        assert!(
+            output.stderr.contains(&format!("\\x1B{word}")),
+            "{word}: {output:?}"
+        );
+    }
+    assert!(!output.stdout.contains('\u{1b}'), "{output:?}");
+    project.write(
+        "db/20240102000000_core_b.sql",
+        "DO $$ BEGIN RAISE EXCEPTION '%', chr(27) || '[31mfive'; END $$;\n",
+    );
+    let error = project.nu("migrate run db -q").stderr;
+    assert!(error.contains("\\x1B[31mfive"), "{error}");
+    project.write("db/20240102000000_core_b.sql", "SELECT 1;\n");
+    project.write(
+        "db/20240102000000_core_b.nu",
+        "error make {msg: $\"(char -u '1b')[31msix\"}\n",
+    );
+    let error = project.nu("migrate run db -q").stderr;
+    assert!(error.contains("\\x1B[31msix"), "{error}");
 }

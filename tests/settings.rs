@@ -169,3 +169,48 @@ fn psqlrc_is_not_read() {
     project.set("PSQLRC", &psqlrc);
     assert_eq!(reached(&project, "migrate status ./db"), "pending");
 }
+
+#[test]
+fn a_configuration_that_calls_the_plugin_is_refused() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    let closure = "$env.config.plugins.migrate = {|| migrate status db --offline | ignore; {} }";
+    for call in ["migrate status db", "migrate add db x"] {
+        let output = project.nu(&format!("{closure}; {call}"));
+        assert_eq!(output.code, Some(1), "{output:?}");
+        assert!(
+            output.stderr.contains("migrate::configuration_loop"),
+            "{}",
+            output.stderr
+        );
+        assert!(output.stderr.len() < 2_000, "{}", output.stderr);
+    }
+    // One closure for many commands at once is none.
+    let many = "$env.config.plugins.migrate = {|| sleep 20ms; {table_prefix: other_} }; \
+                1..100 | par-each --threads 40 {|| migrate status db --offline | length } | math sum";
+    assert_eq!(project.nu(many).text(), "100");
+}
+
+#[test]
+fn options_of_a_connection_string_stay_and_the_session_is_still_marked() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "CREATE TABLE seen AS SELECT current_setting('work_mem') AS m, current_setting('migrate.session', true) AS s;\n",
+    )]);
+    let way = format!(
+        "migrate run db --database \"dbname={} options='-c work_mem=777kB'\" | length",
+        project.database
+    );
+    assert_eq!(project.nu(&way).text(), "1");
+    assert_eq!(project.sql("SELECT m, length(s) FROM seen"), "777kB|32");
+}
+
+#[test]
+fn the_passphrase_of_a_key_is_not_shown_in_the_list_of_processes() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    let output = project.nu("migrate status db --database 'dbname=x sslpassword=s3cret'");
+    assert!(
+        output.stderr.contains("migrate::bad_settings"),
+        "{output:?}"
+    );
+    assert!(output.stderr.contains("service file"), "{output:?}");
+}

@@ -4,24 +4,24 @@ use miette::Diagnostic;
 use nu_plugin::EvaluatedCall;
 use nu_protocol::{LabeledError, Span};
 
-use crate::error::Report;
+use crate::error::{Report, visible};
 use crate::verbs::Error;
 
 /// An error as nushell shows it: what happened and the state of the database, the way out, the
 /// code, and the part of the command line that it is about.
 pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
-    let mut labeled = LabeledError::new(format!("{error}\n\n{}", error.state()));
+    let mut labeled = LabeledError::new(visible(&format!("{error}\n\n{}", error.state())));
     if let Some(code) = error.code() {
         labeled = labeled.with_code(code.to_string());
     }
     if let Some(help) = error.help() {
-        labeled = labeled.with_help(help.to_string());
+        labeled = labeled.with_help(visible(&help.to_string()));
     }
     match error.complaint() {
         // Where a closure went wrong says more than the name of the command.
         Some(complaint) if !complaint.labels.is_empty() => {
             complaint.labels.iter().fold(labeled, |labeled, label| {
-                labeled.with_label(&label.text, Span::new(label.start, label.end))
+                labeled.with_label(visible(&label.text), Span::new(label.start, label.end))
             })
         }
         _ => {

@@ -66,13 +66,10 @@ impl Address {
     /// The same address for sessions that take locks, and so must be whole.
     pub fn for_writing(self) -> Self {
         let mark = Uuid::new_v4().simple().to_string();
-        match self.connection.marked(&mark) {
-            Some(connection) => Self {
-                connection,
-                mark: Some(mark),
-                ..self
-            },
-            None => self,
+        Self {
+            connection: self.connection.marked(&mark),
+            mark: Some(mark),
+            ..self
         }
     }
 

@@ -91,7 +91,7 @@ impl Database {
     /// # Errors
     /// psql fails, or the server refuses.
     pub fn read(&mut self, query: &str) -> Result<String, Error> {
-        let query = self.timeouts.transaction("READ ONLY", query);
+        let query = self.timeouts.reading(query);
         self.within_limits(&query)
     }
 
@@ -100,7 +100,7 @@ impl Database {
     /// # Errors
     /// psql fails, or the server refuses; then nothing was changed.
     pub fn change(&mut self, statements: &str) -> Result<(), Error> {
-        let statements = self.timeouts.transaction("READ WRITE", statements);
+        let statements = self.timeouts.changing(statements);
         self.within_limits(&statements).map(drop)
     }
 

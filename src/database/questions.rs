@@ -64,13 +64,22 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// Statements in a transaction of their own, within these limits, in which row level security
-    /// is an error and not a filter. Nothing of it stays in the session, which may be a pooler's.
-    pub fn transaction(&self, mode: &str, statements: &str) -> String {
+    /// A query within these limits, for which row level security is an error and not a filter.
+    /// Nothing of it stays in the session, which may be a pooler's.
+    pub fn reading(&self, query: &str) -> String {
+        format!("{}{query}ROLLBACK;\n", self.begin("READ ONLY"))
+    }
+
+    /// The same for statements that change something, all or nothing.
+    pub fn changing(&self, statements: &str) -> String {
+        format!("{}{statements}COMMIT;\n", self.begin("READ WRITE"))
+    }
+
+    fn begin(&self, mode: &str) -> String {
         format!(
             "BEGIN ISOLATION LEVEL READ COMMITTED {mode};\n\
              SET LOCAL lock_timeout = '{}ms'\\; SET LOCAL statement_timeout = '{}ms'\\; \
-             SET LOCAL row_security = off;\n{statements}COMMIT;\n",
+             SET LOCAL row_security = off;\n",
             self.lock.as_millis(),
             self.statement.as_millis()
         )
@@ -84,16 +93,13 @@ pub fn survived(text: &str) -> String {
 
 /// Asks who has locked one of the ledgers against everybody: an array of objects.
 pub fn ledger_holders(ledgers: &str) -> String {
-    format!(
-        "ROLLBACK;\n{}",
-        holders(&format!(
-            "l.locktype = 'relation' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()\n    \
-             AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')\n    \
-             AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
-               WHERE datname = pg_catalog.current_database())\n    \
-             AND l.relation IN ({ledgers})"
-        ))
-    )
+    holders(&format!(
+        "l.locktype = 'relation' AND l.granted AND l.pid <> pg_catalog.pg_backend_pid()\n    \
+         AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareRowExclusiveLock', 'ShareLock')\n    \
+         AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
+           WHERE datname = pg_catalog.current_database())\n    \
+         AND l.relation IN ({ledgers})"
+    ))
 }
 
 /// Asks which sessions hold such locks: an array of [`crate::database::lock::Holder`].

@@ -1,5 +1,6 @@
 //! What a migration printed, as the lines of its `notices` column. Pure.
 
+use crate::error::visible;
 use crate::process::lines::Channel;
 use crate::psql::Output;
 use crate::psql::message::{Message, parse};
@@ -11,7 +12,8 @@ pub fn of(output: &Output) -> Vec<String> {
         Message::Diagnostic(diagnostic) => diagnostic.message,
         Message::Text(text) => text,
     });
-    output.stdout.iter().cloned().chain(said).collect()
+    let lines = output.stdout.iter().cloned().chain(said);
+    lines.map(|line| visible(&line).into_owned()).collect()
 }
 
 /// Lines as they are shown while a file runs: without place and code. An error is left out, because

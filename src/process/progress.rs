@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::screen::show;
+use crate::error::visible;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
@@ -13,13 +14,13 @@ pub struct Progress {
 impl Progress {
     pub fn said(&self, file: &str, line: &str) {
         if !self.quiet {
-            show(&format!("{file}: {line}"));
+            show(&format!("{file}: {}", visible(line)));
         }
     }
 
     pub fn note(&self, what: &str) {
         if !self.quiet {
-            show(&format!("migrate: {what}"));
+            show(&format!("migrate: {}", visible(what)));
         }
     }
 
@@ -27,7 +28,8 @@ impl Progress {
         if !self.quiet {
             let seconds = pause.as_secs_f64();
             show(&format!(
-                "migrate: {why}; retry {retry} of {of} in {seconds:.1} s"
+                "migrate: {}; retry {retry} of {of} in {seconds:.1} s",
+                visible(why)
             ));
         }
     }

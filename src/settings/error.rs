@@ -31,6 +31,13 @@ pub enum Error {
     #[diagnostic(code(migrate::bad_settings), help("{}", known_settings()))]
     BadPluginConfig { problem: String },
 
+    #[error("the closure in $env.config.plugins.migrate calls this plugin, which asks the closure")]
+    #[diagnostic(
+        code(migrate::configuration_loop),
+        help("let the closure find the settings without a `migrate` command")
+    )]
+    ConfigurationLoop,
+
     #[error("the environment variable {variable} is a {found}, which psql cannot take")]
     #[diagnostic(
         code(migrate::bad_settings),

@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use miette::Diagnostic;
 use nu_plugin::EngineInterface;
 use nu_protocol::{Record, ShellError, Value};
 use strum::IntoEnumIterator;
@@ -31,18 +33,54 @@ pub struct Snapshot {
     directory: PathBuf,
     environment: HashMap<String, Value>,
     config: Option<Value>,
+    /// Does the closure that gives the configuration lead to itself?
+    is_loop: bool,
+}
+
+/// How many configurations are being asked for at this moment. A closure that calls this plugin asks
+/// again before the first answer, until nu's stack is full (measured: 434 deep).
+static ASKED: AtomicUsize = AtomicUsize::new(0);
+/// More than many shells at once would ask for, and far from the end of nu's stack.
+const DEEPEST: usize = 50;
+
+struct Asking {
+    depth: usize,
+}
+
+impl Asking {
+    fn begin() -> Self {
+        Self {
+            depth: ASKED.fetch_add(1, Ordering::SeqCst),
+        }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKED.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Shell {
     pub fn snapshot(engine: &EngineInterface) -> Result<Snapshot, ShellError> {
+        let asking = Asking::begin();
+        let is_loop = asking.depth >= DEEPEST;
         Ok(Snapshot {
             directory: PathBuf::from(engine.get_current_dir()?),
             environment: engine.get_env_vars()?,
-            config: engine.get_plugin_config()?,
+            config: if is_loop {
+                None
+            } else {
+                engine.get_plugin_config()?
+            },
+            is_loop,
         })
     }
 
     pub fn read(snapshot: Snapshot) -> Result<Self, Error> {
+        if snapshot.is_loop {
+            return Err(Error::ConfigurationLoop);
+        }
         Self::from_values(snapshot.directory, snapshot.environment, snapshot.config)
     }
 
@@ -100,12 +138,19 @@ fn concerns_us(name: &str) -> bool {
     name.starts_with("PG") || Key::iter().any(|key| key.variable() == name)
 }
 
+/// Has a call of this plugin within the closure said so? Then each call around it says the same.
+fn is_loop(error: &ShellError) -> bool {
+    let code = |error: &dyn Diagnostic| error.code().map(|code| code.to_string());
+    code(error) == code(&Error::ConfigurationLoop)
+}
+
 /// The settings and the closures of the plugin's configuration.
 fn configuration(config: Value) -> Result<(Layer, Option<Value>), Error> {
     let bad = |problem: String| Error::BadPluginConfig { problem };
     let mut record = match config {
         Value::Record { val, .. } => val.into_owned(),
         Value::Nothing { .. } => return Ok((Layer::new(), None)),
+        Value::Error { error, .. } if is_loop(&error) => return Err(Error::ConfigurationLoop),
         Value::Error { error, .. } => return Err(bad(error.to_string())),
         other => {
             return Err(bad(format!(

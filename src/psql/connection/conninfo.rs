@@ -4,7 +4,7 @@
 //!
 //! The grammar is libpq's: PostgreSQL manual, "Connection Strings".
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// A connection string and the password that stood in it.
 #[derive(Clone, PartialEq, Eq)]
@@ -71,12 +71,54 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
         let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         match decode(key)?.as_str() {
             "password" => password = Some(decode(value)?),
-            _ => kept.push(parameter),
+            name => {
+                refuse_sslpassword(name)?;
+                kept.push(parameter);
+            }
         }
     }
     let question_mark = if kept.is_empty() { "" } else { "?" };
     let conninfo = format!("{scheme}{user}{address}{question_mark}{}", kept.join("&"));
     Ok(Split { conninfo, password })
+}
+
+/// A parameter's value; of several the last, as libpq takes it.
+pub fn parameter(conninfo: &str, name: &str) -> Option<String> {
+    let found = parameters(conninfo);
+    found
+        .into_iter()
+        .rev()
+        .find_map(|(known, value)| (known == name).then_some(value))
+}
+
+/// The same way with another value for a parameter: the last one wins.
+pub fn with_parameter(conninfo: &str, name: &str, value: &str) -> String {
+    if is_url(conninfo) {
+        let sign = if conninfo.contains('?') { '&' } else { '?' };
+        let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
+        format!("{conninfo}{sign}{name}={value}")
+    } else {
+        let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+        format!("{conninfo} {name}='{value}'")
+    }
+}
+
+fn is_url(conninfo: &str) -> bool {
+    ["postgresql://", "postgres://"]
+        .iter()
+        .any(|scheme| conninfo.starts_with(scheme))
+}
+
+/// libpq has no other way for it than the connection string or a service file.
+fn refuse_sslpassword(name: &str) -> Result<(), String> {
+    if name == "sslpassword" {
+        return Err(
+            "everybody on this computer could read `sslpassword` in the list of processes; put it \
+             into a service file (~/.pg_service.conf) and name the service"
+                .to_owned(),
+        );
+    }
+    Ok(())
 }
 
 /// The parameters of a string that [`split_password`] has accepted, decoded, in their order.
@@ -165,7 +207,10 @@ fn split_pairs(conninfo: &str) -> Result<Split, String> {
         let (raw, tail) = start.split_at(length);
         match key.trim_end_matches(is_blank) {
             "password" => password = Some(value),
-            key => kept.push(format!("{key}={raw}")),
+            key => {
+                refuse_sslpassword(key)?;
+                kept.push(format!("{key}={raw}"));
+            }
         }
         rest = tail.trim_start_matches(is_blank);
     }
@@ -300,6 +345,19 @@ mod tests {
         for bad in ["password='open", "dbname=erp oops", "x y=1"] {
             let problem = split_password(bad).err().unwrap();
             assert!(problem.contains("malformed"), "{bad}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_passphrase_of_a_key_is_no_argument() {
+        for text in [
+            "host=h sslpassword=s3cret",
+            "postgresql://h/d?sslpassword=s3cret",
+            "postgresql://h/d?ssl%70assword=s3cret",
+        ] {
+            let problem = split_password(text).err().unwrap();
+            assert!(problem.contains("service file"), "{problem}");
+            assert!(!problem.contains("s3cret"), "{problem}");
         }
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::psql::Error;
 use crate::settings::{self, Key, Sourced};
-use conninfo::{parameters, split_password};
+use conninfo::{parameter, parameters, split_password, with_parameter};
 pub use variables::Reached;
 
 /// What PGDATABASE says when nobody named a database. libpq would guess the user's name, which
@@ -79,26 +79,31 @@ impl Connection {
     }
 
     /// The same way for a session that must be one server process from beginning to end, with a
-    /// mark that only such a session carries: a pooler refuses the parameter or drops it.
-    ///
-    /// `None` where the connection string has `options` of its own, which would win.
-    pub fn marked(&self, mark: &str) -> Option<Self> {
-        if self
-            .arguments
-            .iter()
-            .any(|argument| argument.contains("options"))
-        {
-            return None;
-        }
+    /// mark that only such a session carries: a pooler refuses the parameter or drops it. The mark
+    /// joins what the caller sets with `options`, of which the connection string's win.
+    #[must_use]
+    pub fn marked(&self, mark: &str) -> Self {
         let mut marked = self.clone();
-        let options = marked
-            .environment
-            .entry("PGOPTIONS".to_owned())
-            .or_default();
-        *options = format!("{options} -c {SESSION_MARK}={mark}")
-            .trim_start()
-            .to_owned();
-        Some(marked)
+        let mark = format!("-c {SESSION_MARK}={mark}");
+        let join = |options: &str| format!("{options} {mark}").trim_start().to_owned();
+        let own = self
+            .arguments
+            .last()
+            .and_then(|conninfo| Some((conninfo, parameter(conninfo, "options")?)));
+        match own {
+            Some((conninfo, options)) => {
+                let conninfo = with_parameter(conninfo, "options", &join(&options));
+                marked.arguments = vec!["-d".to_owned(), conninfo];
+            }
+            None => {
+                let options = marked
+                    .environment
+                    .entry("PGOPTIONS".to_owned())
+                    .or_default();
+                *options = join(options);
+            }
+        }
+        marked
     }
 
     /// A connection string for another database of the same server. It holds the password, if there
@@ -217,13 +222,27 @@ mod tests {
     fn a_mark_joins_the_callers_own_options() {
         let way = |text: &str| {
             let caller = caller(&[("PGOPTIONS", "-c work_mem=1MB")]);
-            Connection::resolve(Some(&flag(text)), &caller)
+            let marked = Connection::resolve(Some(&flag(text)), &caller)
                 .unwrap()
-                .marked("m")
+                .marked("m");
+            let options = marked.environment["PGOPTIONS"].clone();
+            (marked.arguments.last().unwrap().clone(), options)
         };
-        let environment = way("erp").unwrap().environment["PGOPTIONS"].clone();
-        assert_eq!(environment, "-c work_mem=1MB -c migrate.session=m");
-        assert_eq!(way("dbname=erp options='-c x.y=1'"), None);
+        let joined = "-c work_mem=1MB -c migrate.session=m";
+        for named in ["erp", "adoptions", "host=options dbname=x"] {
+            assert_eq!(way(named), (named.to_owned(), joined.to_owned()));
+        }
+        let (conninfo, environment) = way("dbname=erp options='-c x.y=1'");
+        assert_eq!(environment, "-c work_mem=1MB");
+        assert_eq!(
+            parameter(&conninfo, "options").as_deref(),
+            Some("-c x.y=1 -c migrate.session=m")
+        );
+        let (url, _) = way("postgresql://h/erp?options=-c%20x.y%3D1");
+        assert_eq!(
+            parameter(&url, "options").as_deref(),
+            Some("-c x.y=1 -c migrate.session=m")
+        );
     }
 
     #[test]

@@ -1,15 +1,20 @@
 //! What the ledgers, the requirements and the database's indexes say. Pure.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+
 use miette::Diagnostic;
 
 use super::Finding;
 use crate::plan::Obstacle;
-use crate::plan::status::Status;
 use crate::sql::rules::Rule;
-use crate::tree::Migration;
+use crate::tree::{Migration, Name};
+
+/// The files of migrations.
+pub type Files<'a> = BTreeMap<&'a Name, &'a Path>;
 
 /// What stands in the way of a run, in the history or between migrations.
-pub fn obstacle(obstacle: &Obstacle, statuses: &[Status<'_>]) -> Finding {
+pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
     let help = obstacle.help().map(|help| help.to_string());
     let base = Finding::new(
         rule(obstacle),
@@ -33,11 +38,7 @@ pub fn obstacle(obstacle: &Obstacle, statuses: &[Status<'_>]) -> Finding {
         | Obstacle::OutOfOrder { name, .. } => Finding {
             track: Some(name.track.clone()),
             name: Some(name.file_name()),
-            file: statuses
-                .iter()
-                .filter_map(|status| status.migration)
-                .find(|migration| migration.name == *name)
-                .map(|migration| migration.path.clone()),
+            file: files.get(name).map(|path| path.to_path_buf()),
             ..base
         },
     }

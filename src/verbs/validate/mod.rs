@@ -7,7 +7,7 @@ mod history;
 mod names;
 mod scripts;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -56,7 +56,8 @@ pub fn validate(
     let mut findings = validation.findings;
     let is_wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
     findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
-    findings.retain(|finding| !is_allowed(finding, &survey));
+    let allowed = allowed(&survey);
+    findings.retain(|finding| !is_allowed(finding, &allowed));
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;
     if order.strict && findings.iter().any(is_error) {
         return Err(Error::Invalid { findings });
@@ -64,12 +65,22 @@ pub fn validate(
     Ok(findings)
 }
 
+/// The rules that migrations break on purpose, by file name.
+fn allowed(survey: &Survey) -> BTreeMap<String, &BTreeSet<Rule>> {
+    let has_some = |migration: &&Migration| !migration.directives.allows.is_empty();
+    survey
+        .migrations
+        .iter()
+        .filter(has_some)
+        .map(|migration| (migration.name.file_name(), &migration.directives.allows))
+        .collect()
+}
+
 /// Does the migration itself say that this is meant so?
-fn is_allowed(finding: &Finding, survey: &Survey) -> bool {
-    survey.migrations.iter().any(|migration| {
-        Some(migration.name.file_name()) == finding.name
-            && migration.directives.allows.contains(&finding.rule)
-    })
+fn is_allowed(finding: &Finding, allowed: &BTreeMap<String, &BTreeSet<Rule>>) -> bool {
+    let name = finding.name.as_ref();
+    name.and_then(|name| allowed.get(name))
+        .is_some_and(|rules| rules.contains(&finding.rule))
 }
 
 /// What is looked at, and what was found.
@@ -136,9 +147,14 @@ impl Validation<'_> {
 
     fn obstacles(&mut self, statuses: &[Status<'_>], ledgers: &Ledgers) {
         if let Err(obstacles) = plan::select(statuses, &ledgers.rows, &Request::default()) {
+            let files = statuses
+                .iter()
+                .filter_map(|status| status.migration)
+                .map(|migration| (&migration.name, migration.path.as_path()))
+                .collect();
             let found = obstacles
                 .iter()
-                .map(|obstacle| history::obstacle(obstacle, statuses));
+                .map(|obstacle| history::obstacle(obstacle, &files));
             self.findings.extend(found);
         }
     }
