@@ -92,7 +92,8 @@ pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migratio
 /// The way out for what psql reads otherwise than people.
 pub const WRITE_IT_CLEARLY: &str = "psql drops a line from a NUL byte on: save the file as UTF-8, not as UTF-16.\n\
      It takes the next line of an E'' string for a plain string, and the server does not: write it \
-     as one string";
+     as one string.\nIt follows a circle of includes until it crashes: leave one out, or put it into \
+     \\if";
 
 /// The way out for a variable that nobody has set.
 pub fn give_a_value(found: Option<&Violation>) -> String {

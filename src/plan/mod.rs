@@ -22,7 +22,7 @@ pub use error::Error;
 pub use grouping::{fit, group};
 pub use obstacle::{Obstacle, Obstacles};
 pub use selection::select;
-pub use steps::{down, steps};
+pub use steps::{down, in_circle, steps};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {

@@ -122,7 +122,7 @@ fn state(migration: &Migration, row: &Row) -> State {
     match row.state {
         RowState::Failed => State::Failed,
         RowState::Running => State::Running,
-        RowState::Applied if row.hash == migration.checksum.as_str() => State::Applied,
+        RowState::Applied if migration.checksum.is_recorded_as(&row.hash) => State::Applied,
         RowState::Applied => State::Changed,
     }
 }

@@ -6,7 +6,7 @@ use super::{Direction, Error, Step, fit};
 use crate::checks::{self, Script};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
-use crate::sql::inspection::inspect;
+use crate::sql::inspection::{Violation, inspect};
 use crate::sql::rules::Rule;
 use crate::sql::variables::Variables;
 use crate::sql::variables::usage::{leftovers, unset};
@@ -37,6 +37,7 @@ pub fn steps(
         let leftovers = leftovers(&[&[script], included.as_slice()].concat());
         let mut inspection = inspect(script, &included);
         misread.append(&mut inspection.misread);
+        misread.extend(material.circles().iter().cloned().map(in_circle));
         match fit(migration, inspection, control) {
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
@@ -87,6 +88,12 @@ pub fn down(
             ..step
         })
         .collect())
+}
+
+/// A circle of includes, as people read it.
+pub fn in_circle(include: Violation) -> Violation {
+    let found = format!("{}, which leads back to this file for ever", include.found);
+    Violation { found, ..include }
 }
 
 fn validation(migration: &Migration, text: Option<&str>) -> Result<Option<Script>, checks::Error> {

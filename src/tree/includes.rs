@@ -1,5 +1,6 @@
 //! The files that a migration includes: which, and what is in them.
-//! Finds literal `\i`, `\ir` and `\copy ... from`; what psql works out at run time is not seen.
+//! Finds literal `\i`, `\ir` and `\copy ... from`, from where `\cd` leads; what psql works out at run
+//! time is not seen.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,74 +8,222 @@ use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use crate::sql::inspection::Violation;
 use crate::sql::lexer::{Command, Item, scan};
 
+/// A file that a migration includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Included {
     pub path: PathBuf,
-    pub content: Vec<u8>,
+    /// Its name as the script says it, the same on every machine.
+    pub written: String,
+    /// Its bytes, if it is there. If not, that is left to psql, which says so best.
+    pub content: Option<Vec<u8>>,
     /// Is it a script, or data?
     pub is_script: bool,
+    /// Did the first form of the checksum cover it? That one knew neither `\cd` nor `~`.
+    pub is_in_first_form: bool,
 }
 
-/// Reads everything a script includes, at any depth, each file once, in the order of inclusion.
-/// `folder` is where psql stands. A file that is not there is left to psql, which says so best.
-pub fn follow(script: &Path, content: &[u8], folder: &Path) -> Vec<Included> {
-    let mut seen = BTreeSet::from([script.to_owned()]);
-    let mut found = Vec::new();
-    collect(script, content, folder, &mut seen, &mut found);
-    found
+/// Where psql is when it begins with a script.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    pub folder: &'a Path,
+    pub home: Option<&'a Path>,
 }
 
-fn collect(
-    script: &Path,
-    content: &[u8],
-    folder: &Path,
-    seen: &mut BTreeSet<PathBuf>,
-    found: &mut Vec<Included>,
-) {
-    // Most files include nothing, and a look for the words is much cheaper than a scan.
-    if memmem::find(content, b"\\i").is_none() && memmem::find(content, b"\\copy").is_none() {
-        return;
-    }
-    for item in scan(content) {
-        let Item::Command(command) = item else {
-            continue;
-        };
-        let Some((path, is_script)) = target(&command, script, folder) else {
-            continue;
-        };
-        if !seen.insert(path.clone()) {
-            continue;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Includes {
+    /// Each file once, in the order of inclusion.
+    pub files: Vec<Included>,
+    /// Includes that lead back to a file they are in, whatever happens: psql follows them until it
+    /// crashes. Within `\if` they may be a loop that ends.
+    pub circles: Vec<Violation>,
+}
+
+/// Reads everything a script includes, at any depth.
+pub fn follow(script: &Path, content: &[u8], start: Start<'_>) -> Includes {
+    let mut walk = Walk {
+        start,
+        folder: Some(start.folder.to_owned()),
+        seen: BTreeSet::from([script.to_owned()]),
+        open: vec![(script.to_owned(), false)],
+        found: Includes::default(),
+    };
+    let script = Including {
+        opened_as: script,
+        path: script,
+        is_in_first_form: true,
+    };
+    walk.collect(script, content);
+    walk.found
+}
+
+struct Walk<'a> {
+    start: Start<'a>,
+    /// Where psql stands now, if that can be told.
+    folder: Option<PathBuf>,
+    seen: BTreeSet<PathBuf>,
+    /// The scripts that are being read, and whether each is included within `\if`.
+    open: Vec<(PathBuf, bool)>,
+    found: Includes,
+}
+
+#[derive(Clone, Copy)]
+struct Including<'a> {
+    /// As psql was given it: `\ir` starts from there, relative to where psql stands.
+    opened_as: &'a Path,
+    path: &'a Path,
+    is_in_first_form: bool,
+}
+
+impl Walk<'_> {
+    fn collect(&mut self, script: Including<'_>, content: &[u8]) {
+        // Most files include nothing, and a look for the words is much cheaper than a scan.
+        let words = [&b"\\i"[..], b"\\copy", b"\\COPY", b"\\cd"];
+        if !words
+            .iter()
+            .any(|word| memmem::find(content, word).is_some())
+        {
+            return;
         }
-        let Ok(content) = fs::read(&path) else {
-            continue;
+        let mut branches = Vec::new();
+        for item in scan(content) {
+            let Item::Command(command) = item else {
+                continue;
+            };
+            match command.name.as_str() {
+                "cd" => self.change_folder(&command),
+                "if" => branches.push(self.folder.clone()),
+                "elif" | "else" => self.folder = branches.last().cloned().unwrap_or_default(),
+                "endif" => drop(branches.pop()),
+                _ => {
+                    let text = content.get(command.range.clone()).unwrap_or_default();
+                    self.include(script, &command, text, !branches.is_empty());
+                }
+            }
+        }
+    }
+
+    fn change_folder(&mut self, command: &Command) {
+        self.folder = match command.arguments.first() {
+            None => self.start.home.map(Path::to_owned),
+            // psql knows no `~` here.
+            Some(folder) => folder
+                .literal()
+                .and_then(|folder| Some(self.folder.as_ref()?.join(folder))),
         };
-        found.push(Included {
+    }
+
+    fn include(&mut self, script: Including<'_>, command: &Command, text: &[u8], in_branch: bool) {
+        let Some(target) = target(command) else {
+            return;
+        };
+        let Some(name) = self.expand(target.written) else {
+            return;
+        };
+        let opened_as = if target.is_beside {
+            let folder = script.opened_as.parent().unwrap_or(script.opened_as);
+            folder.join(&name)
+        } else {
+            name
+        };
+        let path = match &self.folder {
+            Some(folder) => folder.join(&opened_as),
+            None if opened_as.is_absolute() => opened_as.clone(),
+            None => return,
+        };
+        if let Some(from) = self.open.iter().position(|(open, _)| *open == path) {
+            let inside = self.open.iter().skip(from + 1);
+            if !in_branch && inside.clone().all(|(_, in_branch)| !in_branch) {
+                self.found.circles.push(Violation {
+                    path: script.path.to_owned(),
+                    line: command.line,
+                    found: format!("\\{} {}", command.name, target.written),
+                });
+            }
+        }
+        if !self.seen.insert(path.clone()) {
+            return;
+        }
+        // A pipe would block for ever.
+        let is_file = fs::metadata(&path).is_ok_and(|found| found.is_file());
+        let content = is_file.then(|| fs::read(&path).ok()).flatten();
+        let first_path = if target.is_beside {
+            script
+                .path
+                .parent()
+                .unwrap_or(script.path)
+                .join(target.written)
+        } else {
+            self.start.folder.join(target.written)
+        };
+        let is_in_first_form = script.is_in_first_form
+            && content.is_some()
+            && first_path == path
+            && !text.trim_ascii_end().ends_with(b";");
+        self.found.files.push(Included {
             path: path.clone(),
+            written: target.written.to_owned(),
             content: content.clone(),
-            is_script,
+            is_script: target.is_script,
+            is_in_first_form,
         });
-        if is_script {
-            collect(&path, &content, folder, seen, found);
+        if let Some(content) = content.filter(|_| target.is_script) {
+            self.open.push((path.clone(), in_branch));
+            let script = Including {
+                opened_as: &opened_as,
+                path: &path,
+                is_in_first_form,
+            };
+            self.collect(script, &content);
+            self.open.pop();
+        }
+    }
+
+    /// `~` is the user's home; another user's is not looked up.
+    fn expand(&self, name: &str) -> Option<PathBuf> {
+        match name.strip_prefix('~') {
+            None => Some(PathBuf::from(name)),
+            Some("") => self.start.home.map(Path::to_owned),
+            Some(rest) => Some(self.start.home?.join(rest.strip_prefix('/')?)),
         }
     }
 }
 
-/// The file a meta-command reads, and whether it is a script.
-fn target(command: &Command, script: &Path, folder: &Path) -> Option<(PathBuf, bool)> {
+struct Target<'a> {
+    written: &'a str,
+    is_script: bool,
+    /// Is it beside the script, or where psql stands?
+    is_beside: bool,
+}
+
+/// The file a meta-command reads.
+fn target(command: &Command) -> Option<Target<'_>> {
     let literal = |index: usize| command.arguments.get(index)?.literal();
+    let script = |is_beside| {
+        Some(Target {
+            written: literal(0)?,
+            is_script: true,
+            is_beside,
+        })
+    };
     match command.name.as_str() {
-        "i" | "include" => Some((folder.join(literal(0)?), true)),
-        "ir" | "include_relative" => Some((script.parent()?.join(literal(0)?), true)),
+        "i" | "include" => script(false),
+        "ir" | "include_relative" => script(true),
         "copy" => {
             let is_from = |index: &usize| {
                 literal(*index).is_some_and(|word| word.eq_ignore_ascii_case("from"))
             };
             let from = (0..command.arguments.len()).find(is_from)?;
-            let source = literal(from + 1)?;
-            let is_file = !["stdin", "pstdin", "program"].contains(&source.to_lowercase().as_str());
-            is_file.then(|| (folder.join(source), false))
+            let written = literal(from + 1)?;
+            let is_file =
+                !["stdin", "pstdin", "program"].contains(&written.to_lowercase().as_str());
+            is_file.then_some(Target {
+                written,
+                is_script: false,
+                is_beside: false,
+            })
         }
         _ => None,
     }
@@ -95,12 +244,93 @@ mod tests {
         write("rows.csv", "1\n");
         let content = b"\\ir parts/a.sql\n\\i parts/a.sql\n\\i missing.sql\n\\i :x\n\
                         \\copy t from program 'ls'\n\\copy t to 'out.csv'\nSELECT '\\i rows.csv';\n";
-        let found = follow(&root.join("m.sql"), content, root);
+        let start = Start {
+            folder: root,
+            home: None,
+        };
+        let found = follow(&root.join("m.sql"), content, start);
+        assert_eq!(
+            found
+                .circles
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["b.sql, line 1: \\ir a.sql"]
+        );
+        let found: Vec<_> = found
+            .files
+            .into_iter()
+            .filter(|file| file.content.is_some())
+            .collect();
         let names: Vec<_> = found
             .iter()
             .map(|found| found.path.strip_prefix(root).unwrap().to_str().unwrap())
             .collect();
         assert_eq!(names, ["parts/a.sql", "parts/b.sql", "rows.csv"]);
         assert!(!found[2].is_script);
+    }
+
+    #[test]
+    fn from_where_psql_stands() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["sub", "sub/deep", "home", "other"] {
+            fs::create_dir(root.join(name)).unwrap();
+        }
+        let write = |name: &str, content: &str| fs::write(root.join(name), content).unwrap();
+        for name in [
+            "sub/x.sql",
+            "sub/deep/z.sql",
+            "home/h.sql",
+            "home/i.sql",
+            "other/o.sql",
+        ] {
+            write(name, "SELECT 1;\n");
+        }
+        write("sub/y.sql", "\\cd deep\n\\i z.sql\n");
+        let content =
+            b"\\cd sub\n\\i x.sql;\n\\i y.sql\n\\cd ..\n\\ir x.sql\n\\i ~/h.sql\n\\cd\n\\i i.sql\n\
+                        \\cd :dir\n\\i lost.sql\n\\ir other/o.sql\n";
+        let start = Start {
+            folder: root,
+            home: Some(&root.join("home")),
+        };
+        let found = follow(&root.join("m.sql"), content, start).files;
+        let names: Vec<_> = found
+            .iter()
+            .map(|found| (found.written.as_str(), found.content.is_some()))
+            .collect();
+        assert_eq!(
+            names,
+            [
+                ("x.sql", true),
+                ("y.sql", true),
+                ("z.sql", true),
+                ("x.sql", false),
+                ("~/h.sql", true),
+                ("i.sql", true),
+                ("other/o.sql", true),
+            ]
+        );
+        let first: Vec<_> = found
+            .iter()
+            .filter(|found| found.is_in_first_form)
+            .collect();
+        assert_eq!(first.len(), 1, "only what needs no new rule: {first:?}");
+    }
+
+    #[test]
+    fn a_loop_within_if_may_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let start = Start {
+            folder: root,
+            home: None,
+        };
+        let script = root.join("m.sql");
+        let content = b"\\if :again\n\\ir m.sql\n\\endif\n";
+        assert_eq!(follow(&script, content, start).circles, []);
+        let content = b"SELECT 1;\n\\i m.sql\n";
+        assert_eq!(follow(&script, content, start).circles[0].line, 2);
     }
 }

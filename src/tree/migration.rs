@@ -3,13 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::checksum::Checksum;
+use super::checksum::{Checksum, Part};
 use super::directives::{self, Directives};
-use super::includes::{self, Included};
+use super::includes::{self, Included, Includes, Start};
 use super::name::Name;
 use super::{Error, WorkingFolder, relative};
 use crate::error::Unreadable;
-use crate::sql::inspection::Script;
+use crate::sql::inspection::{Script, Violation};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -28,15 +28,27 @@ pub struct Migration {
 pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Checksum), Error> {
     let content = content(path)?;
     let directives = directives::read(path, &content)?;
-    let included = includes::follow(path, &content, folders.of(path));
-    let folder = path.parent().unwrap_or(path);
-    let checksum = Checksum::of(
-        &content,
-        included
-            .iter()
-            .map(|file| (relative(folder, &file.path), file.content.as_slice())),
-    );
+    let checksum = checksum(path, &content, &follow(path, &content, folders).files);
     Ok((directives, checksum))
+}
+
+fn follow(path: &Path, content: &[u8], folders: &WorkingFolder) -> Includes {
+    let start = Start {
+        folder: folders.of(path),
+        home: folders.home.as_deref(),
+    };
+    includes::follow(path, content, start)
+}
+
+fn checksum(path: &Path, content: &[u8], included: &[Included]) -> Checksum {
+    let folder = path.parent().unwrap_or(path);
+    let parts = included.iter().map(|file| Part {
+        written: &file.written,
+        name: relative(folder, &file.path),
+        content: file.content.as_deref(),
+        is_in_first_form: file.is_in_first_form,
+    });
+    Checksum::of(content, parts)
 }
 
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
@@ -56,7 +68,7 @@ pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
 /// What a migration consists of, as it is at this moment.
 pub struct Material {
     content: Vec<u8>,
-    included: Vec<Included>,
+    includes: Includes,
     /// The text of the validation script, if there is one.
     pub validation: Option<String>,
 }
@@ -66,10 +78,10 @@ impl Material {
     pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
         let path = migration.path.as_path();
         let content = content(path)?;
-        let included = includes::follow(path, &content, folders.of(path));
+        let includes = follow(path, &content, folders);
         Ok(Self {
             content,
-            included,
+            includes,
             validation: migration.validation_text()?,
         })
     }
@@ -83,14 +95,22 @@ impl Material {
 
     /// The scripts among what it includes.
     pub fn scripts(&self) -> Vec<Script<'_>> {
-        self.included
+        self.includes
+            .files
             .iter()
             .filter(|file| file.is_script)
-            .map(|file| Script {
-                path: &file.path,
-                content: &file.content,
+            .filter_map(|file| {
+                Some(Script {
+                    path: &file.path,
+                    content: file.content.as_deref()?,
+                })
             })
             .collect()
+    }
+
+    /// The includes that lead back to a file they are in.
+    pub fn circles(&self) -> &[Violation] {
+        &self.includes.circles
     }
 }
 

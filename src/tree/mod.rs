@@ -331,6 +331,7 @@ mod tests {
             choice: WorkingDirectory::Migration,
             tree: root.path().to_owned(),
             caller: root.path().to_owned(),
+            home: None,
         };
         discover(
             root.path(),

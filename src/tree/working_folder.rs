@@ -10,6 +10,8 @@ pub struct WorkingFolder {
     pub choice: WorkingDirectory,
     pub tree: PathBuf,
     pub caller: PathBuf,
+    /// What `~` is for psql.
+    pub home: Option<PathBuf>,
 }
 
 impl WorkingFolder {

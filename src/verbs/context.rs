@@ -121,6 +121,7 @@ impl Context {
             choice: self.caller.settings.working_directory,
             tree: self.root.clone(),
             caller: self.caller.shell.directory.clone(),
+            home: self.caller.shell.environment.get("HOME").map(PathBuf::from),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, names};
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
-use crate::plan::{Fit, fit};
+use crate::plan::{Fit, fit, in_circle};
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
 use crate::sql::rules::Rule;
@@ -34,10 +34,11 @@ pub fn content(
     for found in &inspection.forbidden {
         findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
     }
-    for found in &inspection.misread {
+    let circles = material.circles().iter().cloned().map(in_circle);
+    for found in inspection.misread.iter().cloned().chain(circles) {
         let message = format!("psql does not read {} as it is written", found.found);
         let rule = Rule::Misread;
-        findings.push(at(migration, found, rule, message, WRITE_IT_CLEARLY));
+        findings.push(at(migration, &found, rule, message, WRITE_IT_CLEARLY));
     }
     if fits.is_err() {
         for found in &inspection.transaction_control {
