@@ -23,6 +23,7 @@ mod errors;
 mod faults;
 mod help;
 mod house;
+mod includes;
 mod infra;
 mod interrupts;
 mod languages;

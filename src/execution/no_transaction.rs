@@ -88,6 +88,7 @@ impl Runner<'_, '_> {
             .receive()
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         self.judge(&mut checked, step, &prepared, &printed)?;
+        self.compare_again(step, &prepared)?;
         let after: After = parse(&checked).map_err(|error| Fault::lost(&error, Some(name)))?;
         if after.transaction_open {
             return Err(Fault::TransactionOpen { name: name.clone() });

@@ -77,6 +77,7 @@ impl Runner<'_, '_> {
             .receive()
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         self.judge(&mut recorded, step, &prepared, &printed)?;
+        self.compare_again(step, &prepared)?;
         let ended = self.note(step, checks, &printed, &recorded)?;
         self.forget(step)?;
         Ok(ended)

@@ -77,6 +77,12 @@ pub fn down(
     control: TransactionControl,
     users: &Variables,
 ) -> Result<Vec<Step>, Error> {
+    if let Some(near_miss) = files
+        .iter()
+        .find_map(|file| file.directives.near_miss.clone())
+    {
+        return Err(near_miss.into());
+    }
     let files: Vec<_> = files.iter().collect();
     let steps = steps(&files, read, control, users)?;
     let recorded = undoing.iter().map(|one| one.row.name.clone());
