@@ -3,7 +3,7 @@
 use crate::error::visible;
 use crate::process::lines::Channel;
 use crate::psql::Output;
-use crate::psql::message::{Message, parse};
+use crate::psql::message::{Message, is_continuation, parse};
 
 /// The results and `\echo` lines first, then the server's notices and `\warn` lines.
 pub fn of(output: &Output) -> Vec<String> {
@@ -34,27 +34,10 @@ impl Live {
                 self.is_in_error = diagnostic.is_error();
                 (!self.is_in_error).then_some(diagnostic.message)
             }
-            Message::Text(text) => {
-                let belongs_to_another = BELONGING.iter().any(|label| text.starts_with(label));
-                (!belongs_to_another && !self.is_in_error).then_some(text)
-            }
+            Message::Text(text) => (!is_continuation(&text) && !self.is_in_error).then_some(text),
         }
     }
 }
-
-/// The labels of the lines that belong to a message of the server.
-const BELONGING: [&str; 10] = [
-    "LOCATION:  ",
-    "DETAIL:  ",
-    "HINT:  ",
-    "CONTEXT:  ",
-    "QUERY:  ",
-    "SCHEMA NAME:  ",
-    "TABLE NAME:  ",
-    "COLUMN NAME:  ",
-    "CONSTRAINT NAME:  ",
-    "LINE ",
-];
 
 #[cfg(test)]
 mod tests {

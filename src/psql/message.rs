@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::LazyLock;
 
 use regex::Regex;
+use strum::EnumString;
 
 /// A message of the server or of psql itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -230,17 +231,17 @@ impl Open {
             self.field = Field::Other;
             return false;
         }
-        let (field, text) = match line.split_once(":  ") {
-            Some(("DETAIL", text)) => (Field::Detail, text),
-            Some(("HINT", text)) => (Field::Hint, text),
-            Some(("CONTEXT", text)) => (Field::Context, text),
-            Some(("LOCATION", _)) => return true,
-            Some(("TABLE NAME", text)) => {
+        let (field, text) = match labelled(line) {
+            Some((Label::Detail, text)) => (Field::Detail, text),
+            Some((Label::Hint, text)) => (Field::Hint, text),
+            Some((Label::Context, text)) => (Field::Context, text),
+            Some((Label::Location, _)) => return true,
+            Some((Label::TableName, text)) => {
                 self.diagnostic.table = Some(text.to_owned());
                 (Field::Other, "")
             }
-            Some((label, _)) if OTHER_FIELDS.contains(&label) => (Field::Other, ""),
-            _ => (self.field, line),
+            Some(_) => (Field::Other, ""),
+            None => (self.field, line),
         };
         self.field = field;
         match field {
@@ -254,13 +255,37 @@ impl Open {
     }
 }
 
-const OTHER_FIELDS: [&str; 5] = [
-    "QUERY",
-    "SCHEMA NAME",
-    "COLUMN NAME",
-    "DATATYPE NAME",
-    "CONSTRAINT NAME",
-];
+/// What begins the lines that belong to a message, behind its first (libpq,
+/// `pqBuildErrorMessage3`). libpq translates them, but not where `LC_MESSAGES` is C.
+#[derive(Clone, Copy, PartialEq, Eq, EnumString)]
+#[strum(serialize_all = "UPPERCASE")]
+enum Label {
+    Detail,
+    Hint,
+    Query,
+    Context,
+    #[strum(serialize = "SCHEMA NAME")]
+    SchemaName,
+    #[strum(serialize = "TABLE NAME")]
+    TableName,
+    #[strum(serialize = "COLUMN NAME")]
+    ColumnName,
+    #[strum(serialize = "DATATYPE NAME")]
+    DatatypeName,
+    #[strum(serialize = "CONSTRAINT NAME")]
+    ConstraintName,
+    Location,
+}
+
+fn labelled(line: &str) -> Option<(Label, &str)> {
+    let (label, text) = line.split_once(":  ")?;
+    Some((label.parse().ok()?, text))
+}
+
+/// Does a line belong to the message before it?
+pub fn is_continuation(line: &str) -> bool {
+    labelled(line).is_some() || pointer(line).is_some()
+}
 
 fn append(field: &mut String, text: &str) {
     if !field.is_empty() {
