@@ -110,6 +110,7 @@ impl Dialing {
             server,
             place,
             checks_connection: false,
+            identity: None,
             is_schema_set: self.is_schema_set,
             timeouts: self.timeouts,
         })

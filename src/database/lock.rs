@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::identity::{Identity, identify};
 use super::ledger::table::Place;
 use super::{Database, Error, questions};
 use crate::psql;
@@ -67,7 +68,23 @@ fn first_line(query: &str) -> String {
     line.chars().take(70).collect()
 }
 
+/// What is known of a session once its connection is watched.
+#[derive(Deserialize)]
+struct Watched {
+    checks_connection: bool,
+    #[serde(flatten)]
+    identity: Identity,
+}
+
 impl Database {
+    /// Which server this is, and which of its processes serves us.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn identify(&mut self) -> Result<Identity, psql::Error> {
+        self.ask_json(&identify())
+    }
+
     /// Takes the lock that admits one run at a time, waiting as long as `patience`.
     /// It is freed when psql ends.
     ///
@@ -75,7 +92,10 @@ impl Database {
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
         self.session.watch()?;
-        self.checks_connection = self.ask(&questions::watch_connection())? == "t";
+        let watched: Watched =
+            self.ask_json(&format!("{}{}", questions::watch_connection(), identify()))?;
+        self.checks_connection = watched.checks_connection;
+        self.identity = Some(watched.identity);
         let key = key(&self.place);
         let started = Instant::now();
         for attempt in 0.. {
@@ -109,15 +129,28 @@ fn try_lock(key: i64) -> String {
     )
 }
 
-/// Asks who holds that lock: an array of one object, or of none.
-fn lock_holder(key: i64) -> String {
-    questions::holders(&format!(
+/// A condition: does this session hold the lock of these ledgers? `DISCARD ALL` in a file frees it.
+pub fn is_held(place: &Place) -> String {
+    format!(
+        "EXISTS (SELECT FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND {})",
+        is_lock(key(place))
+    )
+}
+
+/// Is the row `l` of pg_locks this lock, and granted?
+fn is_lock(key: i64) -> String {
+    format!(
         "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1\n    \
            AND l.database = (SELECT oid FROM pg_catalog.pg_database\n      \
              WHERE datname = pg_catalog.current_database())\n    \
            AND l.classid::bigint = ({key}::bigint >> 32) & 4294967295\n    \
            AND l.objid::bigint = {key}::bigint & 4294967295"
-    ))
+    )
+}
+
+/// Asks who holds that lock: an array of one object, or of none.
+fn lock_holder(key: i64) -> String {
+    questions::holders(&is_lock(key))
 }
 
 #[cfg(test)]

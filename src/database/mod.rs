@@ -4,9 +4,11 @@
 mod address;
 pub mod catalog;
 pub mod error;
+pub mod identity;
 pub mod ledger;
 pub mod lock;
 pub mod questions;
+pub mod reconnect;
 mod scratch;
 pub mod server;
 pub mod throwaway;
@@ -20,6 +22,7 @@ use crate::psql::{self, Ending, Output, Session};
 use crate::tree::{Migration, Track};
 pub use address::Address;
 pub use error::Error;
+use identity::Identity;
 use ledger::search::relations;
 use ledger::table::{Place, ROW_CHANGED, Table};
 use ledger::{Row, legacy, parse_rows};
@@ -34,6 +37,8 @@ pub struct Database {
     pub place: Place,
     /// Does the server notice that psql is gone? Known once the lock is taken.
     pub checks_connection: bool,
+    /// Which server and which of its processes. Known once the lock is taken.
+    pub identity: Option<Identity>,
     /// Did the user say where, or does the search path?
     is_schema_set: bool,
     /// The limits of our own statements.

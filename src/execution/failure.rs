@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
 use super::fault::{Fault, REMOVE_COMMIT};
-use super::outcome::Outcome;
+use super::outcome::{Earlier, Outcome, OwnRow};
 use crate::error::{Report, count, list};
 use crate::tree::Name;
 
@@ -20,7 +20,7 @@ pub struct Failure {
     /// The migrations of that transaction that had run when it broke.
     pub group: Vec<Name>,
     /// The migrations that this run had committed before.
-    pub applied: Vec<Name>,
+    pub earlier: Earlier,
     pub database: String,
     /// The file that ran outside of a transaction, if it was one.
     pub outside: Option<Name>,
@@ -58,9 +58,7 @@ impl Diagnostic for Failure {
 impl Report for Failure {
     fn state(&self) -> String {
         let mut sentences = vec![self.outcome_of_group()];
-        if !self.applied.is_empty() {
-            sentences.push(stayed(&self.applied, self.is_undo));
-        }
+        sentences.extend(self.earlier.sentences(self.is_undo));
         sentences.join("\n")
     }
 
@@ -87,26 +85,35 @@ impl Failure {
                  what came after that may be in the database.{}",
                 self.before("These were rolled back with it")
             ),
-            (Outcome::RolledBack, _) if self.applied.is_empty() => {
+            (Outcome::RolledBack, _) if self.outside.is_some() => {
+                format!(
+                    "{} did not begin: nothing of it is in the database.",
+                    self.file_outside()
+                )
+            }
+            (Outcome::RolledBack, _) if self.earlier == Earlier::default() => {
                 format!(
                     "Everything was rolled back; the database {} is as it was before the run.",
                     self.database
                 )
             }
             (Outcome::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
-            (Outcome::Partial { recorded, .. }, _) => format!(
+            (Outcome::Partial { row, .. }, _) => format!(
                 "{}{} ran outside of a transaction of ours: what it had committed STAYS in the \
-                 database. Its ledger row says `{}`, and no run of its track goes on until that \
-                 is resolved.",
+                 database. {}",
                 if self.is_undo { "The undo of " } else { "" },
                 self.file_outside(),
-                if *recorded { "failed" } else { "running" }
+                row.sentence()
             ),
             (Outcome::Committed, None) => "Its transaction IS committed.".to_owned(),
-            (Outcome::Unknown { reason }, _) => format!(
-                "It is UNKNOWN whether the transaction was committed, because the server could \
-                 not be asked: {reason}"
+            (Outcome::Unknown { reason }, _) if self.outside.is_some() => format!(
+                "It is UNKNOWN how far {} came and what its ledger row says: {reason}. It ran \
+                 outside of a transaction of ours, and what it had committed was not undone.",
+                self.file_outside()
             ),
+            (Outcome::Unknown { reason }, _) => {
+                format!("It is UNKNOWN whether the transaction was committed: {reason}")
+            }
         }
     }
 
@@ -138,6 +145,31 @@ impl Failure {
             ),
             (_, Outcome::Unknown { .. }) => {
                 "when the server answers again, `migrate status DIR` tells what is applied"
+                    .to_owned()
+            }
+            (
+                _,
+                Outcome::Partial {
+                    row: OwnRow::LedgerGone,
+                    ..
+                },
+            ) => "restore the ledger, or mark what is in the database as applied: `migrate repair \
+                  DIR --mark-applied [...]`; take out of the file what removes it"
+                .to_owned(),
+            (
+                _,
+                Outcome::Partial {
+                    row: OwnRow::Gone, ..
+                },
+            ) => format!(
+                "a run would begin it again: undo by hand what it has done, or complete it by hand \
+                 and type `migrate repair DIR --mark-applied {}`; take out of the file what removes \
+                 ledger rows",
+                self.file_outside()
+            ),
+            _ if !self.earlier.lost.is_empty() => {
+                "the server was restored, promoted without its last WAL, or has crashed with \
+                 synchronous_commit off: `migrate status DIR` tells what it has"
                     .to_owned()
             }
             (
@@ -193,10 +225,50 @@ fn drop_first(fault: &Fault, invalid_indexes: &[String]) -> String {
     }
 }
 
-/// What this run had committed before it stopped.
-pub fn stayed(applied: &[Name], is_undo: bool) -> String {
+impl OwnRow {
+    fn sentence(self) -> String {
+        match self {
+            Self::There(state) => format!(
+                "Its ledger row says `{state}`, and no run of its track goes on until that is \
+                 resolved."
+            ),
+            Self::Gone => "Its ledger row is gone.".to_owned(),
+            Self::LedgerGone => "Its ledger is gone.".to_owned(),
+        }
+    }
+}
+
+impl Earlier {
+    fn sentences(&self, is_undo: bool) -> impl Iterator<Item = String> {
+        let done = if is_undo { "undone" } else { "applied" };
+        let [stayed, lost, unasked] = [&self.stayed, &self.lost, &self.unasked].map(|names| {
+            let number = count(names.len(), "migration", "migrations");
+            (!names.is_empty()).then(|| (number, self::names(names)))
+        });
+        [
+            stayed.map(|(number, names)| format!("{number} of this run stayed {done}:\n{names}")),
+            lost.map(|(number, names)| {
+                format!(
+                    "LOST: {number} that this run had {done}, which the ledger of the server that \
+                     answers does not say:\n{names}"
+                )
+            }),
+            unasked.map(|(number, names)| {
+                format!(
+                    "{number} of this run had been {done} before; nobody could be asked whether \
+                     that is still so:\n{names}"
+                )
+            }),
+        ]
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// What this run had committed before it could not go on.
+pub fn committed_before(applied: &[Name], is_undo: bool) -> String {
     format!(
-        "{} of this run stayed {}:\n{}",
+        "{} of this run had been {} before:\n{}",
         count(applied.len(), "migration", "migrations"),
         if is_undo { "undone" } else { "applied" },
         names(applied)

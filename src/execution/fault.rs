@@ -43,7 +43,7 @@ pub enum Fault {
     FileChanged { name: Name },
 
     /// Not all ledger rows of the transaction are there at its end, after this migration.
-    #[error("after {name}, ledger rows of its transaction are gone")]
+    #[error("after {name}, ledger rows of this run are gone")]
     #[diagnostic(
         code(migrate::ledger_failed),
         help(
@@ -74,6 +74,17 @@ pub enum Fault {
         name: Option<Name>,
         diagnostic: Box<Diagnostic>,
     },
+
+    /// A migration has freed the run's lock, and another session may have taken it.
+    #[error("this run no longer holds its lock")]
+    #[diagnostic(
+        code(migrate::lock_lost),
+        help(
+            "remove from the migrations what frees advisory locks, such as DISCARD ALL and \
+             pg_advisory_unlock_all(), and run `migrate run` again"
+        )
+    )]
+    LockLost,
 
     /// A late validation script did not pass.
     #[error("the validation failed: {rejection}")]

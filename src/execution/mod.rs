@@ -3,6 +3,7 @@
 
 mod diagnosis;
 pub mod effects;
+mod evidence;
 pub mod failure;
 pub mod fault;
 pub mod frame;
@@ -24,7 +25,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::database::Database;
-use crate::database::ledger::table::Table;
+use crate::database::identity::Identity;
+use crate::database::ledger::table::{Place, Table};
 use crate::plan::{Group, Plan};
 use crate::preflight::Checker;
 use crate::process::progress::Progress;
@@ -62,6 +64,30 @@ pub struct Stop {
     pub database: String,
     /// Was it taking back what was applied?
     pub is_undo: bool,
+    /// Where the ledgers are.
+    pub place: Place,
+    /// The server that was changed; `None` in a session that never took the lock.
+    pub identity: Option<Identity>,
+}
+
+impl Stop {
+    fn new(
+        fault: Fault,
+        stopped_in: StoppedIn,
+        group: Vec<RunRow>,
+        database: &Database,
+        is_undo: bool,
+    ) -> Self {
+        Self {
+            fault,
+            stopped_in,
+            group,
+            database: database.server.database.clone(),
+            is_undo,
+            place: database.place.clone(),
+            identity: database.identity.clone(),
+        }
+    }
 }
 
 /// In what a run stopped.
@@ -79,9 +105,18 @@ pub enum StoppedIn {
     NoTransaction {
         name: Name,
         path: PathBuf,
-        /// For an undo, the name under which the ledger had it.
-        undoes: Option<String>,
+        phase: Phase,
     },
+}
+
+/// How far a no-transaction file had come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Its row was being written; psql had not been given the file.
+    Beginning,
+    Running,
+    /// It was done, and its row was being written.
+    Ending,
 }
 
 impl StoppedIn {
@@ -95,13 +130,15 @@ impl StoppedIn {
 
     /// Was only the word of success still missing?
     pub fn was_ending(&self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::Nothing
-                | Self::Transaction {
-                    at_commit: false,
-                    ..
-                }
+            Self::Transaction {
+                at_commit: true,
+                ..
+            } | Self::NoTransaction {
+                phase: Phase::Ending,
+                ..
+            }
         )
     }
 }
@@ -128,12 +165,9 @@ pub fn run(
             mut done,
             ..
         } = runner;
-        result.map_err(|fault| Stop {
-            fault,
-            stopped_in,
-            group: std::mem::take(&mut done),
-            database: database.server.database.clone(),
-            is_undo: plan.is_undo(),
+        result.map_err(|fault| {
+            let group = std::mem::take(&mut done);
+            Stop::new(fault, stopped_in, group, database, plan.is_undo())
         })?;
         applied.append(&mut done);
         tables.extend(group.steps().iter().map(|step| Table {

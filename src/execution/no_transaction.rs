@@ -3,10 +3,10 @@
 
 use serde::Deserialize;
 
-use super::StoppedIn;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
+use super::{Phase, StoppedIn};
 use crate::database::ledger::table::Table;
 use crate::database::parse;
 use crate::execution::script::{self, Bracket};
@@ -18,6 +18,7 @@ use crate::tree;
 #[derive(Deserialize)]
 struct Before {
     now: String,
+    holds_lock: bool,
     invalid_indexes: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ impl Runner<'_, '_> {
         self.stopped_in = StoppedIn::NoTransaction {
             name: name.clone(),
             path: step.migration.path.clone(),
-            undoes: step.undoes().map(str::to_owned),
+            phase: Phase::Beginning,
         };
         let output = self
             .database
@@ -47,20 +48,37 @@ impl Runner<'_, '_> {
             .ask(&begin)
             .map_err(|ending| self.not_begun(fault_of(ending, Stage::Begin)))?;
         let before: Before = parse(&output).map_err(sense)?;
+        if !before.holds_lock {
+            self.stopped_in = StoppedIn::Nothing;
+            return Err(Fault::LockLost);
+        }
+        self.enter(Phase::Running);
         let printed = self.run_file(step, &before)?;
+        self.enter(Phase::Ending);
 
         let entry = self.entry(step, &before.now, &checks);
         let finish = script::finish_outside(&self.database.place, &entry, &self.limits);
         let recorded = self.database.session.ask(&finish).map_err(|ending| {
-            fault_of(
-                ending,
-                Stage::Commit {
-                    last: Some(name.clone()),
+            let last = Some(name.clone());
+            // It is the row that cannot be written, and no transaction.
+            match fault_of(ending, Stage::Commit { last: last.clone() }) {
+                Fault::Commit { diagnostic } => Fault::Ledger {
+                    name: last,
+                    diagnostic,
                 },
-            )
+                other => other,
+            }
         })?;
         self.note(step, checks, &printed, &recorded)?;
+        self.hear_commit(&recorded);
         self.forget(step)
+    }
+
+    /// Notes how far the file has come.
+    fn enter(&mut self, now: Phase) {
+        if let StoppedIn::NoTransaction { phase, .. } = &mut self.stopped_in {
+            *phase = now;
+        }
     }
 
     /// An error of the server's means that there is no row; a lost connection leaves it open.

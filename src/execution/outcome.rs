@@ -1,21 +1,20 @@
-//! After a stop: what became of the group, as the server says over a new connection.
-//! The old one cannot know; a run must not guess.
+//! After a stop: what became of the group and of those before it, as the server says over a new
+//! connection. The old one cannot know; a run must not guess.
 
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
-use crate::database::Address;
-use crate::database::ledger::RowState;
-use crate::database::{Database, Error};
-use crate::error::Report;
+use super::evidence::{self, Left, Number, Recorded};
+use crate::database::ledger::{Row, RowState};
+use crate::database::reconnect::{Patience, Reconnected, reconnect};
+use crate::database::{Address, Database, Error};
+use crate::execution::fault::Fault;
 use crate::execution::script::{self, Transaction};
 use crate::execution::{Stop, StoppedIn};
 use crate::process::interrupt::Interrupt;
 use crate::psql;
 use crate::sql::inspection::names_index;
 use crate::tree;
-use crate::tree::Name;
+use crate::tree::{Name, Track};
 
 /// What became of a transaction, as the server itself says afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,159 +25,226 @@ pub enum Outcome {
     Committed,
     /// The file ran outside of a transaction, and what it did before it stopped stays.
     Partial {
-        /// Does its row say `failed`? Else it still says `running`.
-        recorded: bool,
+        /// What its ledger row says.
+        row: OwnRow,
         /// The indexes it names that no query can use.
         invalid_indexes: Vec<String>,
     },
-    /// The server could not be asked.
+    /// The server could not be asked, or could not know.
     Unknown {
         /// Why not.
         reason: String,
     },
 }
 
-/// How long the look back may take.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// The same when the user has pressed Ctrl-C and wants the prompt.
-const PATIENCE_AFTER_CTRL_C: Duration = Duration::from_millis(600);
-/// Between two looks at a server that has not noticed yet that psql is gone.
-const PAUSE: Duration = Duration::from_millis(30);
+/// The ledger row of a file that ran outside of a transaction and did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRow {
+    There(RowState),
+    /// The ledger is there without it.
+    Gone,
+    /// The ledger is not there.
+    LedgerGone,
+}
 
-/// The outcome of the group in which a run stopped. A no-transaction file is
-/// marked as failed.
-pub fn ask(address: &Address, stop: &Stop, execution_id: &str) -> Outcome {
-    let patience = if stop.fault.is_interruption() {
-        PATIENCE_AFTER_CTRL_C
-    } else {
-        PATIENCE
-    };
-    let interrupt = Interrupt::after(patience);
-    let result = match &stop.stopped_in {
-        StoppedIn::Nothing => Ok(Outcome::RolledBack),
-        StoppedIn::Transaction { transaction, .. } => {
-            of_transaction(address, transaction, &interrupt)
-        }
-        StoppedIn::NoTransaction { name, path, undoes } => {
-            let problem = stop.fault.to_string();
-            let undoes = undoes.as_deref();
-            mark_failed(
-                address,
-                name,
-                path,
-                undoes,
-                execution_id,
-                &problem,
-                &interrupt,
-            )
-        }
-    };
-    result.unwrap_or_else(|error| match (&stop.stopped_in, error) {
-        (StoppedIn::NoTransaction { .. }, _) => Outcome::Partial {
-            recorded: false,
-            invalid_indexes: vec![],
+/// The migrations that a run had committed before it stopped.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Earlier {
+    /// Their rows are there.
+    pub stayed: Vec<Name>,
+    /// The server that answers does not have them.
+    pub lost: Vec<Name>,
+    /// Nobody could be asked.
+    pub unasked: Vec<Name>,
+}
+
+/// What a stop has left.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Settled {
+    pub outcome: Outcome,
+    pub earlier: Earlier,
+}
+
+/// Settles a stop, with the migrations that were committed before. A file that ran alone is marked as
+/// failed.
+pub fn ask(
+    address: &Address,
+    stop: &Stop,
+    execution_id: &str,
+    applied: Vec<Name>,
+    caller: &Interrupt,
+) -> Settled {
+    let has_begun = !matches!(stop.stopped_in, StoppedIn::Nothing);
+    if !has_begun && applied.is_empty() {
+        return Settled {
+            outcome: Outcome::RolledBack,
+            earlier: Earlier::default(),
+        };
+    }
+    look(address, stop, execution_id, &applied, caller).unwrap_or_else(|reason| Settled {
+        outcome: if has_begun {
+            Outcome::Unknown { reason }
+        } else {
+            Outcome::RolledBack
         },
-        (_, error) if error.is_interruption() => Outcome::Unknown {
-            reason: "it does not answer".to_owned(),
-        },
-        (_, error) => Outcome::Unknown {
-            reason: error.to_string(),
+        earlier: Earlier {
+            unasked: applied,
+            ..Earlier::default()
         },
     })
 }
 
-fn of_transaction(
+/// The same, or why nobody can tell.
+fn look(
     address: &Address,
-    transaction: &Transaction,
-    interrupt: &Interrupt,
-) -> Result<Outcome, Error> {
-    let mut database = address.dial(interrupt)?.answer()?;
-    loop {
-        let answer = database.ask(&script::fate(transaction))?;
-        if answer != "in progress" || interrupt.requested() {
-            return Ok(read(&answer));
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
-fn read(answer: &str) -> Outcome {
-    match answer {
-        "committed" => Outcome::Committed,
-        "aborted" => Outcome::RolledBack,
-        "in progress" => Outcome::Unknown {
-            reason: "it is still at work on it".to_owned(),
-        },
-        _ => Outcome::Unknown {
-            reason: "it has forgotten the transaction".to_owned(),
-        },
-    }
-}
-
-fn mark_failed(
-    address: &Address,
-    name: &Name,
-    path: &Path,
-    undoes: Option<&str>,
+    stop: &Stop,
     execution_id: &str,
-    problem: &str,
-    interrupt: &Interrupt,
-) -> Result<Outcome, Error> {
-    let mut database = address.dial(interrupt)?.answer()?;
-    Ok(
-        match record_failed(&mut database, name, execution_id, problem)? {
-            Some(RowState::Applied) => Outcome::Committed,
-            Some(_) => {
-                // Without the names, the state is still the same.
-                let text = tree::content(path).unwrap_or_default();
-                let mut invalid_indexes = database.invalid_indexes().unwrap_or_default();
-                invalid_indexes.retain(|index| names_index(&text, index));
-                Outcome::Partial {
-                    recorded: true,
-                    invalid_indexes,
-                }
+    applied: &[Name],
+    caller: &Interrupt,
+) -> Result<Settled, String> {
+    let Some(before) = &stop.identity else {
+        return Err("it is not known which server it was".to_owned());
+    };
+    let patience = Patience::new(caller, stop.fault.is_interruption());
+    let mut server = reconnect(address, &stop.place, before, &patience)
+        .map_err(|unanswered| unanswered.to_string())?;
+    let refused = |error: Error| format!("the server could not be asked: {error}");
+    let tracks: Vec<&Track> = stop
+        .group
+        .iter()
+        .map(|row| &row.name)
+        .chain(applied)
+        .chain(stop.stopped_in.outside())
+        .map(|name| &name.track)
+        .collect();
+    let ledgers = server
+        .database
+        .recorded(|track| tracks.contains(&track))
+        .map_err(refused)?;
+    let stands = |name: &Name| stands(&ledgers.rows, name, execution_id, stop.is_undo);
+    let outcome = match &stop.stopped_in {
+        StoppedIn::Nothing => Outcome::RolledBack,
+        StoppedIn::Transaction {
+            transaction,
+            at_commit,
+        } => {
+            let found = stop.group.iter().filter(|row| stands(&row.name)).count();
+            // That a row is not there proves nothing on another server, which may never have had it.
+            let found = if stop.is_undo && !server.kinship.is_same() {
+                0
+            } else {
+                found
+            };
+            let recorded = Recorded::of(found, stop.group.len());
+            // At COMMIT, the rows are all there is to know.
+            let number = if *at_commit || recorded == Recorded::All {
+                Number::NotCommitted
+            } else {
+                number(&mut server.database, transaction, &stop.fault)
+                    .map_err(|error| refused(error.into()))?
+            };
+            evidence::of_transaction(&server.kinship, recorded, number)
+        }
+        StoppedIn::NoTransaction { name, path, phase } => {
+            let row = own_row(&ledgers.rows, name, execution_id).map(|row| row.state);
+            match evidence::of_file_outside(&server.kinship, *phase, row, stop.is_undo) {
+                Left::Said(outcome) => outcome,
+                Left::NotBegun => withdraw(&mut server, name, execution_id),
+                Left::Unfinished => Outcome::Partial {
+                    row: mark_failed(&mut server, name, execution_id, &stop.fault.to_string())
+                        .or(row)
+                        .map_or(OwnRow::Gone, OwnRow::There),
+                    invalid_indexes: invalid_indexes(&mut server.database, path),
+                },
+                Left::NoRow => Outcome::Partial {
+                    row: if ledgers.tables.iter().any(|table| table.track == name.track) {
+                        OwnRow::Gone
+                    } else {
+                        OwnRow::LedgerGone
+                    },
+                    invalid_indexes: invalid_indexes(&mut server.database, path),
+                },
             }
-            None => match undoes {
-                Some(recorded) if !has_row(&mut database, name, recorded)? => Outcome::Committed,
-                _ => Outcome::RolledBack,
-            },
+        }
+    };
+    let (stayed, lost) = applied
+        .iter()
+        .cloned()
+        .partition(stands);
+    Ok(Settled {
+        outcome,
+        earlier: Earlier {
+            stayed,
+            lost,
+            ..Earlier::default()
         },
-    )
+    })
 }
 
-/// Is what was to be undone still in the ledger?
-fn has_row(database: &mut Database, name: &Name, recorded: &str) -> Result<bool, psql::Error> {
-    let names = [name.file_name(), recorded.to_owned()];
-    let count = database.place.count_query(&[&name.track], &names);
-    Ok(database.ask(&format!("{count};\n"))? != "0")
+/// Do the ledgers say what a run has done to a migration? An undo leaves no row, whatever its name was.
+pub fn stands(rows: &[Row], name: &Name, execution_id: &str, is_undo: bool) -> bool {
+    if is_undo {
+        let version = Some(&name.version);
+        let mut rows = rows.iter();
+        !rows.any(|row| row.track == name.track && row.version().as_ref() == version)
+    } else {
+        own_row(rows, name, execution_id).is_some_and(|row| row.state == RowState::Applied)
+    }
 }
 
-/// Writes to a row that still says `running` that it failed, and tells what it says now.
-fn record_failed(
+/// The row that a run has written for a migration.
+fn own_row<'a>(rows: &'a [Row], name: &Name, execution_id: &str) -> Option<&'a Row> {
+    rows.iter().find(|row| {
+        row.track == name.track
+            && row.name == name.file_name()
+            && row.execution_id.as_deref() == Some(execution_id)
+    })
+}
+
+fn number(
     database: &mut Database,
+    transaction: &Transaction,
+    fault: &Fault,
+) -> Result<Number, psql::Error> {
+    let is_committed = database.ask(&script::fate(transaction))? == "committed";
+    Ok(match (is_committed, fault) {
+        (false, _) => Number::NotCommitted,
+        (true, Fault::ConnectionLost { .. } | Fault::Interrupted) => Number::MaybeAnothers,
+        (true, _) => Number::Committed,
+    })
+}
+
+/// Removes the row of a file that never began.
+fn withdraw(server: &mut Reconnected, name: &Name, execution_id: &str) -> Outcome {
+    let database = &mut server.database;
+    let withdraw = database.place.withdraw(name, execution_id);
+    match database.ask(&withdraw) {
+        Ok(_) => Outcome::RolledBack,
+        Err(_) => Outcome::Partial {
+            row: OwnRow::There(RowState::Running),
+            invalid_indexes: vec![],
+        },
+    }
+}
+
+/// Writes to a row that it failed, and tells what it says now.
+fn mark_failed(
+    server: &mut Reconnected,
     name: &Name,
     execution_id: &str,
     problem: &str,
-) -> Result<Option<RowState>, psql::Error> {
+) -> Option<RowState> {
+    let database = &mut server.database;
     let record = database.place.record_failed(name, execution_id, problem);
-    database.ask(&record)?;
+    database.ask(&record).ok()?;
     let state = database.place.state_query(name, execution_id);
-    database.ask_json(&state)
+    database.ask_json(&state).ok()?
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_servers_clear_word_counts() {
-        assert_eq!(read("committed"), Outcome::Committed);
-        assert_eq!(read("aborted"), Outcome::RolledBack);
-        for unclear in ["in progress", ""] {
-            assert!(
-                matches!(read(unclear), Outcome::Unknown { .. }),
-                "{unclear}"
-            );
-        }
-    }
+/// The names are a courtesy: without them the state is still the same.
+fn invalid_indexes(database: &mut Database, path: &Path) -> Vec<String> {
+    let text = tree::content(path).unwrap_or_default();
+    let mut indexes = database.invalid_indexes().unwrap_or_default();
+    indexes.retain(|index| names_index(&text, index));
+    indexes
 }

@@ -34,13 +34,7 @@ pub fn rehearse(
     let Runner {
         stopped_in, done, ..
     } = runner;
-    result.map_err(|fault| Stop {
-        fault,
-        stopped_in,
-        group: done,
-        database: database.server.database.clone(),
-        is_undo: false,
-    })
+    result.map_err(|fault| Stop::new(fault, stopped_in, done, database, false))
 }
 
 impl Runner<'_, '_> {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::StoppedIn;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
+use super::notices;
 use super::runner::Runner;
 use crate::database::ledger::table::Table;
 use crate::database::parse;
@@ -42,11 +43,14 @@ impl Runner<'_, '_> {
         let output = self
             .database
             .session
-            .ask(&script::begin(&self.limits, &ledgers))
+            .ask(&script::begin(&self.limits, &self.database.place, &ledgers))
             .map_err(|ending| fault_of(ending, Stage::Begin))?;
         let transaction: Transaction = parse(&output).map_err(|error| Fault::lost(&error, None))?;
         if transaction.backend != self.database.server.backend {
             return Err(Fault::lost(&psql::Error::Pooled, None));
+        }
+        if !transaction.holds_lock {
+            return Err(Fault::LockLost);
         }
         Ok(transaction)
     }
@@ -88,19 +92,42 @@ impl Runner<'_, '_> {
         let tracks: BTreeSet<_> = names.map(|name| &name.track).collect();
         let tracks: Vec<_> = tracks.into_iter().collect();
         let recorded: Vec<_> = steps.iter().map(recorded).collect();
-        let rows = self.database.place.count_query(&tracks, &recorded);
         let expected = steps.iter().filter(|step| step.undoes().is_none()).count();
+        // Of an undo, no row may be left, whoever wrote it.
+        let writer = (expected > 0).then_some(&*self.circumstances.common.execution_id);
+        let rows = self
+            .database
+            .place
+            .count_query(&tracks, &recorded, writer);
         let output = self
             .database
             .session
             .ask(&script::commit(transaction, &rows, expected))
             .map_err(|ending| fault_of(ending, Stage::Commit { last: self.last() }))?;
-        match output.stdout.join("\n").as_str() {
-            "committed" => Ok(()),
-            other => Err(Fault::ConnectionLost {
+        self.hear_commit(&output);
+        if output.stdout == [script::COMMITTED] {
+            Ok(())
+        } else {
+            Err(Fault::ConnectionLost {
                 during: None,
-                detail: format!("the server calls the transaction `{other}` after COMMIT"),
-            }),
+                detail: "after COMMIT, the ledger rows are not there".to_owned(),
+            })
+        }
+    }
+
+    /// The warnings of a commit, such as that no standby has it.
+    pub(super) fn hear_commit(&mut self, output: &Output) {
+        let said = notices::of(&Output {
+            stdout: vec![],
+            stderr: output.stderr.clone(),
+        });
+        if let Some(row) = self.done.last_mut() {
+            for line in &said {
+                self.circumstances
+                    .progress
+                    .said(&row.name.file_name(), line);
+            }
+            row.notices.extend(said);
         }
     }
 

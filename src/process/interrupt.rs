@@ -21,6 +21,8 @@ pub enum Interrupt {
     /// At a moment, whatever the user does: Ctrl-C was pressed already, and the server must still
     /// be asked what became of the transaction.
     Deadline(Instant),
+    /// When one of two says so.
+    Either(Box<Self>, Box<Self>),
 }
 
 impl Interrupt {
@@ -35,11 +37,17 @@ impl Interrupt {
         Self::Deadline(Instant::now() + patience)
     }
 
+    /// The same, and after a while at the latest.
+    pub fn within(&self, patience: Duration) -> Self {
+        Self::Either(Box::new(self.clone()), Box::new(Self::after(patience)))
+    }
+
     pub fn requested(&self) -> bool {
         match self {
             // A shell that was killed cannot report it, but its children get another parent.
             Self::Shell { signals, process } => signals.interrupted() || parent_id() != *process,
             Self::Deadline(moment) => Instant::now() >= *moment,
+            Self::Either(one, other) => one.requested() || other.requested(),
         }
     }
 }

@@ -8,7 +8,8 @@ use super::add;
 use super::validate::Finding;
 use crate::checks::Complaint;
 use crate::error::{Interrupted, Report, count, list};
-use crate::execution::failure::{Failure, stayed};
+use crate::execution::failure::{Failure, committed_before};
+use crate::execution::outcome::Outcome;
 use crate::sql::rules::Severity;
 use crate::tree::Name;
 use crate::{checks, database, plan, preflight, psql, settings, tree};
@@ -59,6 +60,22 @@ pub enum Error {
         /// Was it taking them back?
         is_undo: bool,
     },
+
+    /// What this run has committed is no longer there.
+    #[error("the server has lost what this run had committed:\n{}", list(lost))]
+    #[diagnostic(
+        code(migrate::commits_lost),
+        help(
+            "the server was restored, promoted without its last WAL, or has crashed with \
+             synchronous_commit off: `migrate status DIR` tells what it has"
+        )
+    )]
+    CommitsLost { lost: Vec<Name> },
+
+    /// A repair that had begun to change the database.
+    #[error("{error}")]
+    #[diagnostic(forward(error))]
+    RepairStopped { error: Box<Self>, outcome: Outcome },
 
     #[error("in the scratch database: {error}{}", place.as_ref().map_or_else(String::new, |place| format!("\n({place})")))]
     #[diagnostic(forward(error))]
@@ -144,12 +161,15 @@ impl Report for Error {
             Self::Preflight(cause) => Some(cause),
             Self::Failed(cause) => Some(&**cause),
             Self::Add(cause) => Some(cause),
-            Self::AfterCommits { error, .. } | Self::InScratch { error, .. } => Some(&**error),
+            Self::AfterCommits { error, .. }
+            | Self::InScratch { error, .. }
+            | Self::RepairStopped { error, .. } => Some(&**error),
             Self::Interrupted(cause) => Some(cause),
             Self::Invalid { .. }
             | Self::NothingToRepair
             | Self::NamelessRepair { .. }
             | Self::RepairRefused { .. }
+            | Self::CommitsLost { .. }
             | Self::Bug => None,
         }
     }
@@ -158,7 +178,17 @@ impl Report for Error {
         match self {
             Self::AfterCommits {
                 applied, is_undo, ..
-            } => stayed(applied, *is_undo),
+            } => committed_before(applied, *is_undo),
+            Self::RepairStopped { outcome, .. } => match outcome {
+                Outcome::Committed => "The repair IS committed.".to_owned(),
+                Outcome::Unknown { reason } => format!(
+                    "It is UNKNOWN whether the repair was committed: {reason}\n`migrate status DIR` \
+                     tells, when the server answers again."
+                ),
+                Outcome::RolledBack | Outcome::Partial { .. } => {
+                    "The database was not changed.".to_owned()
+                }
+            },
             Self::InScratch { left: None, .. } => {
                 "The target was not changed, and the scratch database is gone.".to_owned()
             }

@@ -34,7 +34,8 @@ pub fn rehearse(
     .map_err(|stop| {
         // The old session may still be at work; the new one asks what became of it.
         drop(database);
-        let outcome = outcome::ask(&address, &stop, &execution_id);
-        failure(stop, outcome, &[]).into()
+        let interrupt = &context.caller.interrupt;
+        let settled = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
+        failure(stop, settled).into()
     })
 }

@@ -1,6 +1,8 @@
 //! `migrate repair`: what may be done by hand to a ledger row, and what makes no sense.
 //! The only verb that edits ledger rows by hand.
 
+mod outcome;
+
 use std::collections::BTreeSet;
 
 use uuid::Uuid;
@@ -8,10 +10,16 @@ use uuid::Uuid;
 use super::{Context, Error};
 use crate::database::ledger::Row;
 use crate::database::ledger::table::Place;
+use crate::database::reconnect::Patience;
+use crate::database::{self, Address, Database};
+use crate::error::Report;
+use crate::execution::outcome::Outcome;
 use crate::plan::scope::everything;
 use crate::plan::status::{State, Status, compare};
+use crate::psql;
 use crate::tree::Migration;
 use crate::tree::Track;
+use outcome::Change;
 
 /// What the user wants done.
 #[derive(
@@ -75,9 +83,50 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
         rows.push(row);
     }
     if !dry_run {
-        database.change(&statements)?;
+        database.change(&statements).or_else(|error| {
+            let changes: Vec<_> = rows
+                .iter()
+                .filter_map(|row| Change::of(row, &statuses, &execution_id))
+                .collect();
+            settle(context, &address, database, &tree.migrations, &changes, error)
+        })?;
     }
     Ok(rows)
+}
+
+/// A repair whose session was lost may be in the database all the same. Then it is no failure, unless
+/// the user has stopped it.
+fn settle(
+    context: &Context,
+    address: &Address,
+    database: Database,
+    migrations: &[Migration],
+    changes: &[Change],
+    error: database::Error,
+) -> Result<(), Error> {
+    let is_interrupted = error.is_interruption();
+    let is_lost = matches!(error, database::Error::Psql(psql::Error::Ended { .. }));
+    if !is_interrupted && !is_lost {
+        return Err(error.into());
+    }
+    let patience = Patience::new(&context.caller.interrupt, is_interrupted);
+    let (place, identity) = (database.place.clone(), database.identity.clone());
+    drop(database);
+    let outcome = outcome::ask(
+        address,
+        &place,
+        identity.as_ref(),
+        migrations,
+        changes,
+        &patience,
+    );
+    if outcome == Outcome::Committed && !is_interrupted {
+        return Ok(());
+    }
+    Err(Error::RepairStopped {
+        error: Box::new(error.into()),
+        outcome,
+    })
 }
 
 /// The statements for an order, and the row of the report.

@@ -5,12 +5,14 @@ use super::look::{look, look_under_lock, make_plan};
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
 use crate::database::{Address, Database, Ledgers};
-use crate::execution::outcome::{self, Outcome};
+use crate::execution::fault::Fault;
+use crate::execution::outcome::{self, Outcome, Settled, stands};
 use crate::execution::retry;
 use crate::execution::row::{Applied, RunRow};
 use crate::execution::{self, Circumstances, Common, Failure, Stop};
 use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
+use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
 use crate::settings::TransactionMode;
 use crate::tree::file_name::parse_recorded;
@@ -86,11 +88,20 @@ pub(super) fn carry_out(
         if applied.len() > before {
             retries = 0;
         }
+        // A new session takes the lock and plans again, unless the lock goes by itself.
+        if matches!(stop.fault, Fault::LockLost) && applied.len() > before {
+            preflight.progress.said(
+                "migrate",
+                "a migration has freed the run's lock; it is taken again",
+            );
+            continue;
+        }
         let failure = match resume(
             &address,
             *stop,
             &circumstances.common.execution_id,
             &mut applied,
+            &context.caller.interrupt,
         ) {
             None => continue,
             Some(failure) => failure,
@@ -157,11 +168,11 @@ fn names(rows: &[RunRow]) -> Vec<Name> {
 }
 
 /// What a stop has left, where it cannot go on.
-pub(super) fn failure(stop: Stop, outcome: Outcome, applied: &[RunRow]) -> Failure {
+pub(super) fn failure(stop: Stop, settled: Settled) -> Failure {
     Failure {
-        outcome,
+        outcome: settled.outcome,
         group: names(&stop.group),
-        applied: names(applied),
+        earlier: settled.earlier,
         database: stop.database,
         outside: stop.stopped_in.outside().cloned(),
         is_undo: stop.is_undo,
@@ -185,7 +196,16 @@ fn attempt(
     applied: &mut Vec<RunRow>,
 ) -> Result<Attempt, Error> {
     let (tree, mut database, ledgers) = look_under_lock(context, address)?;
-    recover(&ledgers.rows, &circumstances.common.execution_id, applied);
+    let execution_id = &circumstances.common.execution_id;
+    // The server may be another one by now.
+    let lost: Vec<_> = names(applied)
+        .into_iter()
+        .filter(|name| !stands(&ledgers.rows, name, execution_id, undertaking.is_undo))
+        .collect();
+    if !lost.is_empty() {
+        return Err(Error::CommitsLost { lost });
+    }
+    recover(&ledgers.rows, execution_id, applied);
     let plan = (undertaking.plan)(Look {
         tree: &tree,
         database: &mut database,
@@ -237,7 +257,9 @@ fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
 
 /// Only a whole transaction can be tried again, and only after a lock or a deadlock.
 fn may_pass(failure: &Failure) -> bool {
-    failure.fault.is_passing() && failure.outcome == Outcome::RolledBack
+    failure.fault.is_passing()
+        && failure.outcome == Outcome::RolledBack
+        && failure.earlier.lost.is_empty()
 }
 
 /// Asks the server what a stop has left. A commit that had succeeded without our hearing of it
@@ -247,13 +269,15 @@ fn resume(
     mut stop: Stop,
     execution_id: &str,
     applied: &mut Vec<RunRow>,
+    interrupt: &Interrupt,
 ) -> Option<Failure> {
-    let outcome = outcome::ask(address, &stop, execution_id);
-    if outcome == Outcome::Committed && stop.stopped_in.was_ending() {
+    let mut settled = outcome::ask(address, &stop, execution_id, names(applied), interrupt);
+    if settled.outcome == Outcome::Committed && stop.stopped_in.was_ending() {
+        settled.earlier.stayed.extend(names(&stop.group));
         applied.append(&mut stop.group);
-        if !stop.fault.is_interruption() {
+        if !stop.fault.is_interruption() && settled.earlier.lost.is_empty() {
             return None;
         }
     }
-    Some(failure(stop, outcome, applied))
+    Some(failure(stop, settled))
 }

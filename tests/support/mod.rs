@@ -4,6 +4,7 @@ pub(crate) mod document;
 pub(crate) mod golden;
 pub(crate) mod nu;
 pub(crate) mod project;
+pub(crate) mod proxy;
 pub(crate) mod server;
 pub(crate) mod wire;
 

@@ -287,6 +287,57 @@ impl Cluster {
         }
     }
 
+    /// A hot standby of this cluster, which runs; it does not run yet. Nobody waits for it.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = tempfile::Builder::new()
+            .prefix("migrate-standby-")
+            .tempdir()
+            .unwrap()
+            .keep();
+        let standby = Self {
+            initdb: self.initdb.clone(),
+            folder,
+            user: self.user,
+            port: free_port(),
+        };
+        if let Some((uid, gid)) = standby.user {
+            std::os::unix::fs::chown(&standby.folder, Some(uid), Some(gid)).unwrap();
+        }
+        let primary = format!(
+            "host=127.0.0.1 port={} user=tester password=test-superuser",
+            self.port
+        );
+        let status = standby
+            .command(&standby.initdb.with_file_name("pg_basebackup"))
+            .args([
+                "-D",
+                "data",
+                "-R",
+                "-c",
+                "fast",
+                "--no-sync",
+                "-d",
+                &primary,
+            ])
+            .status()
+            .unwrap();
+        assert!(status.success());
+        standby
+    }
+
+    /// Ends a background process of the server as a crash would; the server starts itself again.
+    pub(crate) fn crash_within(server: &Server) {
+        let checkpointer = server.sql(
+            "postgres",
+            "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'",
+        );
+        kill(
+            Pid::from_raw(checkpointer.parse().unwrap()),
+            Signal::SIGKILL,
+        )
+        .unwrap();
+    }
+
     fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command

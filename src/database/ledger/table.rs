@@ -158,34 +158,35 @@ impl Place {
 
     /// Records that the undo of a file begins outside of a transaction. The row takes the file's name
     /// of today, under which all that follows looks for it.
-    fn unrecord_running(&self, entry: &Entry<'_>, recorded: &str) -> String {
+    fn unrecord_running(&self, entry: &Entry<'_>, recorded: &str, condition: &str) -> String {
         let table = self.table(&entry.name.track);
         let name = Literal(&entry.name.file_name()).to_string();
         let id = Literal(entry.execution_id).to_string();
         let there = must(&format!(
-            "EXISTS (SELECT FROM {table} WHERE migration_name = {name} AND state = 'running'\n    \
+            "NOT {condition} OR EXISTS (SELECT FROM {table} WHERE migration_name = {name} AND state = 'running'\n    \
              AND execution_id = {id})"
         ));
         format!(
             "BEGIN;\nUPDATE {table} SET migration_name = {name}, state = 'running', execution_id = {id}, \
-             error = NULL\nWHERE migration_name = {};\n{there}COMMIT;\n",
+             error = NULL\nWHERE migration_name = {} AND {condition};\n{there}COMMIT;\n",
             Literal(recorded)
         )
     }
 
-    /// Records that a file outside of a transaction begins.
-    pub fn record_running(&self, entry: &Entry<'_>) -> String {
+    /// Records that a file outside of a transaction begins, where a condition holds.
+    pub fn record_running(&self, entry: &Entry<'_>, condition: &str) -> String {
         if let Some(recorded) = entry.undoes {
-            return self.unrecord_running(entry, recorded);
+            return self.unrecord_running(entry, recorded, condition);
         }
         format!(
             "BEGIN;\nINSERT INTO {table} (migration_name, migration_hash, applied_at, state, execution_id, applied_by,\n  \
              validation_time_ms, parts)\n\
-             VALUES ({name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation}, {parts});\n\
+             SELECT {name}, {hash}, pg_catalog.clock_timestamp(), 'running', {execution_id}, session_user, {validation}, {parts}\n\
+             WHERE {condition};\n\
              {there}COMMIT;\n",
             table = self.table(&entry.name.track),
             there = must(&format!(
-                "EXISTS (SELECT FROM {} WHERE migration_name = {} AND {})",
+                "NOT {condition} OR EXISTS (SELECT FROM {} WHERE migration_name = {} AND {})",
                 self.table(&entry.name.track),
                 Literal(&entry.name.file_name()),
                 as_written(entry, RowState::Running),
@@ -215,15 +216,24 @@ impl Place {
         )
     }
 
-    /// A query for the number of these migrations' rows in these tracks' ledgers.
-    pub fn count_query(&self, tracks: &[&Track], names: &[String]) -> String {
+    /// A query for the number of these migrations' rows in these tracks' ledgers, those of one run or
+    /// of any.
+    pub fn count_query(
+        &self,
+        tracks: &[&Track],
+        names: &[String],
+        execution_id: Option<&str>,
+    ) -> String {
         let names: Vec<_> = names.iter().map(|name| Literal(name).to_string()).collect();
         let names = names.join(", ");
+        let writer = execution_id.map_or_else(String::new, |id| {
+            format!(" AND execution_id = {}", Literal(id))
+        });
         let counts: Vec<_> = tracks
             .iter()
             .map(|track| {
                 let table = self.table(track);
-                format!("(SELECT count(*) FROM {table} WHERE migration_name IN ({names}))")
+                format!("(SELECT count(*) FROM {table} WHERE migration_name IN ({names}){writer})")
             })
             .collect();
         format!("SELECT {}", counts.join(" + "))
@@ -286,11 +296,21 @@ impl Place {
         )
     }
 
-    /// Records that it did not.
+    /// Removes the row of a file that was not begun after all.
+    pub fn withdraw(&self, name: &Name, execution_id: &str) -> String {
+        format!(
+            "DELETE FROM {} WHERE migration_name = {} AND execution_id = {} AND state = 'running';\n",
+            self.table(&name.track),
+            Literal(&name.file_name()),
+            Literal(execution_id),
+        )
+    }
+
+    /// Records that it did not, whatever the file itself has written there.
     pub fn record_failed(&self, name: &Name, execution_id: &str, error: &str) -> String {
         format!(
             "UPDATE {table} SET state = 'failed', error = {error}\n\
-             WHERE migration_name = {name} AND execution_id = {execution_id} AND state = 'running';\n",
+             WHERE migration_name = {name} AND execution_id = {execution_id} AND state <> 'failed';\n",
             table = self.table(&name.track),
             error = Literal(error),
             name = Literal(&name.file_name()),

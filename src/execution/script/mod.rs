@@ -14,7 +14,7 @@ pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};
 pub use transaction::{
-    Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, fate, record,
+    COMMITTED, Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, fate, record,
 };
 
 #[cfg(test)]
@@ -31,6 +31,7 @@ mod tests {
             backend: 42,
             id: "739".to_owned(),
             now: "2024-01-01".to_owned(),
+            holds_lock: true,
         }
     }
 
@@ -42,6 +43,13 @@ mod tests {
             lock_timeout: None,
             statement_timeout: None,
             variables: &[],
+        }
+    }
+
+    fn place() -> Place {
+        Place {
+            schema: "public".to_owned(),
+            prefix: "m_".to_owned(),
         }
     }
 
@@ -97,7 +105,7 @@ mod tests {
 
     #[test]
     fn limits_are_set_in_one_message() {
-        let text = begin(&limits(), "");
+        let text = begin(&limits(), &place(), "");
         assert!(
             text.starts_with(
                 "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
@@ -109,10 +117,6 @@ mod tests {
 
     #[test]
     fn the_guard_comes_first_and_names_the_backend_and_the_transaction() {
-        let place = Place {
-            schema: "public".to_owned(),
-            prefix: "m_".to_owned(),
-        };
         let name = crate::tree::file_name::parse_recorded("20240101000000_core_ü.sql").unwrap();
         let entry = Entry {
             name: &name,
@@ -123,7 +127,7 @@ mod tests {
             parts: &BTreeMap::new(),
             undoes: None,
         };
-        let text = record(&place, &entry, &transaction(), &limits());
+        let text = record(&place(), &entry, &transaction(), &limits());
         assert!(
             text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
             "{text}"
@@ -137,7 +141,10 @@ mod tests {
             commit(&transaction(), "SELECT 2", 2)
                 .split_once("COMMIT")
                 .map(|(_, end)| end),
-            Some(";\nSELECT pg_catalog.txid_status('739'::bigint);\n")
+            Some(
+                ";\nSELECT CASE WHEN pg_catalog.pg_backend_pid() = 42 AND (SELECT 2) = 2\n  \
+                 THEN 'committed' END;\n"
+            )
         );
     }
 }

@@ -2,9 +2,11 @@
 
 use super::state::{Limits, clean_session, in_one_message};
 use crate::database::ledger::table::{Entry, Place};
+use crate::database::lock::is_held;
 use crate::database::questions::INVALID_INDEXES;
 
-/// Before a no-transaction file: its row, committed, and the indexes that are invalid already.
+/// Before a no-transaction file: its row, committed if the session still holds the run's lock, and
+/// the indexes that are invalid already.
 /// Answers with the server's clock and those indexes.
 pub fn begin_outside(
     place: &Place,
@@ -12,11 +14,12 @@ pub fn begin_outside(
     limits: &Limits,
     ensure_ledger: &str,
 ) -> String {
+    let holds_lock = is_held(place);
     format!(
         "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
-         'invalid_indexes', {INVALID_INDEXES});\n",
+         'holds_lock', {holds_lock}, 'invalid_indexes', {INVALID_INDEXES});\n",
         limits.statements().join("\\; "),
-        place.record_running(entry),
+        place.record_running(entry, &holds_lock),
     )
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::completion;
 use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
 use crate::database::ledger::table::{Entry, Place};
+use crate::database::lock::is_held;
 use crate::sql::quote::{Argument, Literal};
 
 /// What the server says, in whatever language, when a file has ended the transaction.
@@ -15,12 +16,13 @@ pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend
 pub const ROWS_GONE: &str = "migrate: ledger rows are gone, backend ";
 
 /// Begins a group's transaction and asks for the facts of [`Transaction`].
-pub fn begin(limits: &Limits, ensure_ledgers: &str) -> String {
+pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &str) -> String {
     format!(
         "{};\nBEGIN READ WRITE;\n{ensure_ledgers}\
          SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
-         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp());\n",
-        limits.statements().join("\\; ")
+         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp(),\n  'holds_lock', {});\n",
+        limits.statements().join("\\; "),
+        is_held(place)
     )
 }
 
@@ -32,6 +34,8 @@ pub struct Transaction {
     pub id: String,
     /// The server's clock at its beginning.
     pub now: String,
+    /// Did the session still hold the run's lock?
+    pub holds_lock: bool,
 }
 
 impl Transaction {
@@ -117,21 +121,27 @@ pub fn record(
     in_one_message(&statements, &place.record(entry))
 }
 
-/// Commits, if all ledger rows of the group are still there, and asks what became of it: without
-/// this receipt nothing counts as applied.
+/// Commits, if all ledger rows of the group are still there, and asks the same session whether they
+/// still are: without this receipt nothing counts as applied.
 pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {
     format!(
         "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN ({rows}) = {expected}\n  \
-         THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END;\nCOMMIT;\n{}",
+         THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END;\nCOMMIT;\n\
+         SELECT CASE WHEN pg_catalog.pg_backend_pid() = {} AND ({rows}) = {expected}\n  \
+         THEN '{COMMITTED}' END;\n",
         Literal(ROWS_GONE),
-        fate(transaction)
+        transaction.backend
     )
 }
 
-/// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing.
+/// What a commit answers when it is done.
+pub const COMMITTED: &str = "committed";
+
+/// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing. After a crash
+/// the number may not have been given yet, which is an error.
 pub fn fate(transaction: &Transaction) -> String {
     format!(
-        "SELECT pg_catalog.txid_status({}::bigint);\n",
+        "\\set ON_ERROR_STOP 0\nSELECT pg_catalog.txid_status({}::bigint);\n\\set ON_ERROR_STOP 1\n",
         Literal(&transaction.id)
     )
 }
