@@ -9,6 +9,9 @@ use crate::support::nu::Output;
 const NAME: &str = "20240102000000_core_b.sql";
 const FIRST: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
 
+/// Past the lexer.
+const UNLOCK: &str = "DO $$ BEGIN EXECUTE 'SELECT pg_advisory' || '_unlock_all()'; END $$;";
+
 fn run(sql: &str) -> (Project, Output) {
     let file = format!("-- migrate: no-transaction\nCREATE TABLE b (id int);\n{sql}\n");
     let project = Project::with(&[FIRST, (NAME, &file)]);
@@ -80,11 +83,8 @@ fn a_file_that_calls_itself_applied_and_fails() {
 fn a_run_whose_lock_was_freed_takes_it_again_before_it_goes_on() {
     for (directive, sql) in [
         ("-- migrate: no-transaction\n", "DISCARD ALL;"),
-        ("", "SELECT pg_advisory_unlock_all();"),
-        (
-            "",
-            "DO $$ BEGIN EXECUTE 'SELECT pg_advisory' || '_unlock_all()'; END $$;",
-        ),
+        ("-- migrate: no-transaction\n", UNLOCK),
+        ("", UNLOCK),
     ] {
         // The second file is a group of its own, and sees whether the lock is held.
         let sees = "CREATE TABLE seen AS SELECT count(*) AS locks FROM pg_locks \
@@ -102,10 +102,7 @@ fn a_lock_that_another_run_has_taken_meanwhile_stops_the_run() {
     for directive in ["", "-- migrate: no-transaction\n"] {
         let wait = crate::settling::WAIT_FOR_GO;
         let project = Project::with(&[
-            (
-                FIRST.0,
-                &format!("SELECT pg_advisory_unlock_all();\n{wait}"),
-            ),
+            (FIRST.0, &format!("{UNLOCK}\n{wait}")),
             (NAME, &format!("{directive}CREATE TABLE b (id int);\n")),
         ]);
         let run = crate::settling::start(
