@@ -88,7 +88,14 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
                 .iter()
                 .filter_map(|row| Change::of(row, &statuses, &execution_id))
                 .collect();
-            settle(context, &address, database, &tree.migrations, &changes, error)
+            settle(
+                context,
+                &address,
+                database,
+                &tree.migrations,
+                &changes,
+                error,
+            )
         })?;
     }
     Ok(rows)
