@@ -131,7 +131,8 @@ fn commit_shim(point: Point, number: usize, kind: Kind, project: &Project) -> St
     };
     format!(
         "#!/bin/bash\nplugin=$PPID\nexec 4<&3\nexec 3< <(\n  n=0\n  while IFS= read -r line; do\n    \
-         if [ \"$line\" = 'COMMIT;' ] && [ ! -e '{flag}' ]; then\n      n=$((n + 1))\n      \
+         case $line in INSERT*) wrote=1;; esac\n    \
+         if [ \"$wrote$line\" = '1COMMIT;' ] && [ ! -e '{flag}' ]; then\n      n=$((n + 1)); wrote=\n      \
          if [ $n = {number} ]; then touch '{flag}'; {act}; fi\n    fi\n    \
          printf '%s\\n' \"$line\"\n  done <&4 2>/dev/null\n)\nexec 4<&-\nexec '{psql}' \"$@\"\n",
         flag = project.path("struck").display(),

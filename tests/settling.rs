@@ -18,6 +18,8 @@ const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\
 /// The network fails for client and server alike, and is well again.
 const CUT: Cut = Cut {
     at: "COMMIT",
+    // What is read ends with COMMIT as well.
+    after: &["INSERT INTO \"", "DELETE FROM \"", "UPDATE \""],
     passes: true,
     reaches_server: true,
     closes_door: false,
@@ -141,6 +143,7 @@ fn a_half_open_connection_is_ended_and_the_run_does_not_wait_for_itself() {
         )],
         Cut {
             at: "'here'",
+            after: &[],
             passes: true,
             reaches_server: false,
             closes_door: false,
@@ -179,6 +182,7 @@ fn nothing_is_said_of_a_row_that_could_not_be_read() {
     ] {
         let cut = Cut {
             at,
+            after: &[],
             passes,
             reaches_server: true,
             closes_door: true,
@@ -201,6 +205,7 @@ fn nothing_is_said_of_a_row_that_could_not_be_read() {
 fn a_file_outside_a_transaction_that_never_began_left_nothing() {
     let cut = Cut {
         at: "INSERT INTO \"public\".\"migrations_core\"",
+        after: &[],
         passes: false,
         ..CUT
     };

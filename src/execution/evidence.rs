@@ -78,9 +78,7 @@ pub fn of_file_outside(
 ) -> Left {
     match (phase, row, is_same(kinship)) {
         // Only at the end is it the run that has written this.
-        (Phase::Ending, Some(RowState::Applied), _) if !is_undo => {
-            Left::Said(Outcome::Committed)
-        }
+        (Phase::Ending, Some(RowState::Applied), _) if !is_undo => Left::Said(Outcome::Committed),
         (_, _, Err(reason)) => Left::Said(Outcome::Unknown { reason }),
         // The row that its beginning had marked is gone.
         (Phase::Ending, None, _) if is_undo => Left::Said(Outcome::Committed),
@@ -166,8 +164,14 @@ mod tests {
     fn an_undo_ends_with_no_row() {
         let left = |phase, row| of_file_outside(&Kinship::Same, phase, row, true);
         assert_eq!(left(Phase::Ending, None), Left::Said(Outcome::Committed));
-        assert_eq!(left(Phase::Ending, Some(RowState::Applied)), Left::Unfinished);
-        assert_eq!(left(Phase::Beginning, None), Left::Said(Outcome::RolledBack));
+        assert_eq!(
+            left(Phase::Ending, Some(RowState::Applied)),
+            Left::Unfinished
+        );
+        assert_eq!(
+            left(Phase::Beginning, None),
+            Left::Said(Outcome::RolledBack)
+        );
         let marked = left(Phase::Beginning, Some(RowState::Running));
         assert_eq!(marked, Left::Unfinished);
         let elsewhere = of_file_outside(&promoted(), Phase::Ending, None, true);

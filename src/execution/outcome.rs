@@ -167,10 +167,7 @@ fn look(
             }
         }
     };
-    let (stayed, lost) = applied
-        .iter()
-        .cloned()
-        .partition(stands);
+    let (stayed, lost) = applied.iter().cloned().partition(stands);
     Ok(Settled {
         outcome,
         earlier: Earlier {

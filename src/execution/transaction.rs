@@ -11,7 +11,7 @@ use crate::database::ledger::table::Table;
 use crate::database::parse;
 use crate::execution::script::{self, Bracket, Transaction};
 use crate::plan::Step;
-use crate::psql;
+use crate::psql::{self, Output};
 use crate::tree::Name;
 
 impl Runner<'_, '_> {
@@ -95,10 +95,7 @@ impl Runner<'_, '_> {
         let expected = steps.iter().filter(|step| step.undoes().is_none()).count();
         // Of an undo, no row may be left, whoever wrote it.
         let writer = (expected > 0).then_some(&*self.circumstances.common.execution_id);
-        let rows = self
-            .database
-            .place
-            .count_query(&tracks, &recorded, writer);
+        let rows = self.database.place.count_query(&tracks, &recorded, writer);
         let output = self
             .database
             .session

@@ -9,8 +9,10 @@ use std::thread;
 /// When and how the network fails, once.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cut {
-    /// The client's message that holds this text is the last.
+    /// The client's message that holds this text is the last,
     pub(crate) at: &'static str,
+    /// once another one held one of these, if there are any.
+    pub(crate) after: &'static [&'static str],
     /// Does the server still get it?
     pub(crate) passes: bool,
     /// Does the server hear that the client is gone? Else its connection stays half-open.
@@ -50,12 +52,13 @@ impl Proxy {
 
 fn pass_on(mut client: TcpStream, mut server: TcpStream, cut: Cut, is_cut: &AtomicBool) {
     let mut buffer = [0; 65_536];
+    let mut is_ready = cut.after.is_empty();
     loop {
         let read = client.read(&mut buffer).unwrap_or(0);
         let message = &buffer[..read];
-        let is_cue = message
-            .windows(cut.at.len())
-            .any(|part| part == cut.at.as_bytes());
+        let text = String::from_utf8_lossy(message);
+        let is_cue = is_ready && text.contains(cut.at);
+        is_ready |= cut.after.iter().any(|sign| text.contains(sign));
         if read == 0 || (is_cue && !is_cut.swap(true, Ordering::SeqCst)) {
             if read > 0 && cut.passes {
                 // The client is gone before the answer can reach it.
