@@ -291,7 +291,7 @@ fn what_was_committed_before_is_told_by_every_error() {
     assert_eq!(found["code"], "migrate::server_unreachable");
     let message = found["msg"].as_str().unwrap();
     assert!(
-        message.contains("1 migration of this run had been committed before"),
+        message.contains("1 migration of this run had been applied before"),
         "{message}"
     );
     assert!(message.contains(A.0), "{message}");
