@@ -2,7 +2,8 @@
 //! Must not know what a stage does, nor nushell.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
@@ -58,6 +59,20 @@ pub struct Unreadable {
 }
 
 impl Report for Unreadable {}
+
+impl Unreadable {
+    /// Refuses a pipe, which waits for a writer, and a device, which may never end. What is absent is
+    /// for the reader to tell.
+    pub fn require_regular(path: &Path) -> Result<(), Self> {
+        match fs::metadata(path) {
+            Ok(found) if !found.is_file() => Err(Self {
+                path: path.to_owned(),
+                reason: "it is no regular file".to_owned(),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
 
 #[derive(Debug, ThisError, Diagnostic)]
 #[error("cannot write {}: {reason}", path.display())]

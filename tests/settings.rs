@@ -214,3 +214,22 @@ fn the_passphrase_of_a_key_is_not_shown_in_the_list_of_processes() {
     );
     assert!(output.stderr.contains("service file"), "{output:?}");
 }
+
+#[test]
+fn only_regular_files_are_read() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    let fifo = project.path("db/migrate.json");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    for command in [
+        "migrate status db --offline",
+        "migrate status . --offline --config /dev/zero",
+        "migrate add . x --track core --template /dev/zero",
+        "migrate add . x --track core --template db/migrate.json",
+    ] {
+        assert_eq!(
+            project.code(command),
+            "migrate::unreadable_file",
+            "{command}"
+        );
+    }
+}

@@ -32,6 +32,7 @@ pub fn load(
             .collect(),
     };
     for path in candidates {
+        Unreadable::require_regular(&path)?;
         match fs::read_to_string(&path) {
             Ok(text) => return parse(&text, &path, environment),
             Err(error) if is_absent(&error) && named.is_none() => {}

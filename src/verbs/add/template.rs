@@ -80,6 +80,7 @@ impl Template {
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
+        Unreadable::require_regular(path)?;
         let sql = fs::read_to_string(path).map_err(|error| Unreadable {
             path: path.to_owned(),
             reason: error.to_string(),
