@@ -297,3 +297,30 @@ fn a_locked_ledger_makes_nobody_wait_for_long() {
     let _ = psql.wait();
     assert_eq!(project.nu("migrate run ./db | length").text(), "1");
 }
+
+#[test]
+fn a_second_row_for_a_file_and_a_row_without_a_name_are_called_that() {
+    let project = predecessor("CREATE TABLE a (id int);\n");
+    project.sql(
+        "INSERT INTO migrations_core (migration_name, migration_hash) \
+         VALUES ('20240101000000_core_old_name.sql', 'x')",
+    );
+    assert_eq!(project.code("migrate run ./db"), "migrate::duplicate_row");
+    let error = project.nu("migrate run ./db").stderr;
+    assert!(!error.contains("gone"), "{error}");
+    let rules = "migrate validate ./db | where severity == error | get rule | to json -r";
+    assert_eq!(project.nu(rules).json(), json!(["duplicate-row"]));
+    let forget = "migrate repair ./db --forget 20240101000000_core_old_name; migrate run ./db";
+    assert_eq!(project.nu(&format!("{forget} | length")).text(), "1");
+
+    project.sql(
+        "ALTER TABLE migrations_core ALTER migration_name DROP NOT NULL; \
+         INSERT INTO migrations_core (migration_name, migration_hash) VALUES (NULL, 'x')",
+    );
+    for command in ["status", "run", "history"] {
+        let code = project.code(&format!("migrate {command} ./db"));
+        assert_eq!(code, "migrate::ledger_unreadable", "{command}");
+    }
+    let error = project.nu("migrate run ./db").stderr;
+    assert!(error.contains("a row without a name"), "{error}");
+}

@@ -46,6 +46,16 @@ pub enum Error {
     )]
     LedgerUnreadable { problem: String },
 
+    #[error("the ledger of the track {track} has a row without a name")]
+    #[diagnostic(
+        code(migrate::ledger_unreadable),
+        help(
+            "no run writes such a row, and nothing can be said of it: look at the ledger table, and \
+             remove the row with DELETE ... WHERE migration_name IS NULL"
+        )
+    )]
+    NamelessRow { track: String },
+
     #[error("row level security hides rows of the ledger {table} from this user")]
     #[diagnostic(
         code(migrate::ledger_unreadable),

@@ -64,6 +64,22 @@ pub enum Obstacle {
         recorded: String,
     },
 
+    /// Two rows of a ledger belong to one file.
+    #[error("the ledger has two rows for {name}: its own, and {recorded}")]
+    #[diagnostic(
+        code(migrate::duplicate_row),
+        help(
+            "duplicate: look at both rows with `migrate history DIR`, and remove the one that is \
+             not true with `migrate repair DIR --forget NAME`; if both have the same name, with \
+             DELETE by their `id`"
+        )
+    )]
+    DuplicateRow {
+        name: Name,
+        /// The name in the row that is one too many.
+        recorded: String,
+    },
+
     /// A migration needs one that is neither applied nor part of the plan.
     #[error("{name} requires {required}, which is neither applied nor part of this plan")]
     #[diagnostic(
@@ -101,7 +117,7 @@ impl Obstacle {
         match self {
             Self::Unfinished { .. } => 0,
             Self::Changed { .. } => 1,
-            Self::Missing { .. } => 2,
+            Self::Missing { .. } | Self::DuplicateRow { .. } => 2,
             Self::Unmet { .. } | Self::Circle { .. } => 3,
             Self::OutOfOrder { .. } => 4,
         }

@@ -45,7 +45,30 @@ pub fn select<'a>(
 }
 
 fn broken(statuses: &[Status<'_>]) -> Vec<Obstacle> {
-    statuses.iter().filter_map(obstacle).collect()
+    let found = statuses.iter().filter_map(|status| {
+        let duplicate = || duplicate_row(status, statuses);
+        match status.state {
+            State::Missing => duplicate().or_else(|| obstacle(status)),
+            _ => obstacle(status),
+        }
+    });
+    found.collect()
+}
+
+/// A row without a file whose version has one: that file has a row of its own.
+fn duplicate_row(row: &Status<'_>, statuses: &[Status<'_>]) -> Option<Obstacle> {
+    let version = row.version()?;
+    let is_same = |migration: &&Migration| {
+        migration.name.track == *row.track && migration.name.version == version
+    };
+    let file = statuses
+        .iter()
+        .filter_map(|status| status.migration)
+        .find(is_same)?;
+    Some(Obstacle::DuplicateRow {
+        name: file.name.clone(),
+        recorded: row.row?.name.clone(),
+    })
 }
 
 pub(super) fn obstacle(status: &Status<'_>) -> Option<Obstacle> {

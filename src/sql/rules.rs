@@ -42,6 +42,7 @@ pub enum Rule {
     ChangedInclude,
     LineEndings,
     Missing,
+    DuplicateRow,
     Unfinished,
     InvalidIndex,
     ValidationFailed,

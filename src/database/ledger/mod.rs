@@ -84,7 +84,7 @@ pub fn parse_rows(json: &str) -> Result<Vec<Row>, Error> {
 #[derive(Deserialize)]
 struct Record(
     String,
-    String,
+    Option<String>,
     String,
     Option<String>,
     Option<i64>,
@@ -113,6 +113,9 @@ impl Record {
         ) = self;
         let track = Track::parse(&track).ok_or_else(|| Error::LedgerUnreadable {
             problem: format!("`{track}` is no track name"),
+        })?;
+        let name = name.ok_or_else(|| Error::NamelessRow {
+            track: track.to_string(),
         })?;
         Ok(Row {
             track,
@@ -173,6 +176,12 @@ mod tests {
                 "{json}"
             );
         }
+        let nameless =
+            r#"[["core", null, "h", null, null, "applied", null, null, null, null, null]]"#;
+        assert!(matches!(
+            parse_rows(nameless),
+            Err(Error::NamelessRow { .. })
+        ));
         let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null, null, null]]"#;
         assert!(parse_rows(odd).is_err());
     }

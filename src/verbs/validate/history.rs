@@ -34,6 +34,7 @@ pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
         },
         Obstacle::Changed { name, .. }
         | Obstacle::Unfinished { name, .. }
+        | Obstacle::DuplicateRow { name, .. }
         | Obstacle::Unmet { name, .. }
         | Obstacle::OutOfOrder { name, .. } => Finding {
             track: Some(name.track.clone()),
@@ -51,6 +52,7 @@ fn rule(obstacle: &Obstacle) -> Rule {
         }
         Obstacle::Changed { .. } => Rule::Changed,
         Obstacle::Missing { .. } => Rule::Missing,
+        Obstacle::DuplicateRow { .. } => Rule::DuplicateRow,
         Obstacle::Unfinished { .. } => Rule::Unfinished,
         Obstacle::Unmet { .. } => Rule::UnmetRequirement,
         Obstacle::Circle { .. } => Rule::CircularRequirement,
