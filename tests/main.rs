@@ -41,6 +41,7 @@ mod readme;
 mod rehearse;
 mod repair;
 mod run;
+mod sessions;
 mod settings;
 mod settling;
 mod status;

@@ -37,17 +37,36 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
            'encoding', pg_catalog.current_setting('client_encoding'),\n  \
            'is_whole', {is_marked},\n  \
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
-           'backend', pg_catalog.pg_backend_pid())\n\
+           'backend', pg_catalog.pg_backend_pid(),\n  \
+           'login_settings', coalesce({LOGIN_SETTINGS}, '{{}}'),\n  \
+           'has_plpgsql', EXISTS (SELECT FROM pg_catalog.pg_language\n    \
+             WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')))\n\
          FROM (SELECT {schema} AS schema) AS ledgers;\n\
          \\encoding UTF8\n"
     )
 }
 
+/// What a login trigger has set for the session, as a JSON object. Transaction settings are no part
+/// of it, and of what only a superuser may set nothing can be put back by another user.
+const LOGIN_SETTINGS: &str =
+    "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login')
+  THEN (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings
+    WHERE source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'
+      AND (context = 'user' OR pg_catalog.current_setting('is_superuser')::bool)) END";
+
+/// Switches off what ends a session or a transaction for its length alone: a run waits for checks,
+/// locks and large tables. Prints nothing; not every server knows every one.
+pub const NO_SESSION_TIMEOUTS: &str =
+    "SELECT FROM (VALUES ('idle_in_transaction_session_timeout'), ('idle_session_timeout'), \
+     ('transaction_timeout')) AS timeout (name)
+  WHERE CASE WHEN pg_catalog.current_setting(name, true) IS NOT NULL
+    THEN pg_catalog.set_config(name, '0', false) IS NULL ELSE false END";
+
 /// Lets the server look whether psql is still there: not every server knows the parameter
 /// (PostgreSQL 14), and not every system can use it.
 pub fn watch_connection() -> String {
     format!(
-        "\\set ON_ERROR_STOP 0\n\
+        "{NO_SESSION_TIMEOUTS};\n\\set ON_ERROR_STOP 0\n\
          SELECT pg_catalog.set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
          WHERE pg_catalog.current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
          \\set ON_ERROR_STOP 1\n"

@@ -1,6 +1,8 @@
 //! What is asked of every server first: who and where are we, and can this work?
 //! Pure; must not speak to psql itself.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use super::Error;
@@ -31,6 +33,10 @@ pub struct Server {
     pub user: String,
     /// The server process of the session.
     pub backend: i64,
+    /// What a login trigger has set for the session (PostgreSQL 17).
+    pub login_settings: BTreeMap<String, String>,
+    /// May the user write DO blocks in PL/pgSQL?
+    pub has_plpgsql: bool,
 }
 
 impl Server {
@@ -100,6 +106,8 @@ mod tests {
             port: "5432".to_owned(),
             user: "me".to_owned(),
             backend: 42,
+            login_settings: BTreeMap::new(),
+            has_plpgsql: true,
         }
     }
 

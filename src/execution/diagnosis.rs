@@ -91,7 +91,7 @@ fn is_lost(status: Option<ExitStatus>) -> bool {
     status.is_none_or(|status| status.code().is_none_or(|code| code == CONNECTION_LOST))
 }
 
-pub fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
+pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
     if diagnostic.message.contains(ROW_CHANGED) {
         return Fault::RowChanged {
             name: match stage {
@@ -130,6 +130,9 @@ pub fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
                     diagnostic,
                 };
             }
+            if from_driver {
+                diagnostic.context = diagnostic.context.take().and_then(files_own);
+            }
             let frame = match (&diagnostic.file, diagnostic.line) {
                 (Some(file), Some(line)) if !from_driver => {
                     let file = Path::new(file);
@@ -148,6 +151,14 @@ pub fn blame(diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             }
         }
     }
+}
+
+/// A context without what a statement of our own adds to it.
+fn files_own(context: String) -> Option<String> {
+    let own = context
+        .lines()
+        .take_while(|line| !line.contains("SET CONSTRAINTS "));
+    Some(own.collect::<Vec<_>>().join("\n")).filter(|own| !own.is_empty())
 }
 
 /// Statements of our own stand behind each file. When one fails, it is the ledger's fault if

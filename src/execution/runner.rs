@@ -85,6 +85,8 @@ impl<'a, 'c> Runner<'a, 'c> {
                 lock_timeout: circumstances.lock_timeout,
                 statement_timeout: circumstances.statement_timeout,
                 is_read_only_outside: false,
+                login_settings: database.server.login_settings.clone(),
+                has_plpgsql: database.server.has_plpgsql,
             },
             database,
             circumstances,

@@ -308,13 +308,25 @@ impl Place {
 
     /// Records that it did not, whatever the file itself has written there.
     pub fn record_failed(&self, name: &Name, execution_id: &str, error: &str) -> String {
+        let update = |error: &str| {
+            format!(
+                "UPDATE {table} SET state = 'failed', error = {error}\n\
+                 WHERE migration_name = {name} AND execution_id = {execution_id} AND state <> 'failed';\n",
+                table = self.table(&name.track),
+                error = Literal(error),
+                name = Literal(&name.file_name()),
+                execution_id = Literal(execution_id),
+            )
+        };
+        if error.is_ascii() {
+            return update(error);
+        }
+        // Not every database can hold every character.
+        let plain = error.replace(|character: char| !character.is_ascii(), "?");
         format!(
-            "UPDATE {table} SET state = 'failed', error = {error}\n\
-             WHERE migration_name = {name} AND execution_id = {execution_id} AND state <> 'failed';\n",
-            table = self.table(&name.track),
-            error = Literal(error),
-            name = Literal(&name.file_name()),
-            execution_id = Literal(execution_id),
+            "\\set ON_ERROR_STOP 0\n{}\\set ON_ERROR_STOP 1\n\\if :ERROR\n{}\\endif\n",
+            update(error),
+            update(&plain)
         )
     }
 }

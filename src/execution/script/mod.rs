@@ -2,6 +2,7 @@
 //! Pure, from escaped types; must not know how the text gets to psql or what it answers.
 
 mod completion;
+mod constraints;
 mod no_transaction;
 mod question;
 mod rehearsal;
@@ -59,6 +60,8 @@ mod tests {
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::ZERO,
             is_read_only_outside: false,
+            login_settings: BTreeMap::new(),
+            has_plpgsql: true,
         }
     }
 

@@ -1,9 +1,11 @@
 //! psql's own state and the session's: what every step finds, whatever the one before has left.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::database::questions::CONNECTION_CHECK;
-use crate::sql::quote::Argument;
+use super::constraints::{CHECK_AND_DEFER, CHECK_AND_RESET};
+use crate::database::questions::{CONNECTION_CHECK, NO_SESSION_TIMEOUTS};
+use crate::sql::quote::{Argument, Literal};
 
 /// psql's own state as every step expects it, whatever the file before has set.
 pub(super) const PSQL_STATE: &str = "\
@@ -45,15 +47,21 @@ pub struct Limits {
     pub statement_timeout: Duration,
     /// Can what leaves our transaction only read? So it is in a rehearsal.
     pub is_read_only_outside: bool,
+    /// What a login trigger had set: a new session would have it, and RESET takes it away.
+    pub login_settings: BTreeMap<String, String>,
+    /// May the user write DO blocks?
+    pub has_plpgsql: bool,
 }
 
 impl Limits {
     pub(super) fn statements(&self) -> Vec<String> {
-        let mut statements = vec![
+        let mut statements = self.restore_login_settings();
+        statements.extend([
             "SET client_encoding = 'UTF8'".to_owned(),
             set_timeout("lock_timeout", self.lock_timeout),
             set_timeout("statement_timeout", self.statement_timeout),
-        ];
+            NO_SESSION_TIMEOUTS.to_owned(),
+        ]);
         if self.is_read_only_outside {
             statements.push("SET default_transaction_read_only = on".to_owned());
         }
@@ -63,6 +71,30 @@ impl Limits {
             ));
         }
         statements
+    }
+
+    fn restore_login_settings(&self) -> Vec<String> {
+        let settings: Vec<_> = self
+            .login_settings
+            .iter()
+            .map(|(name, value)| format!("({}, {})", Literal(name), Literal(value)))
+            .collect();
+        if settings.is_empty() {
+            return vec![];
+        }
+        vec![format!(
+            "SELECT FROM (VALUES {}) AS setting (name, value)\n  \
+             WHERE pg_catalog.set_config(name, value, false) IS NULL",
+            settings.join(", ")
+        )]
+    }
+
+    pub(super) fn constraints(&self) -> &'static str {
+        if self.has_plpgsql {
+            CHECK_AND_RESET
+        } else {
+            CHECK_AND_DEFER
+        }
     }
 }
 

@@ -99,8 +99,7 @@ impl Include<'_> {
 
 /// Leaves the session as a new one would be, then records the file in the same transaction.
 ///
-/// One message to the server. Deferred constraints are checked here, so that a violation is
-/// blamed on the file that made it and pending checks do not stop the next file's DDL.
+/// One message to the server. Deferred constraints are checked here.
 pub fn record(
     place: &Place,
     entry: &Entry<'_>,
@@ -108,15 +107,7 @@ pub fn record(
     limits: &Limits,
 ) -> String {
     let mut statements = vec![transaction.guard()];
-    // From the second file on, what is deferrable may be checked a little later than in a
-    // session of its own, never not at all.
-    statements.extend(
-        [
-            "SET CONSTRAINTS ALL IMMEDIATE",
-            "SET CONSTRAINTS ALL DEFERRED",
-        ]
-        .map(str::to_owned),
-    );
+    statements.push(limits.constraints().to_owned());
     statements.extend(clean_session(limits));
     in_one_message(&statements, &place.record(entry))
 }
