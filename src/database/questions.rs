@@ -136,7 +136,9 @@ pub fn invalid_indexes() -> String {
     format!("SELECT {INVALID_INDEXES};\n")
 }
 
-/// The names of all invalid indexes, as a JSON array.
+/// The names of all invalid indexes, as a JSON array. That of a partitioned table is none: it only
+/// waits for the indexes of its partitions (`CREATE INDEX ... ON ONLY`).
 pub const INVALID_INDEXES: &str =
     "(SELECT coalesce(json_agg(indexrelid::regclass::text ORDER BY 1), '[]')
-  FROM pg_catalog.pg_index WHERE NOT indisvalid)";
+  FROM pg_catalog.pg_index JOIN pg_catalog.pg_class c ON c.oid = indexrelid
+  WHERE NOT indisvalid AND c.relkind = 'i')";

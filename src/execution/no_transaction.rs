@@ -19,7 +19,6 @@ use crate::tree;
 struct Before {
     now: String,
     holds_lock: bool,
-    invalid_indexes: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -53,7 +52,7 @@ impl Runner<'_, '_> {
             return Err(Fault::LockLost);
         }
         self.enter(Phase::Running);
-        let printed = self.run_file(step, &before)?;
+        let printed = self.run_file(step)?;
         self.enter(Phase::Ending);
 
         let entry = self.entry(step, &before.now, &checks);
@@ -90,7 +89,7 @@ impl Runner<'_, '_> {
     }
 
     /// Runs the file, and looks at what it has left behind.
-    fn run_file(&mut self, step: &Step, before: &Before) -> Result<Output, Fault> {
+    fn run_file(&mut self, step: &Step) -> Result<Output, Fault> {
         let name = &step.migration.name;
         let prepared = self.prepare(step)?;
         let include = self.include(step, &prepared);
@@ -111,16 +110,11 @@ impl Runner<'_, '_> {
         if after.transaction_open {
             return Err(Fault::TransactionOpen { name: name.clone() });
         }
-        // One that was invalid before counts if the file is about it: CREATE INDEX CONCURRENTLY
-        // IF NOT EXISTS passes over what an earlier attempt has left.
+        // No statement failed, and so what the file made is valid; but CREATE INDEX CONCURRENTLY IF
+        // NOT EXISTS passes over what an earlier attempt has left. Others build indexes meanwhile.
         let text = tree::content(&step.migration.path).unwrap_or_default();
-        let is_new = |index: &String| !before.invalid_indexes.contains(index);
-        let is_named = |index: &String| names_index(&text, index);
-        let indexes: Vec<_> = after
-            .invalid_indexes
-            .into_iter()
-            .filter(|index| is_new(index) || is_named(index))
-            .collect();
+        let mut indexes = after.invalid_indexes;
+        indexes.retain(|index| names_index(&text, index));
         if indexes.is_empty() {
             Ok(printed)
         } else {

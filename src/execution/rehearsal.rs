@@ -11,7 +11,7 @@ use crate::database::{Database, parse};
 use crate::execution::effects::{Effects, Look, effects, mark_traffic};
 use crate::execution::notices;
 use crate::execution::row::{RehearsalEnding, RehearsalRow, RunRow};
-use crate::execution::script::{self, Bracket, Transaction};
+use crate::execution::script::{self, Bracket, Followed, Transaction};
 use crate::plan::{Group, Plan, Step};
 use crate::preflight::Checker;
 use crate::settings::TransactionMode;
@@ -67,7 +67,7 @@ impl Runner<'_, '_> {
             let ended = if goes_on {
                 self.attempt(step, &transaction, &started)?
             } else {
-                Some(self.step(step, &transaction, &started)?)
+                Some(self.step(step, &transaction, &started, Followed::ByAnother)?)
             };
             let after = self.look()?;
             found.push(if ended.is_some() {
@@ -125,7 +125,13 @@ impl Runner<'_, '_> {
             return Ok(None);
         }
         let entry = self.entry(step, started, &checks);
-        let record = script::record(&self.database.place, &entry, transaction, &self.limits);
+        let record = script::record(
+            &self.database.place,
+            &entry,
+            transaction,
+            &self.limits,
+            Followed::ByAnother,
+        );
         let recorded = self
             .database
             .session

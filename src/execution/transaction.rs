@@ -9,7 +9,7 @@ use super::notices;
 use super::runner::Runner;
 use crate::database::ledger::table::Table;
 use crate::database::parse;
-use crate::execution::script::{self, Bracket, Transaction};
+use crate::execution::script::{self, Bracket, Followed, Transaction};
 use crate::plan::Step;
 use crate::psql::{self, Output};
 use crate::tree::Name;
@@ -22,8 +22,13 @@ impl Runner<'_, '_> {
             at_commit: false,
         };
         let mut started = transaction.now.clone();
-        for step in steps {
-            started = self.step(step, &transaction, &started)?;
+        for (number, step) in (1..).zip(steps) {
+            let followed = if number == steps.len() {
+                Followed::ByCommit
+            } else {
+                Followed::ByAnother
+            };
+            started = self.step(step, &transaction, &started, followed)?;
         }
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
@@ -61,13 +66,20 @@ impl Runner<'_, '_> {
         step: &Step,
         transaction: &Transaction,
         started: &str,
+        followed: Followed,
     ) -> Result<String, Fault> {
         let checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
         let include = self.guarded(self.include(step, &prepared));
         let entry = self.entry(step, started, &checks);
         let record = script::completion()
-            + &script::record(&self.database.place, &entry, transaction, &self.limits);
+            + &script::record(
+                &self.database.place,
+                &entry,
+                transaction,
+                &self.limits,
+                followed,
+            );
         let session = &mut self.database.session;
         // Both at once: the file is recorded the moment it is done.
         session.send(&include);

@@ -137,6 +137,16 @@ impl Project {
         }
     }
 
+    /// psql as the superuser in the database.
+    pub(crate) fn psql(&self) -> Command {
+        let mut command = Command::new(&*PSQL);
+        command
+            .args(["-X", "-q", "-w"])
+            .env_clear()
+            .envs(&self.environment);
+        command
+    }
+
     /// Runs SQL in the database as the superuser.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.server.sql(&self.database, sql)

@@ -1,5 +1,15 @@
 //! Deferrable constraints between two files of a transaction.
 
+/// What comes after a file in its transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Followed {
+    ByAnother,
+    ByCommit,
+}
+
+/// Before COMMIT there is nothing to put back.
+pub(super) const CHECK: &str = "SET CONSTRAINTS ALL IMMEDIATE";
+
 /// Checks what a file has deferred, so that a violation is blamed on the file that made it and
 /// pending checks do not stop the next file's DDL; then every constraint is again as it was made.
 /// A statement for a server with PL/pgSQL.

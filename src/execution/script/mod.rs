@@ -10,6 +10,7 @@ mod state;
 mod transaction;
 
 pub use completion::{Completion, completion};
+pub use constraints::Followed;
 pub use no_transaction::{begin_outside, check_outside, finish_outside};
 pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
@@ -111,8 +112,13 @@ mod tests {
         let text = begin(&limits(), &place(), "");
         assert!(
             text.starts_with(
-                "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; \
-                 SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE;\n"
+                "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; "
+            ),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "\\; SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE;\n"
             ),
             "{text}"
         );
@@ -130,7 +136,13 @@ mod tests {
             parts: &BTreeMap::new(),
             undoes: None,
         };
-        let text = record(&place(), &entry, &transaction(), &limits());
+        let text = record(
+            &place(),
+            &entry,
+            &transaction(),
+            &limits(),
+            Followed::ByCommit,
+        );
         assert!(
             text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
             "{text}"

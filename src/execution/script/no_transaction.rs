@@ -5,9 +5,8 @@ use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
 use crate::database::questions::INVALID_INDEXES;
 
-/// Before a no-transaction file: its row, committed if the session still holds the run's lock, and
-/// the indexes that are invalid already.
-/// Answers with the server's clock and those indexes.
+/// Before a no-transaction file: its row, committed if the session still holds the run's lock.
+/// Answers with the server's clock.
 pub fn begin_outside(
     place: &Place,
     entry: &Entry<'_>,
@@ -17,7 +16,7 @@ pub fn begin_outside(
     let holds_lock = is_held(place);
     format!(
         "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
-         'holds_lock', {holds_lock}, 'invalid_indexes', {INVALID_INDEXES});\n",
+         'holds_lock', {holds_lock});\n",
         limits.statements().join("\\; "),
         place.record_running(entry, &holds_lock),
     )
@@ -26,8 +25,10 @@ pub fn begin_outside(
 /// After it: did it leave a transaction open, and which indexes are invalid now?
 pub fn check_outside() -> String {
     // Outside of a transaction, every statement is one of its own and begins with it.
+    // A notification that psql prints is no part of the answer.
     format!(
-        "SELECT json_build_object('transaction_open',\n  \
+        "\\o /dev/null\nUNLISTEN *;\n\\o\n\
+         SELECT json_build_object('transaction_open',\n  \
          pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(),\n  \
          'invalid_indexes', {INVALID_INDEXES});\n"
     )

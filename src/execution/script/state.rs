@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::constraints::{CHECK_AND_DEFER, CHECK_AND_RESET};
+use super::constraints::{CHECK, CHECK_AND_DEFER, CHECK_AND_RESET, Followed};
 use crate::database::questions::{CONNECTION_CHECK, NO_SESSION_TIMEOUTS};
 use crate::sql::quote::{Argument, Literal};
 
@@ -89,11 +89,11 @@ impl Limits {
         )]
     }
 
-    pub(super) fn constraints(&self) -> &'static str {
-        if self.has_plpgsql {
-            CHECK_AND_RESET
-        } else {
-            CHECK_AND_DEFER
+    pub(super) fn constraints(&self, followed: Followed) -> &'static str {
+        match followed {
+            Followed::ByCommit => CHECK,
+            Followed::ByAnother if self.has_plpgsql => CHECK_AND_RESET,
+            Followed::ByAnother => CHECK_AND_DEFER,
         }
     }
 }

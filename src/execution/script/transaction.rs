@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::completion;
+use super::constraints::Followed;
 use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
@@ -105,9 +106,10 @@ pub fn record(
     entry: &Entry<'_>,
     transaction: &Transaction,
     limits: &Limits,
+    followed: Followed,
 ) -> String {
     let mut statements = vec![transaction.guard()];
-    statements.push(limits.constraints().to_owned());
+    statements.push(limits.constraints(followed).to_owned());
     statements.extend(clean_session(limits));
     in_one_message(&statements, &place.record(entry))
 }
