@@ -35,6 +35,7 @@ mod misuse;
 mod names;
 mod neighbours;
 mod output;
+mod outside;
 mod properties;
 mod quiet_errors;
 mod readme;

@@ -1,136 +1,86 @@
-//! Files outside of a transaction that meddle with their own ledger row, or with the run's lock.
+//! Files outside of a transaction, beside others.
 
 use std::process::Stdio;
 
-use crate::settling::said;
 use crate::support::Project;
-use crate::support::nu::Output;
 
-const NAME: &str = "20240102000000_core_b.sql";
-const FIRST: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
+const A: &str = "20240101000000_core_a.sql";
+const B: &str = "20240102000000_core_b.sql";
+const C: &str = "20240103000000_core_c.sql";
 
-/// Past the lexer.
-const UNLOCK: &str = "DO $$ BEGIN EXECUTE 'SELECT pg_advisory' || '_unlock_all()'; END $$;";
-
-fn run(sql: &str) -> (Project, Output) {
-    let file = format!("-- migrate: no-transaction\nCREATE TABLE b (id int);\n{sql}\n");
-    let project = Project::with(&[FIRST, (NAME, &file)]);
-    let output = project.nu("migrate run ./db");
-    assert_eq!(output.code, Some(1), "{sql}: {output:?}");
-    assert!(
-        !said(&output).contains("verything was rolled back"),
-        "{sql}: {output:?}"
+#[test]
+fn an_index_that_another_session_builds_is_no_failure() {
+    let project = Project::with(&[
+        (A, "CREATE TABLE a (id int); CREATE TABLE b (id int);\n"),
+        (B, "-- migrate: no-transaction\nSELECT 1;\n"),
+    ]);
+    project.nu("migrate run db --steps 1 | ignore").text();
+    // An open transaction keeps the other session's index from being finished.
+    let sql = |sql: &str| {
+        let mut command = project.psql();
+        command.args(["-c", sql]).stdout(Stdio::null());
+        command.spawn().unwrap()
+    };
+    let mut reader = sql("BEGIN; INSERT INTO a VALUES (1); SELECT pg_sleep(4)");
+    project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(4)%' AND pid <> pg_backend_pid()");
+    let mut builder = sql("CREATE INDEX CONCURRENTLY others ON a (id)");
+    project.wait_until("SELECT count(*) = 1 FROM pg_index WHERE NOT indisvalid");
+    assert_eq!(
+        project.nu("migrate run db | get state | to json -r").text(),
+        "[\"applied\"]"
     );
-    assert!(said(&output).contains("STAYS"), "{sql}: {output:?}");
-    (project, output)
+    builder.wait().unwrap();
+    reader.wait().unwrap();
 }
 
 #[test]
-fn a_file_that_removes_its_own_row() {
-    for (sql, first_is_there) in [
-        ("DELETE FROM migrations_core WHERE state = 'running';", true),
+fn an_invalid_index_of_another_name_is_no_failure() {
+    let project = Project::with(&[
+        (A, "CREATE TABLE a (id int); CREATE INDEX a_id ON a (id);\n"),
         (
-            "DELETE FROM migrations_core WHERE state = 'running';\nSELECT 1/0;",
-            true,
+            B,
+            "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY a_id_2 ON a (id);\n",
         ),
-        ("TRUNCATE migrations_core;", false),
-    ] {
-        let (project, output) = run(sql);
-        let said = said(&output);
-        assert!(said.contains("Its ledger row is gone"), "{sql}: {said}");
-        assert!(!said.contains("says `running`"), "{sql}: {said}");
-        assert_eq!(said.contains("LOST"), !first_is_there, "{sql}: {said}");
-        assert_eq!(
-            said.contains("stayed applied"),
-            first_is_there,
-            "{sql}: {said}"
-        );
-        assert_eq!(project.sql("SELECT count(*) FROM b"), "0");
-    }
+    ]);
+    project.nu("migrate run db --steps 1 | ignore").text();
+    project.sql("UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'a_id'::regclass");
+    assert_eq!(project.nu("migrate run db | length").text(), "1");
 }
 
 #[test]
-fn a_file_that_drops_the_ledger() {
-    let (_, output) = run("DROP TABLE migrations_core;");
-    let said = said(&output);
-    assert!(said.contains("Its ledger is gone"), "{said}");
-    assert!(
-        said.contains("migrate::ledger_failed") && said.contains("LOST"),
-        "{said}"
+fn an_index_on_only_a_partitioned_table_may_wait_for_its_parts() {
+    let project = Project::with(&[
+        (
+            A,
+            "CREATE TABLE p (id int) PARTITION BY LIST (id);\n\
+             CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1);\n",
+        ),
+        (
+            B,
+            "-- migrate: no-transaction\nCREATE INDEX p_id ON ONLY p (id);\n\
+             CREATE INDEX CONCURRENTLY p_1_id ON p_1 (id);\n",
+        ),
+        (C, "ALTER INDEX p_id ATTACH PARTITION p_1_id;\n"),
+    ]);
+    assert_eq!(project.nu("migrate run db | length").text(), "3");
+}
+
+#[test]
+fn notifications_are_no_answers() {
+    let project = Project::with(&[
+        (
+            A,
+            "-- migrate: no-transaction\nLISTEN news;\nNOTIFY news;\n\
+             \\! sleep 0.2\n",
+        ),
+        (B, "-- migrate: no-transaction\nLISTEN news;\n\\! $NOTIFY\n"),
+        (C, "CREATE TABLE c (id int);\n"),
+    ]);
+    let mut project = project;
+    let notify = format!(
+        "{} -X -q -c 'NOTIFY news'",
+        crate::support::server::PSQL.display()
     );
-    let file = "-- migrate: no-transaction\nCREATE TABLE public.b ();\nDROP SCHEMA ops CASCADE;\n";
-    let mut project = Project::with(&[FIRST, (NAME, file)]);
-    project.sql("CREATE SCHEMA ops");
-    project.set("MIGRATE_SCHEMA", "ops");
-    let output = project.nu("migrate run ./db");
-    assert_eq!(output.code, Some(1), "{output:?}");
-    let said = self::said(&output);
-    assert!(
-        said.contains("Its ledger is gone") && said.contains("STAYS"),
-        "{said}"
-    );
-}
-
-#[test]
-fn a_file_that_calls_itself_applied_and_fails() {
-    let (project, output) = run("UPDATE migrations_core SET state = 'applied';\nSELECT 1/0;");
-    assert!(said(&output).contains("says `failed`"), "{output:?}");
-    let query = format!("SELECT state FROM migrations_core WHERE migration_name = '{NAME}'");
-    assert_eq!(project.sql(&query), "failed");
-}
-
-#[test]
-fn a_run_whose_lock_was_freed_takes_it_again_before_it_goes_on() {
-    for (directive, sql) in [
-        ("-- migrate: no-transaction\n", "DISCARD ALL;"),
-        ("-- migrate: no-transaction\n", UNLOCK),
-        ("", UNLOCK),
-    ] {
-        // The second file is a group of its own, and sees whether the lock is held.
-        let sees = "CREATE TABLE seen AS SELECT count(*) AS locks FROM pg_locks \
-             WHERE locktype = 'advisory' AND pid = pg_backend_pid();\n";
-        let project = Project::with(&[(FIRST.0, &format!("{directive}{sql}\n")), (NAME, sees)]);
-        let output = project.nu("migrate run ./db --transaction each | length");
-        assert_eq!(output.code, Some(0), "{sql}: {output:?}");
-        assert_eq!(output.stdout.trim(), "2", "{sql}: {output:?}");
-        assert_eq!(project.sql("SELECT locks FROM seen"), "1", "{sql}");
-    }
-}
-
-#[test]
-fn a_lock_that_another_run_has_taken_meanwhile_stops_the_run() {
-    for directive in ["", "-- migrate: no-transaction\n"] {
-        let wait = crate::settling::WAIT_FOR_GO;
-        let project = Project::with(&[
-            (FIRST.0, &format!("{UNLOCK}\n{wait}")),
-            (NAME, &format!("{directive}CREATE TABLE b (id int);\n")),
-        ]);
-        let run = crate::settling::start(
-            &project,
-            "migrate run ./db --transaction each --lock-wait 200ms",
-        );
-        crate::settling::await_file(&project, "db/waiting");
-        // Another run of the same ledgers, with files of its own.
-        project.write(
-            "other/20240101000000_other_x.sql",
-            "SELECT 'busy';\nSELECT pg_sleep(60);\n",
-        );
-        let mut other = project
-            .command("migrate run ./other")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60);' AND datname = current_database()");
-        project.write("db/go", "");
-        let output = crate::settling::end(run);
-        assert_eq!(output.code, Some(1), "{output:?}");
-        let said = said(&output);
-        assert!(said.contains("migrate::locked"), "{said}");
-        assert!(said.contains(FIRST.0), "{said}");
-        assert_eq!(project.sql("SELECT to_regclass('b') IS NULL"), "t");
-        assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "1");
-        project.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60);' AND datname = current_database()");
-        other.wait().unwrap();
-    }
+    project.set("NOTIFY", &notify);
+    assert_eq!(project.nu("migrate run db | length").text(), "3");
 }
