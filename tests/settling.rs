@@ -463,3 +463,49 @@ fn ctrl_c_in_a_repair_that_waits_for_a_standby() {
     cluster.crash();
     std::mem::forget(project);
 }
+
+#[test]
+fn the_answer_to_an_undo_that_got_lost_is_looked_up() {
+    for directive in ["", "-- migrate: no-transaction\n"] {
+        for passes in [true, false] {
+            let down = format!("{directive}DROP TABLE a;\n");
+            let mut project = Project::with(&[A, ("20240101000000_core_a.down.sql", &down)]);
+            project.nu("migrate run ./db").text();
+            let cut = Cut {
+                // Outside of a transaction, its end is one message.
+                at: if directive.is_empty() {
+                    "COMMIT"
+                } else {
+                    "DELETE FROM"
+                },
+                after: if directive.is_empty() {
+                    &["DELETE FROM"]
+                } else {
+                    &[]
+                },
+                passes,
+                ..CUT
+            };
+            through(&mut project, cut);
+            let output = project.nu("migrate undo ./db | length");
+            let case = format!("{directive:?} {passes}: {output:?}");
+            let rows =
+                project.sql("SELECT coalesce(string_agg(state, ' '), '') FROM migrations_core");
+            if passes {
+                assert_eq!(output.code, Some(0), "{case}");
+                assert_eq!(output.stdout.trim(), "1", "{case}");
+                assert_eq!(rows, "", "{case}");
+            } else {
+                assert_eq!(output.code, Some(1), "{case}");
+                let said = said(&output);
+                let (sentence, row) = if directive.is_empty() {
+                    ("Everything was rolled back", "applied")
+                } else {
+                    ("says `failed`", "failed")
+                };
+                assert!(said.contains(sentence), "{case}");
+                assert_eq!(rows, row, "{case}");
+            }
+        }
+    }
+}

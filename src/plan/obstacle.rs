@@ -18,7 +18,8 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::unfinished),
         help(
-            "unfinished: look at what it has done; undo that by hand and type `migrate repair DIR \
+            "unfinished: make sure that no other run is at work on it, and look at what it has \
+             done; undo that by hand and type `migrate repair DIR \
              --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
         )
     )]

@@ -1,6 +1,10 @@
 //! `migrate run`: sessions, one after the other, until the plan is done or cannot be.
 //! Decides only whether to go on; what broke and what it left, `execution` tells.
 
+use std::time::Duration;
+
+use chrono::Local;
+
 use super::look::{look, look_under_lock, make_plan};
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
@@ -255,6 +259,18 @@ fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
     }
 }
 
+/// Of what was undone outside of a transaction, with the answer lost: no row is left that tells when.
+fn gone(name: Name, group: usize, execution_id: &str) -> RunRow {
+    RunRow {
+        applied: Some(Applied {
+            duration: Duration::ZERO,
+            applied_at: Local::now().fixed_offset(),
+            execution_id: execution_id.to_owned(),
+        }),
+        ..RunRow::not_applied(name, group)
+    }
+}
+
 /// Only a whole transaction can be tried again, and only after a lock or a deadlock.
 fn may_pass(failure: &Failure) -> bool {
     failure.fault.is_passing()
@@ -273,6 +289,10 @@ fn resume(
 ) -> Option<Failure> {
     let mut settled = outcome::ask(address, &stop, execution_id, names(applied), interrupt);
     if settled.outcome == Outcome::Committed && stop.stopped_in.was_ending() {
+        if let (Some(name), true) = (stop.stopped_in.outside(), stop.is_undo) {
+            let group = applied.last().map_or(1, |row| row.group + 1);
+            stop.group.push(gone(name.clone(), group, execution_id));
+        }
         settled.earlier.stayed.extend(names(&stop.group));
         applied.append(&mut stop.group);
         if !stop.fault.is_interruption() && settled.earlier.lost.is_empty() {
