@@ -134,6 +134,9 @@ mod psql;
 // One connected database: its server, the lock of a run, the ledgers.
 mod database;
 
+// Other tools: their histories, and what those mean for our files.
+mod foreign;
+
 // Validation scripts and closures: run, and what their end means.
 mod checks;
 

@@ -15,6 +15,7 @@
 mod support;
 
 mod add;
+mod adopt;
 mod checks;
 mod corpus;
 mod debian;

@@ -4,15 +4,17 @@
 use nu_plugin::EvaluatedCall;
 use nu_protocol::Value;
 
-use strum::IntoEnumIterator;
+use strum::{IntoEnumIterator, VariantNames};
 
 use crate::checks::{Source, closures_of};
+use crate::foreign::Tool;
 use crate::plan::Request;
 use crate::plan::undo::Extent;
 use crate::settings::shell::{object, setting};
 use crate::settings::{Error, Key, Layer, Origin, Sourced, TransactionMode};
 use crate::tree::{Track, Version};
 use crate::verbs::Target;
+use crate::verbs::adopt::Source as Adoption;
 use crate::verbs::repair::{Action, Order};
 
 /// What every command is told.
@@ -96,6 +98,29 @@ pub fn extent(call: &EvaluatedCall) -> Result<Extent, Error> {
             .get_flag_value("steps")
             .map(|value| steps(&value))
             .transpose()?,
+    })
+}
+
+/// Whose word `migrate adopt` is to take.
+pub fn adoption(call: &EvaluatedCall) -> Result<Adoption, Error> {
+    let baseline = call.get_flag_value("baseline");
+    match (flag(call, "from")?, baseline) {
+        (Some(name), None) => Ok(Adoption::Tool {
+            tool: tool(&name)?,
+            table: flag(call, "table")?,
+        }),
+        (None, Some(value)) => Ok(Adoption::Baseline(version_of("baseline", &value)?)),
+        (from, _) => Err(Error::BadFlag {
+            flag: if from.is_some() { "baseline" } else { "from" },
+            problem: "say either --from TOOL or --baseline TIMESTAMP".to_owned(),
+        }),
+    }
+}
+
+fn tool(name: &str) -> Result<Tool, Error> {
+    name.parse().map_err(|_| Error::BadFlag {
+        flag: "from",
+        problem: format!("there is no `{name}`, only {}", Tool::VARIANTS.join(", ")),
     })
 }
 
@@ -183,12 +208,16 @@ fn one_or_more(call: &EvaluatedCall, flag: &'static str) -> Result<Vec<Value>, E
 
 /// A version as 14 digits, which nushell may read as a number, or as a datetime.
 fn version(value: &Value) -> Result<Version, Error> {
+    version_of("to", value)
+}
+
+fn version_of(flag: &'static str, value: &Value) -> Result<Version, Error> {
     if let Value::Date { val, .. } = value {
         return Ok(Version::at(val.to_utc()));
     }
-    let text = usable(value, "to")?;
+    let text = usable(value, flag)?;
     Version::parse(&text).ok_or_else(|| Error::BadFlag {
-        flag: "to",
+        flag,
         problem: format!("expected 14 digits (YYYYMMDDHHMMSS) or a datetime, got `{text}`"),
     })
 }

@@ -3,6 +3,7 @@
 //! decide anything.
 
 mod add;
+mod adopt;
 mod arguments;
 mod error;
 mod history;

@@ -71,6 +71,10 @@ impl<R: 'static> Column<R> {
         }
     }
 
+    pub fn optional_bool(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
+        Self::optional(name, Type::Bool, value, Value::bool)
+    }
+
     pub fn duration(name: &'static str, value: fn(&R) -> Duration) -> Self {
         Self {
             name,

@@ -175,3 +175,17 @@ impl From<Interrupted> for Error {
         psql::Error::from(interrupted).into()
     }
 }
+
+impl Error {
+    /// Did the answer not come, so that it is open what became of the statements?
+    pub fn is_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Psql(
+                psql::Error::Ended { .. }
+                    | psql::Error::Interrupted(_)
+                    | psql::Error::Confused { .. }
+            )
+        )
+    }
+}

@@ -11,8 +11,8 @@ use crate::error::{Interrupted, Report, count, list};
 use crate::execution::failure::{Failure, committed_before};
 use crate::execution::outcome::Outcome;
 use crate::sql::rules::Severity;
-use crate::tree::Name;
-use crate::{checks, database, plan, preflight, psql, settings, tree};
+use crate::tree::{Name, Track};
+use crate::{checks, database, foreign, plan, preflight, psql, settings, tree};
 
 #[derive(Debug, ThisError, Diagnostic)]
 pub enum Error {
@@ -51,6 +51,24 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Add(#[from] add::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Foreign(#[from] foreign::Error),
+
+    #[error("the directory holds several tracks: {}", tracks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[diagnostic(
+        code(migrate::track_unclear),
+        help("another tool's history becomes one track; name it: --track core")
+    )]
+    AdoptTrack { tracks: Vec<Track> },
+
+    #[error("the connection was lost while the ledger was written: {error}")]
+    #[diagnostic(
+        code(migrate::connection_lost),
+        help("when the server answers again, `migrate status DIR` tells what is marked")
+    )]
+    AdoptUnknown { error: Box<database::Error> },
 
     #[error("{error}")]
     #[diagnostic(forward(error))]
@@ -165,6 +183,8 @@ impl Report for Error {
             | Self::InScratch { error, .. }
             | Self::RepairStopped { error, .. } => Some(&**error),
             Self::Interrupted(cause) => Some(cause),
+            Self::Foreign(cause) => Some(cause),
+            Self::AdoptTrack { .. } | Self::AdoptUnknown { .. } => None,
             Self::Invalid { .. }
             | Self::NothingToRepair
             | Self::NamelessRepair { .. }
@@ -198,6 +218,7 @@ impl Report for Error {
                 "The target was not changed. The scratch database could not be removed: \
                  end what uses it, then DROP DATABASE {name};"
             ),
+            Self::AdoptUnknown { .. } => "It is UNKNOWN whether it was committed.".to_owned(),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => match self.passed_on() {
                 Some(cause) => cause.state(),

@@ -2,6 +2,7 @@
 //! Wires the stages in their order; must not speak to psql, nor know nushell's commands.
 
 pub mod add;
+pub mod adopt;
 mod context;
 pub mod error;
 pub mod history;

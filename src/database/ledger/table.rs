@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, FixedOffset};
+
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
@@ -269,6 +271,33 @@ impl Place {
             self.table(&name.track),
             Literal(&name.file_name()),
             Literal(migration.checksum.as_str()),
+            Literal(execution_id),
+            json(migration.checksum.parts()),
+        );
+        insert + &must(&self.has(&name.track, &name.file_name(), &migration.checksum))
+    }
+
+    /// Adds a row for a migration that another tool has applied, at that time.
+    pub fn adopt(
+        &self,
+        migration: &Migration,
+        execution_id: &str,
+        applied_at: Option<DateTime<FixedOffset>>,
+        execution_time_ms: Option<i64>,
+    ) -> String {
+        let name = &migration.name;
+        let insert = format!(
+            "INSERT INTO {} (migration_name, migration_hash, applied_at, execution_time_ms, execution_id,\n  \
+             applied_by, parts)\n\
+             VALUES ({}, {}, {}, {}, {}, session_user, {});\n",
+            self.table(&name.track),
+            Literal(&name.file_name()),
+            Literal(migration.checksum.as_str()),
+            applied_at.map_or_else(
+                || "NULL".to_owned(),
+                |moment| Literal(&moment.to_rfc3339()).to_string()
+            ),
+            execution_time_ms.map_or_else(|| "NULL".to_owned(), |time| time.to_string()),
             Literal(execution_id),
             json(migration.checksum.parts()),
         );

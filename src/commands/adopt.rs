@@ -1,0 +1,117 @@
+//! `migrate adopt`: takes over a database that another tool has migrated.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
+use strum::VariantNames;
+
+use super::arguments::{adoption, switch};
+use super::signature::{MigrateSignature, or_default};
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::foreign::Tool;
+use crate::settings::Key;
+use crate::verbs::adopt::{AdoptRow, Order, adopt};
+
+pub struct Adopt;
+
+impl PluginCommand for Adopt {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate adopt"
+    }
+
+    fn description(&self) -> &str {
+        "Take over a database: what another tool has applied counts as applied."
+    }
+
+    fn extra_description(&self) -> &str {
+        "Reads the history of the other tool, finds the file of each version \
+         compares its checksum where that tool has one, and marks the files as applied, at the \
+         original times. All of it in one transaction, or nothing. The other tool's table stays as it \
+         is. What failed there stops it, and so does a version without a file, unless --partial leaves it \
+         out. The state is marked (with --dry-run: planned), known where our ledger has it already, or \
+         unmapped; verified is null where the other tool records no checksum. With --baseline, no tool \
+         is asked: everything up to a timestamp is marked."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .param(
+                Flag::new("from")
+                    .arg(SyntaxShape::String)
+                    .desc("the tool that has migrated the database")
+                    .completion(Completion::new_list(Tool::VARIANTS)),
+            )
+            .named(
+                "table",
+                SyntaxShape::String,
+                "the tool's table, where it is not the usual one: TABLE or SCHEMA.TABLE",
+                None,
+            )
+            .named(
+                "baseline",
+                SyntaxShape::Any,
+                "mark everything up to this timestamp: 14 digits, or a datetime",
+                None,
+            )
+            .switch("partial", "leave out versions that have no file", None)
+            .switch("dry-run", "show what would be marked", Some('n'))
+            .named(
+                "lock-wait",
+                SyntaxShape::Duration,
+                or_default("how long to wait for another run to end", Key::LockWait),
+                None,
+            )
+            .gives::<AdoptRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate adopt ./db --track core --baseline 20240131000000 --dry-run",
+                description: "What would count as applied",
+                result: None,
+            },
+            Example {
+                example: "try { migrate adopt ./db --track core --from dbmate --dry-run } catch {|e| $e.msg }",
+                description: "Look at what dbmate has applied",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let order = Order {
+                source: adoption(call)?,
+                partial: switch(call, "partial")?,
+                dry_run: switch(call, "dry-run")?,
+            };
+            adopt(context, &order)
+        })
+    }
+}
+
+impl Row for AdoptRow {
+    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "applied_at"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.track.to_string()),
+            Column::optional_text("name", |row| row.name.clone()),
+            Column::text("state", |row| row.fate.to_string()),
+            Column::optional_date("applied_at", |row| row.applied_at),
+            Column::text("version", |row| row.version.clone()),
+            Column::optional_bool("verified", |row| row.is_verified),
+        ]
+    }
+}

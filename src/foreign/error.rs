@@ -1,0 +1,95 @@
+//! Why another tool's history cannot be taken over.
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+use super::Tool;
+use crate::error::{Report, count, list};
+
+#[derive(Debug, ThisError, Diagnostic)]
+pub enum Error {
+    #[error("{tool} has no history here: there is no table {table}, in any schema")]
+    #[diagnostic(
+        code(migrate::no_foreign_history),
+        help(
+            "is it the right database? A table of another name is named with --table SCHEMA.TABLE"
+        )
+    )]
+    NoHistory { tool: Tool, table: &'static str },
+
+    #[error("{tool} has several histories here: {}", tables.join(", "))]
+    #[diagnostic(
+        code(migrate::foreign_history_unclear),
+        help("say which: --table {}", tables.first().map(String::as_str).unwrap_or_default())
+    )]
+    SeveralHistories { tool: Tool, tables: Vec<String> },
+
+    #[error(
+        "{table} is not a table that {tool} makes, as far as it is known here{}{}",
+        columns("it has", unknown),
+        columns("it lacks", missing)
+    )]
+    #[diagnostic(code(migrate::foreign_history_unclear), help("{}", match looks_like {
+        Some(other) => format!("it looks like that of {other}: --from {other}"),
+        None => "a newer version of the tool may have changed it; `migrate adopt --baseline` marks \
+                 what is applied without it".to_owned(),
+    }))]
+    OtherTable {
+        tool: Tool,
+        table: String,
+        unknown: Vec<String>,
+        missing: Vec<String>,
+        looks_like: Option<Tool>,
+    },
+
+    #[error("the history of {tool} cannot be read: {problem}")]
+    #[diagnostic(
+        code(migrate::foreign_history_unclear),
+        help("look at the table; `migrate adopt --baseline` marks what is applied without it")
+    )]
+    Unreadable { tool: Tool, problem: String },
+
+    #[error(
+        "{tool} says that these failed, or does not know how they ended:\n{}",
+        list(versions)
+    )]
+    #[diagnostic(
+        code(migrate::foreign_unfinished),
+        help("look at what they have done, and settle it with {tool}; then adopt")
+    )]
+    Unfinished { tool: Tool, versions: Vec<String> },
+
+    #[error(
+        "{} of {tool} {} no file here:\n{}",
+        count(versions.len(), "applied version", "applied versions"),
+        if versions.len() == 1 { "has" } else { "have" },
+        list(versions)
+    )]
+    #[diagnostic(
+        code(migrate::not_mapped),
+        help(
+            "bring their files in, name the track with --track, or leave them out with --partial"
+        )
+    )]
+    NotMapped { tool: Tool, versions: Vec<String> },
+
+    #[error("these files are not what {tool} has applied:\n{}", list(files))]
+    #[diagnostic(
+        code(migrate::foreign_changed),
+        help(
+            "restore them as they were applied; or mark one as it is now with `migrate repair DIR \
+             --mark-applied NAME`, and then adopt the others"
+        )
+    )]
+    Changed { tool: Tool, files: Vec<String> },
+}
+
+fn columns(verb: &str, columns: &[String]) -> String {
+    if columns.is_empty() {
+        String::new()
+    } else {
+        format!("; {verb} {}", columns.join(", "))
+    }
+}
+
+impl Report for Error {}
