@@ -23,6 +23,8 @@
 //!            │
 //!          plan              pure: what would run, in which order, or why it must not
 //!            │
+//!         foreign            pure: other tools' histories, and what they mean for our files
+//!            │
 //!      ┌─────┴─────┐
 //!   checks      database     scripts and closures; the connection, the lock, the ledgers
 //!      └─────┬─────┘
@@ -134,11 +136,11 @@ mod psql;
 // One connected database: its server, the lock of a run, the ledgers.
 mod database;
 
-// Other tools: their histories, and what those mean for our files.
-mod foreign;
-
 // Validation scripts and closures: run, and what their end means.
 mod checks;
+
+// Other tools: their histories, and what those mean for our files.
+mod foreign;
 
 // Files and ledgers compared: what would run, in which order, or why it must not.
 mod plan;

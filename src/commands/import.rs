@@ -1,0 +1,102 @@
+//! `migrate import`: turns another tool's files into ours.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
+use strum::VariantNames;
+
+use super::arguments::{import_order, switch};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::foreign::Tool;
+use crate::verbs::import::{ImportRow, Order, import};
+
+pub struct Import;
+
+impl PluginCommand for Import {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate import"
+    }
+
+    fn description(&self) -> &str {
+        "Turn another tool's migration files into ours. Never overwrites a file."
+    }
+
+    fn extra_description(&self) -> &str {
+        "DIRECTORY is the folder of the other tool, which stays as it is; --into is the folder of the new \
+         files, whose name is the track unless --track names another. The SQL is copied as it is. What \
+         the tool says around it becomes a file name, an undo file, or a directive on top: \
+         no-transaction, transaction-control where a file has its own BEGIN and COMMIT, and `allow \
+         unset-variable` where a colon would look like a psql variable. The table says what became of \
+         each file: migration, undo or skipped. Where anything is wrong with the folder, all of it is \
+         said and nothing is written. Then `migrate adopt` marks what is applied."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .param(
+                Flag::new("from")
+                    .arg(SyntaxShape::String)
+                    .desc("the tool that the files are written for")
+                    .completion(Completion::new_list(Tool::VARIANTS)),
+            )
+            .named(
+                "into",
+                SyntaxShape::Directory,
+                "the folder of the new files, such as ./db/core",
+                None,
+            )
+            .named(
+                "track",
+                SyntaxShape::String,
+                "the track, where it is not the folder's name",
+                Some('t'),
+            )
+            .switch("dry-run", "show what would be written", Some('n'))
+            .gives::<ImportRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![Example {
+            example: "mkdir ./migrations; '-- migrate:up' | save ./migrations/20240101000000_a.sql; migrate import ./migrations --from dbmate --into ./erp/core --dry-run",
+            description: "What would become of dbmate's files",
+            result: None,
+        }]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let (tool, into) = import_order(call)?;
+            let order = Order {
+                tool,
+                into,
+                dry_run: switch(call, "dry-run")?,
+            };
+            import(context, &order)
+        })
+    }
+}
+
+impl Row for ImportRow {
+    const PRIORITY: &'static [&'static str] = &["from", "kind", "note"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("from", |row| row.from.clone()),
+            Column::text("kind", |row| row.kind.clone()),
+            Column::text("note", |row| row.note.clone()),
+            Column::optional_text("to", |row| {
+                Some(row.to.as_ref()?.to_string_lossy().into_owned())
+            }),
+        ]
+    }
+}
