@@ -6,7 +6,7 @@
 # require-migration counts on them. A check that must see their tables runs right before its own
 # SQL, within the transaction, with this line at the top of the file:
 #
-#   # migrate: late
+#   `# migrate: late`
 
 use migrate/checks.nu *
 
