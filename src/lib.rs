@@ -65,17 +65,26 @@
 //!
 //! # How to add ...
 //!
-//! `MIGRATE_TEST_BLESS=1 sh tests/run.sh --test integration` writes golden texts (`tests/golden`) and the
-//! README's outputs anew; look at the difference. A change gets its line in `CHANGELOG.md`.
+//! While you work: `cargo check`, `sh tests/run.sh --lib`, `sh tests/run.sh --test integration validate::`
+//! (or another filter). Before it lands: `.ci/run`, which also looks at format, lints and this page.
+//! Where a recipe says that a golden text changes, `MIGRATE_TEST_BLESS=1` and that test's name as the
+//! filter write it anew; look at the difference. A change gets its line in `CHANGELOG.md` under
+//! Unreleased; what is not released yet is extended there, not repeated.
 //!
 //! **A rule of `migrate validate`**
-//! - `sql/rules.rs`: a variant of `Rule`. Its name is the variant in kebab-case. Add it to `severity`
-//!   unless it is an error, and to `can_be_allowed` if a file may silence it.
-//! - Where it is found: `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs` for
-//!   names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for checks.
-//! - README: a row in the table of rules.
-//! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`. `every_rule_is_in_the_readme`
-//!   compares the names.
+//! - `sql/rules.rs`: a variant of `Rule`, in the order of the README's table. Its name is the variant in
+//!   kebab-case. `severity` asks for an answer; `can_be_allowed` is for what is about one migration and
+//!   does not stop a run.
+//! - Where it is looked for: what needs SQL read is judged in `sql/inspection.rs`, on the items that `scan`
+//!   of `sql/lexer/mod.rs` gives. Where it becomes a finding (`verbs/validate/finding.rs`, with a `help`
+//!   that says what to do): `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs`
+//!   for names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for
+//!   checks. `content` reads undo files, too; what is meant for migrations alone is left out for them in
+//!   `verbs/validate/mod.rs`.
+//! - README: a row in the table of rules, which a test asks for.
+//! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`: a test of its own, or a
+//!   file in `everything_wrong_with_files_is_found_at_once`. Golden text that may change: `corpus`, with
+//!   the counts in the README.
 //!
 //! **A setting**
 //! - `settings/key.rs`: a variant of `Key` with its environment variable, default and flag, if it has them.

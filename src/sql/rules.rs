@@ -75,7 +75,26 @@ impl Rule {
             | Self::InvalidIndex
             | Self::UnsafeDdl(_) => Severity::Warning,
             Self::LineEndings | Self::ValidationPassed | Self::ValidationLate => Severity::Info,
-            _ => Severity::Error,
+            Self::BadName
+            | Self::DuplicateTimestamp
+            | Self::OrphanCompanion
+            | Self::UnreadableFile
+            | Self::BadDirective
+            | Self::TransactionControl
+            | Self::ForbiddenCommand
+            | Self::Misread
+            | Self::UnsetVariable
+            | Self::NeedsNoTransaction
+            | Self::UnmetRequirement
+            | Self::CircularRequirement
+            | Self::OutOfOrder
+            | Self::Changed
+            | Self::ChangedInclude
+            | Self::Missing
+            | Self::DuplicateRow
+            | Self::Unfinished
+            | Self::ValidationFailed
+            | Self::ValidationUnparsed => Severity::Error,
         }
     }
 
@@ -95,11 +114,14 @@ impl Rule {
     /// The rule of the directive `allow NAME`.
     ///
     /// # Errors
-    /// There is none of this name, or it tells what stops a run whatever the file says.
+    /// There is none of this name, or it is not for a file to silence.
     pub fn to_allow(name: &str) -> Result<Self, String> {
         match Self::all().find(|rule| rule.name() == name) {
             Some(rule) if rule.can_be_allowed() => Ok(rule),
-            Some(_) => Err("what it finds stops a run in any case".to_owned()),
+            Some(rule) if rule.severity() == Severity::Error => {
+                Err("what it finds stops a run in any case".to_owned())
+            }
+            Some(_) => Err("what it finds is not about a single file".to_owned()),
             None => Err("there is no such rule".to_owned()),
         }
     }
