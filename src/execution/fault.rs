@@ -143,6 +143,23 @@ fn sql_help(found: &Diagnostic) -> &'static str {
             "if it is too slow for the limit, raise that with --statement-timeout or with \
              `-- migrate: statement-timeout 10min` in the file"
         }
+        Some("42501") => {
+            "the user lacks a right that this statement needs: GRANT it, or run as the object's \
+             owner; then run `migrate run` again"
+        }
+        Some("55P04") => {
+            "an enum value cannot be used in the transaction that adds it: add it in an earlier \
+             migration of its own. `migrate run` commits after such a migration, a rehearsal \
+             cannot: `migrate rehearse --scratch` can"
+        }
+        Some("53300") => {
+            "the server has no connection free: run `migrate run` again when others have ended"
+        }
+        // Of a connection that the server itself makes: a worker's, postgres_fdw's, dblink's.
+        Some(code) if code.starts_with("08") => {
+            "another server that this one works with did not answer: when it does, run `migrate \
+             run` again"
+        }
         _ => CORRECT_THE_FILE,
     }
 }
@@ -232,5 +249,29 @@ impl Fault {
     /// Is it sure that the migration ended the transaction?
     pub fn is_caught_by_guard(&self) -> bool {
         matches!(self, Self::TransactionEnded { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_out_fits_the_error() {
+        let help = |code: &str| {
+            sql_help(&Diagnostic {
+                sqlstate: Some(code.to_owned()),
+                ..Diagnostic::default()
+            })
+        };
+        for (code, said) in [
+            ("08006", "another server"),
+            ("42501", "GRANT"),
+            ("55P04", "enum value"),
+            ("53300", "no connection free"),
+            ("42P01", "correct the file"),
+        ] {
+            assert!(help(code).contains(said), "{code}: {}", help(code));
+        }
     }
 }

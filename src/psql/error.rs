@@ -56,6 +56,16 @@ pub enum Error {
     #[strum(props(culprit = "--database"))]
     Unreachable { detail: String },
 
+    #[error("the server takes no more connections:\n{detail}")]
+    #[diagnostic(
+        code(migrate::too_many_connections),
+        help(
+            "try again when others have ended (pg_stat_activity shows them); the limits are \
+             max_connections and the CONNECTION LIMIT of the role and of the database"
+        )
+    )]
+    Full { detail: String },
+
     #[error("the server does not let this user in:\n{detail}")]
     #[diagnostic(
         code(migrate::access_denied),

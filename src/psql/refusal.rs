@@ -10,12 +10,17 @@ type About = fn(String) -> Error;
 
 const UNREACHABLE: About = |detail| Error::Unreachable { detail };
 const ACCESS_DENIED: About = |detail| Error::AccessDenied { detail };
+/// SQLSTATE 53300, which psql does not show of a connection that it did not get.
+const FULL: About = |detail| Error::Full { detail };
 const NO_SUCH_DATABASE: About = |detail| Error::NoSuchDatabase { detail };
 
 /// psql's exit status when it could not connect (psql manual, "Exit Status").
 const NO_CONNECTION: i32 = 2;
 
-const SIGNS: [(&str, About); 20] = [
+const SIGNS: [(&str, About); 22] = [
+    ("too many clients", FULL),
+    ("connection slots are reserved", FULL),
+    ("too many connections for", FULL),
     ("authentication failed", ACCESS_DENIED),
     ("no password supplied", ACCESS_DENIED),
     ("no pg_hba.conf entry", ACCESS_DENIED),
@@ -35,7 +40,6 @@ const SIGNS: [(&str, About); 20] = [
     ("No route to host", UNREACHABLE),
     ("the database system is", UNREACHABLE),
     ("server closed the connection unexpectedly", UNREACHABLE),
-    ("too many clients", UNREACHABLE),
 ];
 
 /// The error for a psql that ended before it answered.
@@ -68,7 +72,19 @@ mod tests {
     #[test]
     fn each_kind_is_told_apart() {
         let not_connected: About = |detail| Error::NotConnected { detail };
-        let cases: [(&str, About); 7] = [
+        let cases: [(&str, About); 10] = [
+            (
+                "connection failed: FATAL:  sorry, too many clients already",
+                FULL,
+            ),
+            (
+                "connection failed: FATAL:  remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                FULL,
+            ),
+            (
+                "connection failed: FATAL:  too many connections for database \"erp\"",
+                FULL,
+            ),
             (
                 "connection to server on socket \"/tmp/.s.PGSQL.5432\" failed: No such file or directory",
                 UNREACHABLE,
