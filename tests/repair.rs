@@ -300,8 +300,9 @@ fn rehash_accepts_a_changed_include_and_knows_the_single_files_anew() {
     assert_eq!(project.nu(&format!("{repair} | length")).text(), "1");
     project.write("db/parts/a.sql", "CREATE TABLE a (id bigint);\n");
     let output = project.nu("migrate run ./db");
+    // nu breaks the line behind a slash.
     assert!(
-        output.stderr.contains("by parts/a.sql"),
+        output.stderr.contains("applied, by parts/"),
         "{}",
         output.stderr
     );

@@ -122,6 +122,7 @@ mod tests {
     fn the_first_lines_say_when_and_how() {
         let plain = read("use migrate/checks.nu *\n# we migrate: late\n").unwrap();
         assert_eq!((plain.stage, plain.may_write), (Stage::Early, false));
+        assert_eq!(read("# # migrate: late\n").unwrap().stage, Stage::Early);
         let late = read("# Words.\r\n\n#migrate: late\r\n# migrate: time-limit 5min\nls\n");
         let late = late.unwrap();
         assert_eq!(late.stage, Stage::Late);

@@ -43,6 +43,7 @@ impl Dialect {
         let mut top = Top::default();
         for (line, text) in (1..).zip(content.split(|&byte| byte == b'\n')) {
             let text = text.trim_ascii();
+            let was_block = matches!(top, Top::Block);
             let is_top = top.holds(text, self);
             if !is_top && !may_be_below {
                 break;
@@ -54,6 +55,10 @@ impl Dialect {
                 problem,
                 help: (self.help)(),
             };
+            // A comment in a comment of several lines is switched off.
+            if is_top && was_block && text.starts_with(self.comment.as_bytes()) {
+                continue;
+            }
             match self.directive(text) {
                 Some((KEYWORD, directive)) if is_top => {
                     take(&directive).map_err(|problem| bad(directive, problem))?;
@@ -89,6 +94,15 @@ impl Dialect {
     /// The directive that a comment is a near miss of: another case, another sort of comment, a
     /// forgotten colon.
     fn meant(self, comment: &str, is_meant: impl Fn(&str) -> bool) -> Option<String> {
+        // A comment in a comment is an example, or switched off.
+        let inside = match comment.strip_prefix('*') {
+            Some(inside) => inside,
+            None => comment.strip_prefix(self.comment).unwrap_or_default(),
+        };
+        let is_apart = inside.starts_with(char::is_whitespace);
+        if is_apart && inside.trim_start().starts_with(self.comment) {
+            return None;
+        }
         let is_ornament = |c: char| c.is_whitespace() || "-#/*!".contains(c);
         let text = comment.trim_start_matches(is_ornament).to_lowercase();
         let text = text.trim_end_matches("*/").trim_end();

@@ -209,6 +209,10 @@ mod tests {
             "-- migrate",
             "/* how we migrate: slowly */",
             "/* migrate the users",
+            "-- -- migrate: no-transaction",
+            "--   -- Migrate: no-transaction",
+            "/*\n-- migrate: no-transaction\n*/",
+            "/*\n * -- migrate: no-transaction\n */",
             "SELECT 1; -- Migrate: no-transaction",
         ] {
             let found = read_all(&format!("{line}\nSELECT 1; */\n")).unwrap();
