@@ -204,3 +204,34 @@ fn ten_thousand_files_are_no_problem() {
         "10000"
     );
 }
+
+#[test]
+fn a_plugin_that_has_read_a_file_notices_an_edit_that_keeps_size_and_time() {
+    let first = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
+    let second = ("20240102000000_core_b.sql", "CREATE TABLE b (id int);\n");
+    let project = Project::with(&[first, second]);
+    let script = "
+        def edit [file: string, content: string] {
+            ^cp -p $file before
+            $content | save --force $file
+            ^touch -r before $file
+        }
+        migrate run ./db --steps 1 | ignore
+        sleep 2100ms # a file that is younger is read again anyway
+        let before = (migrate status ./db | get state)
+        edit db/20240101000000_core_a.sql \"CREATE TABLE x (id int);\\n\"
+        let changed = (migrate status ./db | get state)
+        edit db/20240101000000_core_a.sql \"CREATE TABLE a (id int);\\n\"
+        edit db/20240102000000_core_b.sql \"CREATE TABLE c (id int);\\n\"
+        migrate run ./db | ignore
+        [$before $changed (migrate status ./db | get state)] | to json";
+    assert_eq!(
+        project.nu(script).json(),
+        json!([
+            ["applied", "pending"],
+            ["changed", "pending"],
+            ["applied", "applied"]
+        ])
+    );
+    assert_eq!(project.tables(), "a c migrations_core");
+}

@@ -3,11 +3,11 @@
 //! time is not seen.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 
+use super::cache::Reader;
 use crate::sql::inspection::Violation;
 use crate::sql::lexer::{Command, Item, scan};
 
@@ -42,9 +42,10 @@ pub struct Includes {
 }
 
 /// Reads everything a script includes, at any depth.
-pub fn follow(script: &Path, content: &[u8], start: Start<'_>) -> Includes {
+pub fn follow(script: &Path, content: &[u8], start: Start<'_>, reader: &mut Reader) -> Includes {
     let mut walk = Walk {
         start,
+        reader,
         folder: Some(start.folder.to_owned()),
         seen: BTreeSet::from([script.to_owned()]),
         open: vec![(script.to_owned(), false)],
@@ -61,6 +62,7 @@ pub fn follow(script: &Path, content: &[u8], start: Start<'_>) -> Includes {
 
 struct Walk<'a> {
     start: Start<'a>,
+    reader: &'a mut Reader,
     /// Where psql stands now, if that can be told.
     folder: Option<PathBuf>,
     seen: BTreeSet<PathBuf>,
@@ -146,9 +148,7 @@ impl Walk<'_> {
         if !self.seen.insert(path.clone()) {
             return;
         }
-        // A pipe would block for ever.
-        let is_file = fs::metadata(&path).is_ok_and(|found| found.is_file());
-        let content = is_file.then(|| fs::read(&path).ok()).flatten();
+        let content = self.reader.read(&path).ok();
         let first_path = if target.is_beside {
             script
                 .path
@@ -232,6 +232,7 @@ fn target(command: &Command) -> Option<Target<'_>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn nested_relative_and_circular() {
@@ -248,7 +249,7 @@ mod tests {
             folder: root,
             home: None,
         };
-        let found = follow(&root.join("m.sql"), content, start);
+        let found = follow(&root.join("m.sql"), content, start, &mut Reader::new());
         assert_eq!(
             found
                 .circles
@@ -295,7 +296,7 @@ mod tests {
             folder: root,
             home: Some(&root.join("home")),
         };
-        let found = follow(&root.join("m.sql"), content, start).files;
+        let found = follow(&root.join("m.sql"), content, start, &mut Reader::new()).files;
         let names: Vec<_> = found
             .iter()
             .map(|found| (found.written.as_str(), found.content.is_some()))
@@ -329,8 +330,14 @@ mod tests {
         };
         let script = root.join("m.sql");
         let content = b"\\if :again\n\\ir m.sql\n\\endif\n";
-        assert_eq!(follow(&script, content, start).circles, []);
+        assert_eq!(
+            follow(&script, content, start, &mut Reader::new()).circles,
+            []
+        );
         let content = b"SELECT 1;\n\\i m.sql\n";
-        assert_eq!(follow(&script, content, start).circles[0].line, 2);
+        assert_eq!(
+            follow(&script, content, start, &mut Reader::new()).circles[0].line,
+            2
+        );
     }
 }

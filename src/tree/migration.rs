@@ -1,8 +1,8 @@
 //! One migration: its files, and what is in them at this moment.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::cache::{self, Examined, Reader};
 use super::checksum::{Checksum, Part};
 use super::directives::{self, Directives};
 use super::includes::{self, Included, Includes, Start};
@@ -24,20 +24,29 @@ pub struct Migration {
     pub checksum: Checksum,
 }
 
-/// What a migration's file asks for, and its checksum, as it is at this moment.
-pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<(Directives, Checksum), Error> {
-    let content = content(path)?;
+/// What a migration's file asks for, and its checksum, as it is at this moment. Remembered for
+/// [`examine_once`].
+pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> {
+    let mut reader = Reader::new();
+    let content = read(path, &mut reader)?;
     let directives = directives::read(path, &content)?;
-    let checksum = checksum(path, &content, &follow(path, &content, folders).files);
-    Ok((directives, checksum))
+    let includes = follow(path, &content, folders, &mut reader);
+    let examined = (directives, checksum(path, &content, &includes.files));
+    reader.remember(path, folders, &examined);
+    Ok(examined)
 }
 
-fn follow(path: &Path, content: &[u8], folders: &WorkingFolder) -> Includes {
+/// The same for files that are not about to run: what is remembered of them is enough.
+pub fn examine_once(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> {
+    cache::recall(path, folders).map_or_else(|| examine(path, folders), Ok)
+}
+
+fn follow(path: &Path, content: &[u8], folders: &WorkingFolder, reader: &mut Reader) -> Includes {
     let start = Start {
         folder: folders.of(path),
         home: folders.home.as_deref(),
     };
-    includes::follow(path, content, start)
+    includes::follow(path, content, start, reader)
 }
 
 fn checksum(path: &Path, content: &[u8], included: &[Included]) -> Checksum {
@@ -52,14 +61,11 @@ fn checksum(path: &Path, content: &[u8], included: &[Included]) -> Checksum {
 }
 
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    // A pipe of that name would block for ever.
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(Unreadable {
-            path: path.to_owned(),
-            reason: "it is no regular file".to_owned(),
-        });
-    }
-    fs::read(path).map_err(|error| Unreadable {
+    read(path, &mut Reader::new())
+}
+
+fn read(path: &Path, reader: &mut Reader) -> Result<Vec<u8>, Unreadable> {
+    reader.read(path).map_err(|error| Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
     })
@@ -77,8 +83,9 @@ impl Material {
     /// Reads a migration and what it includes.
     pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
         let path = migration.path.as_path();
-        let content = content(path)?;
-        let includes = follow(path, &content, folders);
+        let mut reader = Reader::new();
+        let content = read(path, &mut reader)?;
+        let includes = follow(path, &content, folders, &mut reader);
         Ok(Self {
             content,
             includes,

@@ -1,6 +1,7 @@
 //! From a directory to the sorted migrations in it.
 //! Reads the file system and nothing else; must not know the database.
 
+mod cache;
 pub mod checksum;
 pub mod directives;
 pub mod error;
@@ -14,14 +15,19 @@ mod working_folder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Interrupted, Unreadable};
 use crate::process::interrupt::Interrupt;
+pub use cache::forget;
 pub use error::{BadDirective, Error};
 use file_name::{Kind, Rule};
+use migration::examine_once;
 pub use migration::{Material, Migration, content, examine};
 pub use name::{LONGEST_TRACK, Name, Requirement, Track, Version};
 pub use working_folder::WorkingFolder;
@@ -31,6 +37,9 @@ pub const TEMPLATES: &str = "templates";
 
 /// What follows a migration's stem in the name of the file that undoes it.
 pub const UNDO: &str = "down.sql";
+
+/// Fewer files than this are not worth a thread.
+const SHARE: usize = 64;
 
 /// A file that looks like a migration and breaks a naming rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,9 +98,9 @@ pub fn survey(
     let (found, misnamed) = sort_out(root, walk(root, interrupt)?);
     let mut migrations = Vec::new();
     let mut unreadable = Vec::new();
-    for found in found {
-        let path = found.path.clone();
-        match read(found, folders, interrupt) {
+    let paths: Vec<_> = found.iter().map(|found| found.path.clone()).collect();
+    for (path, read) in paths.into_iter().zip(read_all(found, folders, interrupt)) {
+        match read {
             Ok(migration) => migrations.push(migration),
             Err(error @ Error::Interrupted(_)) => return Err(error),
             Err(error) => unreadable.push((path, error)),
@@ -135,9 +144,8 @@ pub fn discover(
             misnamed,
         });
     }
-    let mut migrations = found
+    let mut migrations = read_all(found, folders, interrupt)
         .into_iter()
-        .map(|found| read(found, folders, interrupt))
         .collect::<Result<Vec<_>, _>>()?;
     migrations.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(Tree {
@@ -298,9 +306,40 @@ fn check(interrupt: &Interrupt) -> Result<(), Error> {
     }
 }
 
+/// Reads migrations on every core, and gives them in their order.
+fn read_all(
+    mut found: Vec<Found>,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Vec<Result<Migration, Error>> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get);
+    let share = found.len().div_ceil(threads).max(SHARE);
+    let mut shares = Vec::new();
+    while found.len() > share {
+        shares.push(found.split_off(found.len() - share));
+    }
+    let read_share = |share: Vec<Found>| -> Vec<_> {
+        share
+            .into_iter()
+            .map(|found| read(found, folders, interrupt))
+            .collect()
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = shares
+            .into_iter()
+            .map(|share| scope.spawn(|| read_share(share)))
+            .collect();
+        let mut all = read_share(found);
+        for other in others.into_iter().rev() {
+            all.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        all
+    })
+}
+
 fn read(found: Found, folders: &WorkingFolder, interrupt: &Interrupt) -> Result<Migration, Error> {
     check(interrupt)?;
-    let (directives, checksum) = examine(&found.path, folders)?;
+    let (directives, checksum) = examine_once(&found.path, folders)?;
     Ok(Migration {
         name: found.name,
         directives,

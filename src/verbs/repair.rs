@@ -17,8 +17,7 @@ use crate::execution::outcome::Outcome;
 use crate::plan::scope::everything;
 use crate::plan::status::{State, Status, compare};
 use crate::psql;
-use crate::tree::Migration;
-use crate::tree::Track;
+use crate::tree::{self, Migration, Track};
 use outcome::Change;
 
 /// What the user wants done.
@@ -60,6 +59,8 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     }
     let address = context.address()?.for_writing();
     let dialing = address.dial(&context.caller.interrupt);
+    // The checksums that it writes into ledgers are of files that it has read.
+    tree::forget();
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
     if !dry_run {
