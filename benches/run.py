@@ -31,9 +31,10 @@ import sys
 import tempfile
 import time
 
-import chart
-import tools as known_tools
-from server import Proxy, Server
+sys.dont_write_bytecode = True
+import chart  # noqa: E402
+import tools as known_tools  # noqa: E402
+from server import Proxy, Server  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPERATIONS = ["apply", "status", "no-op", "one"]

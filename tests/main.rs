@@ -16,8 +16,10 @@ mod support;
 
 mod add;
 mod adopt;
+mod benches;
 mod checks;
 mod corpus;
+mod databases;
 mod debian;
 mod documents;
 mod errors;
