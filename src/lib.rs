@@ -23,7 +23,7 @@
 //!            │
 //!          plan              pure: what would run, in which order, or why it must not
 //!            │
-//!         foreign            pure: other tools' histories, and what they mean for our files
+//!         foreign            pure: other tools' histories and files, and what they mean for ours
 //!            │
 //!      ┌─────┴─────┐
 //!   checks      database     scripts and closures; the connection, the lock, the ledgers
@@ -148,7 +148,7 @@ mod database;
 // Validation scripts and closures: run, and what their end means.
 mod checks;
 
-// Other tools: their histories, and what those mean for our files.
+// Other tools: their histories and files, and what those mean for ours.
 mod foreign;
 
 // Files and ledgers compared: what would run, in which order, or why it must not.

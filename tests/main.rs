@@ -27,6 +27,7 @@ mod failover;
 mod faults;
 mod help;
 mod house;
+mod import;
 mod includes;
 mod infra;
 mod interrupts;

@@ -117,6 +117,19 @@ pub fn adoption(call: &EvaluatedCall) -> Result<Adoption, Error> {
     }
 }
 
+/// What `migrate import` is to read, and where it is to write.
+pub fn import_order(call: &EvaluatedCall) -> Result<(Tool, String), Error> {
+    let missing = |flag: &'static str, problem: &str| Error::BadFlag {
+        flag,
+        problem: problem.to_owned(),
+    };
+    let from =
+        flag(call, "from")?.ok_or_else(|| missing("from", "say which tool's files these are"))?;
+    let into = flag(call, "into")?.filter(|into| !into.is_empty());
+    let into = into.ok_or_else(|| missing("into", "say where the files go, such as ./db/core"))?;
+    Ok((tool(&from)?, into))
+}
+
 fn tool(name: &str) -> Result<Tool, Error> {
     name.parse().map_err(|_| Error::BadFlag {
         flag: "from",

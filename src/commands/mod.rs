@@ -7,6 +7,7 @@ mod adopt;
 mod arguments;
 mod error;
 mod history;
+mod import;
 mod plugin;
 mod rehearse;
 mod repair;

@@ -5,7 +5,7 @@ use std::io;
 use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
-use super::{add, adopt, history, rehearse, repair, root, run, status, undo, validate};
+use super::{add, adopt, history, import, rehearse, repair, root, run, status, undo, validate};
 
 /// PostgreSQL migrations for nushell.
 pub struct MigratePlugin;
@@ -27,6 +27,7 @@ impl Plugin for MigratePlugin {
             Box::new(repair::Repair),
             Box::new(undo::Undo),
             Box::new(adopt::Adopt),
+            Box::new(import::Import),
         ]
     }
 }

@@ -68,10 +68,36 @@ pub enum Error {
     #[diagnostic(
         code(migrate::not_mapped),
         help(
-            "bring their files in, name the track with --track, or leave them out with --partial"
+            "bring their files in (`migrate import`), name the track with --track, or leave them out with --partial"
         )
     )]
     NotMapped { tool: Tool, versions: Vec<String> },
+
+    #[error("the folder cannot be imported from {tool}:\n{}", list(problems))]
+    #[diagnostic(
+        code(migrate::bad_import),
+        help("correct these, or move them elsewhere; nothing was written")
+    )]
+    BadFolder { tool: Tool, problems: Vec<String> },
+
+    #[error("{} there already:\n{}", count(files.len(), "file is", "files are"), list(files))]
+    #[diagnostic(
+        code(migrate::bad_import),
+        help(
+            "nothing is overwritten and nothing was written: give another folder, or remove them"
+        )
+    )]
+    Taken { files: Vec<String> },
+
+    #[error("the folder's name `{name}` cannot be a track")]
+    #[diagnostic(
+        code(migrate::track_unclear),
+        help(
+            "name it with --track, or give a folder such as ./db/core: lower-case letters, digits and \
+             hyphens, starting with a letter, {longest} characters at most"
+        )
+    )]
+    NoTrack { name: String, longest: usize },
 
     #[error("these files are not what {tool} has applied:\n{}", list(files))]
     #[diagnostic(
@@ -92,4 +118,13 @@ fn columns(verb: &str, columns: &[String]) -> String {
     }
 }
 
-impl Report for Error {}
+impl Report for Error {
+    fn state(&self) -> String {
+        match self {
+            Self::BadFolder { .. } | Self::Taken { .. } | Self::NoTrack { .. } => {
+                "No file was made.".to_owned()
+            }
+            _ => "The database was not changed.".to_owned(),
+        }
+    }
+}

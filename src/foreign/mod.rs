@@ -3,6 +3,7 @@
 
 pub mod checksum;
 pub mod error;
+pub mod folder;
 pub mod history;
 pub mod matching;
 mod table;

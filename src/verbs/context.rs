@@ -163,7 +163,7 @@ impl Context {
 }
 
 /// A path without `.` and `..`, as nushell itself reads it, so that a parent in it is a parent.
-fn plain(path: &Path) -> PathBuf {
+pub(super) fn plain(path: &Path) -> PathBuf {
     path.components()
         .fold(PathBuf::new(), |mut plain, component| {
             match component {

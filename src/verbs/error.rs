@@ -7,7 +7,7 @@ use thiserror::Error as ThisError;
 use super::add;
 use super::validate::Finding;
 use crate::checks::Complaint;
-use crate::error::{Interrupted, Report, count, list};
+use crate::error::{Interrupted, NotWritten, Report, count, list};
 use crate::execution::failure::{Failure, committed_before};
 use crate::execution::outcome::Outcome;
 use crate::sql::rules::Severity;
@@ -55,6 +55,10 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Foreign(#[from] foreign::Error),
+
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    NotWritten(#[from] NotWritten),
 
     #[error("the directory holds several tracks: {}", tracks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     #[diagnostic(
@@ -184,6 +188,7 @@ impl Report for Error {
             | Self::RepairStopped { error, .. } => Some(&**error),
             Self::Interrupted(cause) => Some(cause),
             Self::Foreign(cause) => Some(cause),
+            Self::NotWritten(cause) => Some(cause),
             Self::AdoptTrack { .. } | Self::AdoptUnknown { .. } => None,
             Self::Invalid { .. }
             | Self::NothingToRepair

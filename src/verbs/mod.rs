@@ -6,6 +6,7 @@ pub mod adopt;
 mod context;
 pub mod error;
 pub mod history;
+pub mod import;
 mod look;
 pub mod rehearse;
 pub mod repair;

@@ -1,0 +1,3 @@
+BEGIN;
+ALTER TABLE customer DROP phone;
+COMMIT;

@@ -1,0 +1,7 @@
+-- Verify erp:customer on pg
+
+BEGIN;
+
+-- XXX Add verifications here.
+
+ROLLBACK;

@@ -1,0 +1,7 @@
+-- Verify erp:phone on pg
+
+BEGIN;
+
+-- XXX Add verifications here.
+
+ROLLBACK;
