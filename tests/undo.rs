@@ -292,3 +292,62 @@ fn a_new_file_that_undoes_fails_until_it_is_written() {
         .to_owned();
     assert_eq!(first, "-- migrate: no-transaction");
 }
+
+#[test]
+fn a_rehearsal_proves_that_an_undo_undoes() {
+    let project = project();
+    project.write(
+        "db/20240103000000_core_c.sql",
+        "-- migrate: no-transaction\nVACUUM;\n",
+    );
+    project.write("db/20240103000000_core_c.down.sql", "SELECT 1;\n");
+    let proof = |project: &Project| {
+        let script = "migrate rehearse ./db --undo | select name kind object difference | to json";
+        project.nu(script).json()
+    };
+    let not_tried = json!({"name": "20240103000000_core_c.sql", "kind": null, "object": null,
+        "difference": "not tried: outside of a transaction"});
+    assert_eq!(proof(&project), json!([not_tried]));
+    assert_eq!(
+        project.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+        "0"
+    );
+    project.remove("db/20240103000000_core_c.sql");
+    project.remove("db/20240103000000_core_c.down.sql");
+    project.write(
+        "db/20240102000000_core_b.down.sql",
+        "DROP TABLE IF EXISTS b_;\nALTER TABLE b RENAME TO old;\n",
+    );
+    assert_eq!(
+        proof(&project),
+        json!([
+            {"name": B, "kind": "column", "object": "public.old.id", "difference": "left behind"},
+            {"name": B, "kind": "table", "object": "public.old", "difference": "left behind"},
+            {"name": B, "kind": "column", "object": "public.old.id", "difference": "new the second time"},
+            {"name": B, "kind": "table", "object": "public.old", "difference": "new the second time"},
+        ])
+    );
+    project.write("db/20240102000000_core_b.down.sql", "SELECT 1;\n");
+    let output = project.nu("migrate rehearse ./db --undo");
+    assert!(
+        output.stderr.contains("already exists"),
+        "{}",
+        output.stderr
+    );
+    project.write("db/20240102000000_core_b.down.sql", "DROP TABLE nope;\n");
+    let output = project.nu("migrate rehearse ./db --undo");
+    assert!(
+        output.stderr.contains(&format!("the undo of {B} failed")),
+        "{}",
+        output.stderr
+    );
+    project.remove("db/20240102000000_core_b.down.sql");
+    assert_eq!(
+        project.code("migrate rehearse ./db --undo"),
+        "migrate::no_undo"
+    );
+    assert_eq!(
+        project.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
+        "0"
+    );
+}

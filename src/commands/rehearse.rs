@@ -12,6 +12,7 @@ use crate::database::catalog::Difference;
 use crate::execution::effects::Lock;
 use crate::execution::row::RehearsalRow;
 use crate::verbs::rehearse::rehearse;
+use crate::verbs::round_trip::{RoundTripRow, rehearse_undo};
 use crate::verbs::scratch::scratch;
 
 pub struct Rehearse;
@@ -41,7 +42,9 @@ impl PluginCommand for Rehearse {
          on the same server (or in a throw-away server on this computer: without the right to make one, \
          and where a migration would change the whole server, such as ALTER ROLE), which is removed again, and the result is how its schema differs from \
          the target's, object by object: an empty table proves that a fresh install works and gives \
-         the same. What is pending is a difference, too."
+         the same. What is pending is a difference, too. With --undo, each pending migration runs up, down \
+         and up again, and the schema is compared: a row for everything that its undo file leaves behind, \
+         does not restore, or that differs the second time; an empty table proves that the undo undoes."
     }
 
     fn signature(&self) -> Signature {
@@ -55,8 +58,14 @@ impl PluginCommand for Rehearse {
                 "apply the whole history to a new database instead, and compare its schema",
                 None,
             )
+            .switch(
+                "undo",
+                "run everything pending up, down and up again, and tell what its undo files leave",
+                None,
+            )
             .checks_first()
             .gives::<RehearsalRow>()
+            .gives::<RoundTripRow>()
             .gives::<Difference>()
     }
 
@@ -93,6 +102,14 @@ impl PluginCommand for Rehearse {
                 let closures = closures(engine, call, context)?;
                 let skip = switch(call, "skip-validation")?;
                 scratch(context, &request, &preflight(call, &closures, skip)?)
+            });
+        }
+        if call.has_flag("undo").unwrap_or(false) {
+            return answer(engine, call, |context| {
+                let request = request(call, context.transaction_mode())?;
+                let closures = closures(engine, call, context)?;
+                let skip = switch(call, "skip-validation")?;
+                rehearse_undo(context, &request, &preflight(call, &closures, skip)?)
             });
         }
         answer(engine, call, |context| {
@@ -151,6 +168,22 @@ fn locks(locks: &[Lock], span: Span) -> Value {
         )
     };
     Value::list(locks.iter().map(row).collect(), span)
+}
+
+impl Row for RoundTripRow {
+    const PRIORITY: &'static [&'static str] = &["name", "kind", "object", "difference"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.name.track.to_string()),
+            Column::text("name", |row| row.name.file_name()),
+            Column::optional_text("kind", |row| Some(row.object.as_ref()?.0.clone())),
+            Column::optional_text("object", |row| Some(row.object.as_ref()?.1.clone())),
+            Column::text("difference", |row| row.difference.to_owned()),
+            Column::optional_text("expected", |row| row.expected.clone()),
+            Column::optional_text("found", |row| row.found.clone()),
+        ]
+    }
 }
 
 impl Row for Difference {

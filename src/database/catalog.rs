@@ -39,6 +39,11 @@ impl Difference {
 struct Entry(String, String, Option<String>);
 
 impl Catalog {
+    /// Reads the answer to [`Database::catalog_query`].
+    pub fn parse(json: &str) -> Result<Self, crate::psql::Error> {
+        Ok(Self::new(parse_json(json)?))
+    }
+
     fn new(entries: Vec<Entry>) -> Self {
         Self(
             entries
@@ -52,9 +57,14 @@ impl Catalog {
 impl Database {
     /// All objects of the schemas that people made, without the ledgers and what belongs to them.
     pub fn catalog(&mut self) -> Result<Catalog, Error> {
+        let entries = self.read(&self.catalog_query())?;
+        Ok(Catalog::parse(&entries)?)
+    }
+
+    /// Asks for them.
+    pub fn catalog_query(&self) -> String {
         let ledgers = relations(&self.place.prefix);
-        let entries = self.read(&include_str!("catalog.sql").replace("{ledgers}", &ledgers))?;
-        Ok(Catalog::new(parse_json(&entries)?))
+        include_str!("catalog.sql").replace("{ledgers}", &ledgers)
     }
 }
 

@@ -15,6 +15,7 @@ pub mod notices;
 pub mod outcome;
 mod rehearsal;
 pub mod retry;
+pub mod round_trip;
 pub mod row;
 mod runner;
 pub mod script;

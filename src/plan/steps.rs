@@ -1,7 +1,6 @@
 //! From pending migrations to steps: how each fits into a transaction, or what forbids it.
 //! Pure: files are read through a function that the caller gives.
 
-use super::undo::Undoing;
 use super::{Direction, Error, Step, fit};
 use crate::checks::{self, Script};
 use crate::error::Unreadable;
@@ -66,12 +65,12 @@ pub fn steps(
     Ok(steps)
 }
 
-/// The steps that undo migrations: each runs its own file, and the row of the migration goes.
+/// The steps that undo migrations: each runs its own file, and the row of the recorded name goes.
 ///
 /// # Errors
 /// As [`steps`].
 pub fn down(
-    undoing: &[Undoing<'_>],
+    recorded: Vec<String>,
     files: &[Migration],
     read: impl Fn(&Migration) -> Result<Material, Unreadable>,
     control: TransactionControl,
@@ -85,7 +84,6 @@ pub fn down(
     }
     let files: Vec<_> = files.iter().collect();
     let steps = steps(&files, read, control, users)?;
-    let recorded = undoing.iter().map(|one| one.row.name.clone());
     Ok(steps
         .into_iter()
         .zip(recorded)

@@ -103,6 +103,22 @@ pub fn select<'a>(
     }
 }
 
+/// Has each of these migrations a file that undoes it?
+pub fn require_files(migrations: &[&Migration]) -> Result<(), Hindrances> {
+    let without: Vec<_> = migrations
+        .iter()
+        .filter(|migration| migration.undo.is_none())
+        .map(|migration| Hindrance::NoUndo {
+            name: migration.name.clone(),
+        })
+        .collect();
+    if without.is_empty() {
+        Ok(())
+    } else {
+        Err(Hindrances(without))
+    }
+}
+
 /// Brings what requires another before it. Where times tell the truth, it is there already.
 fn dependants_first(chosen: Vec<Undoing<'_>>) -> Vec<Undoing<'_>> {
     let mut waiting = chosen;

@@ -10,6 +10,7 @@ pub mod import;
 mod look;
 pub mod rehearse;
 pub mod repair;
+pub mod round_trip;
 pub mod run;
 pub mod scratch;
 pub mod status;

@@ -98,8 +98,9 @@ fn plan_undo(
         .filter_map(|one| one.migration.undoing(&folders).transpose())
         .collect::<Result<Vec<_>, _>>()?;
     let settings = &context.caller.settings;
+    let recorded = undoing.iter().map(|one| one.row.name.clone());
     let steps = plan::down(
-        &undoing,
+        recorded.collect(),
         &files,
         |migration| Material::read(migration, &folders),
         settings.transaction_control,
