@@ -307,3 +307,30 @@ fn a_changed_include_is_a_changed_migration() {
         "changed"
     );
 }
+
+#[test]
+fn a_transaction_that_a_file_prepares_is_named() {
+    let project = Project::with(&[
+        ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n"),
+        (
+            "20240102000000_core_b.sql",
+            "CREATE TABLE b (id int);\n\
+             SELECT format('PREPARE TRANSACTION %L', 'it''s ' || current_database()) \\gexec\n",
+        ),
+    ]);
+    if project.sql("SHOW max_prepared_transactions") == "0" {
+        return;
+    }
+    let said = project.nu("migrate run ./db").stderr;
+    let name = format!("'it''s {}'", project.database);
+    let words = said.split_whitespace().filter(|word| *word != "|");
+    let said = words.collect::<Vec<_>>().join(" ");
+    assert!(said.contains("migrate::transaction_ended"), "{said}");
+    assert!(said.contains(&format!("PREPARED as {name}")), "{said}");
+    assert!(
+        said.contains(&format!("ROLLBACK PREPARED {name}")),
+        "{said}"
+    );
+    project.sql(&format!("ROLLBACK PREPARED {name}"));
+    assert_eq!(project.tables(), "");
+}

@@ -8,6 +8,7 @@ use thiserror::Error as ThisError;
 use super::fault::{Fault, REMOVE_COMMIT};
 use super::outcome::{Earlier, Outcome, OwnRow};
 use crate::error::{Report, count, list};
+use crate::sql::quote::Literal;
 use crate::tree::Name;
 
 /// A run that stopped after it had begun to change the database.
@@ -80,6 +81,12 @@ impl Failure {
                  what came after that may be there as well.{}",
                 self.before("These were committed with it and are recorded")
             ),
+            (Outcome::Prepared { id }, _) => format!(
+                "The transaction was PREPARED as {}: it waits and keeps its locks, and nothing of it \
+                 counts until somebody commits it.{}",
+                Literal(id),
+                self.before("These are part of it")
+            ),
             (Outcome::RolledBack, Some(name)) if self.fault.is_caught_by_guard() => format!(
                 "What {name} did before its ROLLBACK is gone; \
                  what came after that may be in the database.{}",
@@ -142,6 +149,11 @@ impl Failure {
                     .ended_by()
                     .map(ToString::to_string)
                     .unwrap_or_default()
+            ),
+            (_, Outcome::Prepared { id }) => format!(
+                "type ROLLBACK PREPARED {} in this database, and take PREPARE TRANSACTION out of the \
+                 file: every migration already runs in a transaction",
+                Literal(id)
             ),
             (_, Outcome::Unknown { .. }) => {
                 "when the server answers again, `migrate status DIR` tells what is applied"

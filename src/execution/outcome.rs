@@ -23,6 +23,8 @@ pub enum Outcome {
     RolledBack,
     /// It is in the database.
     Committed,
+    /// A file has made a prepared transaction of it, which waits with its locks for somebody's word.
+    Prepared { id: String },
     /// The file ran outside of a transaction, and what it did before it stopped stays.
     Partial {
         /// What its ledger row says.
@@ -128,6 +130,18 @@ fn look(
             transaction,
             at_commit,
         } => {
+            if matches!(stop.fault, Fault::TransactionEnded { .. }) {
+                let id = server
+                    .database
+                    .ask(&script::prepared_as(transaction))
+                    .map_err(|error| refused(error.into()))?;
+                if !id.is_empty() {
+                    return Ok(Settled {
+                        outcome: Outcome::Prepared { id },
+                        earlier: earlier(applied, stands),
+                    });
+                }
+            }
             let found = stop.group.iter().filter(|row| stands(&row.name)).count();
             // That a row is not there proves nothing on another server, which may never have had it.
             let found = if stop.is_undo && !server.kinship.is_same() {
@@ -167,15 +181,19 @@ fn look(
             }
         }
     };
-    let (stayed, lost) = applied.iter().cloned().partition(stands);
     Ok(Settled {
         outcome,
-        earlier: Earlier {
-            stayed,
-            lost,
-            ..Earlier::default()
-        },
+        earlier: earlier(applied, stands),
     })
+}
+
+fn earlier(applied: &[Name], stands: impl Fn(&Name) -> bool) -> Earlier {
+    let (stayed, lost) = applied.iter().cloned().partition(stands);
+    Earlier {
+        stayed,
+        lost,
+        ..Earlier::default()
+    }
 }
 
 /// Do the ledgers say what a run has done to a migration? An undo leaves no row, whatever its name was.

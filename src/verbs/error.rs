@@ -210,7 +210,7 @@ impl Report for Error {
                     "It is UNKNOWN whether the repair was committed: {reason}\n`migrate status DIR` \
                      tells, when the server answers again."
                 ),
-                Outcome::RolledBack | Outcome::Partial { .. } => {
+                Outcome::RolledBack | Outcome::Prepared { .. } | Outcome::Partial { .. } => {
                     "The database was not changed.".to_owned()
                 }
             },

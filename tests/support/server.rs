@@ -218,7 +218,8 @@ impl Cluster {
             .arg("-c")
             .arg(
                 "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c listen_addresses=127.0.0.1 -c fsync=off \
-                 -c full_page_writes=off -c max_connections=200 >>log 2>&1 & server=$!\n\
+                 -c full_page_writes=off -c max_connections=200 \
+                 -c max_prepared_transactions=10 >>log 2>&1 & server=$!\n\
                  read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf \"$PWD\"",
             )
             .arg(self.initdb.with_file_name("postgres"))

@@ -130,6 +130,16 @@ pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String 
 /// What a commit answers when it is done.
 pub const COMMITTED: &str = "committed";
 
+/// Asks under which name a transaction was prepared, if it was.
+pub fn prepared_as(transaction: &Transaction) -> String {
+    format!(
+        "SELECT gid FROM pg_catalog.pg_prepared_xacts\n\
+         WHERE database = pg_catalog.current_database()\n  \
+           AND transaction::text::bigint = {}::bigint & 4294967295;\n",
+        Literal(&transaction.id)
+    )
+}
+
 /// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing. After a crash
 /// the number may not have been given yet, which is an error.
 pub fn fate(transaction: &Transaction) -> String {
