@@ -3,9 +3,41 @@
 //! Rows count, numbers do not: after a crash or a promotion a transaction's number may be another's.
 
 use super::Phase;
-use super::outcome::Outcome;
 use crate::database::identity::Kinship;
 use crate::database::ledger::RowState;
+
+/// What became of a transaction, as the server itself says afterwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing of it is in the database.
+    RolledBack,
+    /// It is in the database.
+    Committed,
+    /// A file has made a prepared transaction of it, which waits with its locks for somebody's word.
+    Prepared { id: String },
+    /// The file ran outside of a transaction, and what it did before it stopped stays.
+    Partial {
+        /// What its ledger row says.
+        row: OwnRow,
+        /// The indexes it names that no query can use.
+        invalid_indexes: Vec<String>,
+    },
+    /// The server could not be asked, or could not know.
+    Unknown {
+        /// Why not.
+        reason: String,
+    },
+}
+
+/// The ledger row of a file that ran outside of a transaction and did not end well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OwnRow {
+    There(RowState),
+    /// The ledger is there without it.
+    Gone,
+    /// The ledger is not there.
+    LedgerGone,
+}
 
 /// How many of the group's rows the ledgers hold, with this run's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

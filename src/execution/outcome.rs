@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::evidence::{self, Left, Number, Recorded};
+pub use super::evidence::{Outcome, OwnRow};
 use crate::database::ledger::{Row, RowState};
 use crate::database::reconnect::{Patience, Reconnected, reconnect};
 use crate::database::{Address, Database, Error};
@@ -15,39 +16,6 @@ use crate::psql;
 use crate::sql::inspection::names_index;
 use crate::tree;
 use crate::tree::{Name, Track};
-
-/// What became of a transaction, as the server itself says afterwards.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// Nothing of it is in the database.
-    RolledBack,
-    /// It is in the database.
-    Committed,
-    /// A file has made a prepared transaction of it, which waits with its locks for somebody's word.
-    Prepared { id: String },
-    /// The file ran outside of a transaction, and what it did before it stopped stays.
-    Partial {
-        /// What its ledger row says.
-        row: OwnRow,
-        /// The indexes it names that no query can use.
-        invalid_indexes: Vec<String>,
-    },
-    /// The server could not be asked, or could not know.
-    Unknown {
-        /// Why not.
-        reason: String,
-    },
-}
-
-/// The ledger row of a file that ran outside of a transaction and did not end well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OwnRow {
-    There(RowState),
-    /// The ledger is there without it.
-    Gone,
-    /// The ledger is not there.
-    LedgerGone,
-}
 
 /// The migrations that a run had committed before it stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
