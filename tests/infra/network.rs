@@ -81,7 +81,12 @@ fn the_connection_is_cut_or_reset() {
 
 #[test]
 fn the_network_falls_silent() {
-    for when in MOMENTS[1..].iter().filter(|_| is_wanted()) {
+    let moments = if is_wanted() {
+        &MOMENTS[1..]
+    } else {
+        &MOMENTS[5..6]
+    };
+    for when in moments {
         strike(*when, How::Swallow);
     }
 }

@@ -55,6 +55,7 @@ impl Proxy {
                         is_client: from == 0,
                         when,
                         how,
+                        has_written: false,
                         dead: Arc::clone(&dead),
                         struck: Arc::clone(&has_struck),
                     };
@@ -73,6 +74,8 @@ struct Link {
     is_client: bool,
     when: When,
     how: How,
+    /// Has a ledger been written to? What was only read ends with COMMIT, too.
+    has_written: bool,
     /// Has this connection been swallowed?
     dead: Arc<AtomicBool>,
     struck: Arc<AtomicBool>,
@@ -90,9 +93,13 @@ impl Link {
                 When::Before(word) => (word, true),
                 When::After(word) => (word, false),
             };
-            let has_word = bytes
-                .windows(word.len())
-                .any(|window| window == word.as_bytes());
+            let holds = |word: &str| {
+                bytes
+                    .windows(word.len())
+                    .any(|part| part == word.as_bytes())
+            };
+            let has_word = holds(word) && (word != "COMMIT" || self.has_written);
+            self.has_written |= holds("INSERT INTO");
             let strikes = self.is_client
                 && !matches!(self.how, How::Delay(_))
                 && has_word
