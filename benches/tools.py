@@ -121,8 +121,7 @@ class Tool:
 
     def version(self):
         lead = self.program if isinstance(self.program, list) else [self.program]
-        flag = "version" if self.name == "sqitch" else "--version"
-        done = subprocess.run([*lead, flag], capture_output=True, text=True)
+        done = subprocess.run([*lead, "--version"], capture_output=True, text=True)
         return ((done.stdout or done.stderr).strip().splitlines() or [""])[0]
 
 

@@ -3,6 +3,7 @@
 //! What is about to run is read all the same.
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -27,11 +28,12 @@ static CACHE: LazyLock<Mutex<HashMap<Key, Arc<Entry>>>> = LazyLock::new(Mutex::d
 pub type Examined = (Directives, Checksum);
 
 /// The migration, and what decides which files it includes.
+/// Bytes: paths are compared by their parts, which costs more than the look itself.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
-    path: PathBuf,
-    folder: PathBuf,
-    home: Option<PathBuf>,
+    path: OsString,
+    folder: OsString,
+    home: Option<OsString>,
 }
 
 struct Entry {
@@ -135,9 +137,9 @@ fn read(path: &Path) -> io::Result<(Vec<u8>, Identity)> {
 impl Key {
     fn new(path: &Path, folders: &WorkingFolder) -> Self {
         Self {
-            path: path.to_owned(),
-            folder: folders.of(path).to_owned(),
-            home: folders.home.clone(),
+            path: path.into(),
+            folder: folders.of(path).into(),
+            home: folders.home.as_ref().map(OsString::from),
         }
     }
 }
