@@ -16,8 +16,10 @@ mod support;
 
 mod add;
 mod adopt;
+mod allowed;
 mod benches;
 mod checks;
+mod citus;
 mod corpus;
 mod databases;
 mod debian;
@@ -31,6 +33,7 @@ mod import;
 mod includes;
 mod infra;
 mod interrupts;
+mod keepalives;
 mod languages;
 mod ledger;
 mod lexing;

@@ -500,6 +500,33 @@ fn with_a_transaction_each_a_failure_hides_no_other() {
     assert_eq!(state(&project), before);
 }
 
+#[test]
+fn what_a_failed_file_leaves_is_not_there_for_the_next() {
+    let project = pending(&[
+        (
+            "20240101000000_core_a.sql",
+            "\\set left here\n\\setenv LEFT here\nPREPARE left_here AS SELECT 1;\n\
+             SET work_mem = '1MB';\nSELECT 1/0;\n\\! touch ran\n\\copy (SELECT 1) to 'copied'\n",
+        ),
+        (
+            "20240102000000_core_b.sql",
+            "\\echo :{?left}\n\\! echo \"env=$LEFT\"\n\
+             SELECT (SELECT count(*) FROM pg_prepared_statements), current_setting('work_mem') <> '1MB';\n",
+        ),
+    ]);
+    let rows = project
+        .nu("migrate rehearse db -q --transaction each | select state notices | to json -r")
+        .json();
+    assert_eq!(rows[0]["state"], json!("failed"));
+    assert_eq!(
+        rows[1],
+        json!({"state": "rehearsed", "notices": ["FALSE", "env=", "0|t"]})
+    );
+    // Nor did anything behind the error run.
+    let ran = |name: &str| project.path(&format!("db/{name}")).exists();
+    assert!(!ran("ran") && !ran("copied"));
+}
+
 /// The roles, databases and settings of the whole server that carry a mark.
 fn shared(project: &Project, mark: &str) -> String {
     project.sql(&format!(

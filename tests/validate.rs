@@ -55,7 +55,7 @@ fn everything_wrong_with_files_is_found_at_once() {
         ),
         (
             "core/20240302000000_core_control.sql",
-            "SELECT 1;\n\nCOMMIT;\n\\q\n",
+            "SELECT 1;\n\nCOMMIT;\n\\q\n\\c\n",
         ),
         (
             "core/20240303000000_core_alone.sql",
@@ -80,6 +80,7 @@ fn everything_wrong_with_files_is_found_at_once() {
         is("error", "bad-directive", "core_directive.sql", 2),
         is("warning", "no-date", "core_nodate.sql", None),
         is("warning", "mixed-folder", "-", None),
+        is("error", "fatal-command", "core_control.sql", 5),
         is("error", "forbidden-command", "core_control.sql", 4),
         is("error", "transaction-control", "core_control.sql", 3),
         is("error", "needs-no-transaction", "core_alone.sql", 2),
@@ -106,7 +107,7 @@ fn everything_wrong_with_files_is_found_at_once() {
     let rows = project.nu("migrate validate db --offline --strict");
     assert!(rows.stderr.contains("migrate::invalid"), "{}", rows.stderr);
     assert!(
-        rows.stderr.contains("9 errors were found"),
+        rows.stderr.contains("10 errors were found"),
         "{}",
         rows.stderr
     );

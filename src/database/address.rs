@@ -11,7 +11,7 @@ use super::server::Server;
 use super::{Database, Error, parse, questions};
 use crate::error::Interrupted;
 use crate::process::interrupt::Interrupt;
-use crate::psql::connection::Connection;
+use crate::psql::connection::{Connection, Keepalives};
 use crate::psql::locate::locate;
 use crate::psql::{self, Ending, Session, debian, refusal};
 use crate::settings::Caller;
@@ -28,6 +28,7 @@ pub struct Address {
     pub mark: Option<String>,
     /// The limits of our own statements.
     pub timeouts: Timeouts,
+    pub keepalives: Option<Keepalives>,
 }
 
 /// A psql that has been started and may still be connecting.
@@ -37,6 +38,7 @@ pub struct Dialing {
     prefix: String,
     is_schema_set: bool,
     timeouts: Timeouts,
+    keepalives: Option<Keepalives>,
 }
 
 impl Address {
@@ -46,7 +48,9 @@ impl Address {
             shell, settings, ..
         } = caller;
         let environment = &shell.environment;
-        let connection = Connection::resolve(settings.database.as_ref(), environment)?;
+        let keepalives = Keepalives::within(settings.network_timeout);
+        let connection =
+            Connection::resolve(settings.database.as_ref(), environment)?.kept_alive(keepalives);
         let psql = locate(&settings.psql, &shell.directory, environment)?;
         let (psql, connection) = debian::step_over(psql, connection);
         Ok(Self {
@@ -60,6 +64,7 @@ impl Address {
                 lock: settings.lock_timeout,
                 statement: settings.statement_timeout,
             },
+            keepalives,
         })
     }
 
@@ -87,6 +92,7 @@ impl Address {
             prefix: self.prefix.clone(),
             is_schema_set: self.schema.is_some(),
             timeouts: self.timeouts,
+            keepalives: self.keepalives,
         })
     }
 }
@@ -111,6 +117,7 @@ impl Dialing {
             place,
             checks_connection: false,
             identity: None,
+            keepalives: self.keepalives,
             is_schema_set: self.is_schema_set,
             timeouts: self.timeouts,
         })

@@ -26,6 +26,15 @@ pub enum Error {
     )]
     ServerReadOnly { database: String },
 
+    #[error("{host}, port {port}, is a worker of Citus: a run there would begin a second history")]
+    #[diagnostic(
+        code(migrate::citus_worker),
+        help(
+            "connect to the coordinator: SELECT * FROM citus_get_active_worker_nodes() there names the workers"
+        )
+    )]
+    CitusWorker { host: String, port: String },
+
     #[error("{}", match schema {
         Some(schema) => format!("the database {database} has no schema {schema}"),
         None => format!("the search path of the database {database} names no schema that exists"),

@@ -85,6 +85,16 @@ impl Database {
         self.ask_json(&identify())
     }
 
+    /// Refuses what cannot be written to, or is not the place for a history.
+    pub fn require_writable(&mut self) -> Result<(), Error> {
+        self.server.require_writable()?;
+        if self.server.is_citus && self.ask(questions::is_citus_worker())? == "t" {
+            let psql::connection::Reached { host, port, .. } = self.server.reached();
+            return Err(Error::CitusWorker { host, port });
+        }
+        Ok(())
+    }
+
     /// Takes the lock that admits one run at a time, waiting as long as `patience`.
     /// It is freed when psql ends.
     ///
@@ -96,6 +106,14 @@ impl Database {
             self.ask_json(&format!("{}{}", questions::watch_connection(), identify()))?;
         self.checks_connection = watched.checks_connection;
         self.identity = Some(watched.identity);
+        // A socket of this computer knows no silence.
+        self.keepalives = match self.keepalives {
+            Some(keepalives) if !self.server.host.starts_with('/') => {
+                let answer = self.ask(&questions::keep_alive(keepalives))?;
+                Some(keepalives).filter(|_| answer == "t")
+            }
+            _ => None,
+        };
         let key = key(&self.place);
         let started = Instant::now();
         for attempt in 0.. {

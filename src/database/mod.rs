@@ -16,7 +16,7 @@ pub mod throwaway;
 use serde::de::DeserializeOwned;
 
 use crate::error::Interrupted;
-use crate::psql::connection::Connection;
+use crate::psql::connection::{Connection, Keepalives};
 use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::{self, Ending, Output, Session};
 use crate::tree::{Migration, Track};
@@ -39,6 +39,8 @@ pub struct Database {
     pub checks_connection: bool,
     /// Which server and which of its processes. Known once the lock is taken.
     pub identity: Option<Identity>,
+    /// Ours; once the lock is taken, only if the server uses them.
+    pub keepalives: Option<Keepalives>,
     /// Did the user say where, or does the search path?
     is_schema_set: bool,
     /// The limits of our own statements.

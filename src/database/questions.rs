@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ledger::search::schema_on_path;
-use crate::psql::connection::SESSION_MARK;
+use crate::psql::connection::{Keepalives, SESSION_MARK};
 use crate::sql::quote::Literal;
 
 /// How often the server looks whether psql is still there, so that a killed psql frees its locks.
@@ -36,6 +36,7 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
            'encoding', pg_catalog.current_setting('client_encoding'),\n  \
            'is_whole', {is_marked},\n  \
+           'is_citus', pg_catalog.to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL,\n  \
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
            'login_settings', coalesce({LOGIN_SETTINGS}, '{{}}'),\n  \
@@ -61,6 +62,27 @@ pub const NO_SESSION_TIMEOUTS: &str =
      ('transaction_timeout')) AS timeout (name)
   WHERE CASE WHEN pg_catalog.current_setting(name, true) IS NOT NULL
     THEN pg_catalog.set_config(name, '0', false) IS NULL ELSE false END";
+
+/// Lets the server notice that psql is out of reach, and asks whether it does (`t`). What an
+/// administrator has set stays.
+pub fn keep_alive(keepalives: Keepalives) -> String {
+    let (names, calls): (Vec<_>, Vec<_>) = keepalives
+        .of_server()
+        .map(|(name, value)| {
+            let call = format!("pg_catalog.set_config('{name}', '{value}', false)");
+            (format!("'{name}'"), call)
+        })
+        .into_iter()
+        .unzip();
+    format!(
+        "SELECT CASE WHEN pg_catalog.inet_client_addr() IS NULL OR EXISTS (\n    \
+           SELECT FROM pg_catalog.pg_settings\n    \
+           WHERE name IN ({}) AND source <> 'default') THEN false\n  \
+         ELSE pg_catalog.num_nulls({}) = 0 END;\n",
+        names.join(", "),
+        calls.join(", ")
+    )
+}
 
 /// Lets the server look whether psql is still there: not every server knows the parameter
 /// (PostgreSQL 14), and not every system can use it.
@@ -101,6 +123,11 @@ impl Timeouts {
             self.statement.as_millis()
         )
     }
+}
+
+/// Asks whether this is a worker of Citus (`t`): the coordinator is the group 0.
+pub fn is_citus_worker() -> &'static str {
+    "SELECT coalesce(bool_or(groupid <> 0), false) FROM pg_catalog.pg_dist_local_group;\n"
 }
 
 /// A text of which an error of the server's does not end psql, so that more can be asked.

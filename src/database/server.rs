@@ -22,6 +22,8 @@ pub struct Server {
     pub schema_exists: bool,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
+    /// Has the database Citus?
+    pub is_citus: bool,
     /// Is the session one server process from beginning to end, as far as was asked?
     pub is_whole: bool,
     /// The encoding that the caller chose, for its files.
@@ -100,6 +102,7 @@ mod tests {
             schema: Some("public".to_owned()),
             schema_exists: true,
             read_only: false,
+            is_citus: false,
             is_whole: true,
             encoding: "UTF8".to_owned(),
             host: "/run".to_owned(),

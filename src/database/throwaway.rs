@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 
+use crate::error::Interrupted;
+use crate::process::interrupt::Interrupt;
 use crate::process::{Child, Watchdog};
 
 /// How long the server may take to open its socket.
@@ -22,6 +24,32 @@ const POLL: Duration = Duration::from_millis(20);
 /// Where Debian and its relatives keep the programs, out of PATH.
 const DEBIAN: &str = "/usr/lib/postgresql";
 const USER: &str = "migrate";
+
+/// Why there is no server.
+#[derive(Debug)]
+pub enum NotStarted {
+    Interrupted(Interrupted),
+    /// What is missing, or what the programs said.
+    Problem(String),
+}
+
+impl From<Interrupted> for NotStarted {
+    fn from(interrupted: Interrupted) -> Self {
+        Self::Interrupted(interrupted)
+    }
+}
+
+impl From<String> for NotStarted {
+    fn from(problem: String) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl From<io::Error> for NotStarted {
+    fn from(error: io::Error) -> Self {
+        Self::Problem(error.to_string())
+    }
+}
 
 /// A running server; it ends, and its files go, when this is dropped.
 pub struct Throwaway {
@@ -36,39 +64,60 @@ impl Throwaway {
     /// socket in that folder.
     ///
     /// # Errors
-    /// What is missing, or what the programs said.
-    pub fn start(psql: &Path, search: Option<&str>, major: u32) -> Result<Self, String> {
-        let initdb = find(psql, search, major).ok_or("there is no `initdb` on this computer")?;
+    /// What is missing, what the programs said, or Ctrl-C.
+    pub fn start(
+        psql: &Path,
+        search: Option<&str>,
+        major: u32,
+        interrupt: &Interrupt,
+    ) -> Result<Self, NotStarted> {
+        let missing = || "there is no `initdb` on this computer".to_owned();
+        let initdb = find(psql, search, major).ok_or_else(missing)?;
         let account = account()?;
         let folder = tempfile::Builder::new()
             .prefix("migrate-")
             .permissions(fs::Permissions::from_mode(0o700))
-            .tempdir()
-            .map_err(|error| error.to_string())?;
-        Self::run(&initdb, account.as_ref(), folder).map_err(|error| error.to_string())
+            .tempdir()?;
+        Self::run(&initdb, account.as_ref(), folder, interrupt)
     }
 
-    fn run(initdb: &Path, account: Option<&User>, folder: TempDir) -> io::Result<Self> {
+    fn run(
+        initdb: &Path,
+        account: Option<&User>,
+        folder: TempDir,
+        interrupt: &Interrupt,
+    ) -> Result<Self, NotStarted> {
         let path = folder.path();
         if let Some(account) = account {
             chown(path, Some(account.uid.as_raw()), Some(account.gid.as_raw()))?;
         }
-        let made = command(initdb, account, path)
+        let watchdog = Watchdog::start(Some(path))?;
+        let log = path.join("log");
+        let mut command = command(initdb, account, path);
+        command
             .args(["-D", "data", "-U", USER, "-A", "trust", "-E", "UTF8"])
             .args(["--locale=C", "--no-sync"])
-            .output()?;
-        if !made.status.success() {
-            let said = String::from_utf8_lossy(&made.stderr).into_owned();
-            return Err(io::Error::other(said));
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(&log)?);
+        let mut making = Child::start(&mut command)?;
+        watchdog.guard(&making)?;
+        while !making.has_ended() {
+            if interrupt.requested() {
+                making.stop();
+                return Err(Interrupted.into());
+            }
+            thread::sleep(POLL);
         }
-        let watchdog = Watchdog::start(Some(path))?;
-        let mut command = command(&initdb.with_file_name("postgres"), account, path);
+        if !making.end()?.success() {
+            return Err(said(&log).into());
+        }
+        let mut command = self::command(&initdb.with_file_name("postgres"), account, path);
         command
             .args(["-D", "data", "-k"])
             .arg(path)
             .args(["-c", "listen_addresses=", "-c", "fsync=off", "-p", "5432"])
             .stdout(Stdio::null())
-            .stderr(fs::File::create(path.join("log"))?);
+            .stderr(fs::File::create(&log)?);
         let server = Child::start(&mut command)?;
         watchdog.guard(&server)?;
         let mut throwaway = Self {
@@ -76,18 +125,20 @@ impl Throwaway {
             _watchdog: watchdog,
             folder,
         };
-        throwaway.wait()?;
+        throwaway.wait(interrupt)?;
         Ok(throwaway)
     }
 
     /// Waits until the server takes connections: it writes so into its lock file.
-    fn wait(&mut self) -> io::Result<()> {
+    fn wait(&mut self, interrupt: &Interrupt) -> Result<(), NotStarted> {
         let deadline = Instant::now() + PATIENCE;
         let lock = self.folder.path().join("data/postmaster.pid");
         while !fs::read_to_string(&lock).is_ok_and(|text| is_ready(&text)) {
+            if interrupt.requested() {
+                return Err(Interrupted.into());
+            }
             if self.server.has_ended() || Instant::now() > deadline {
-                let log = fs::read_to_string(self.folder.path().join("log"));
-                return Err(io::Error::other(log.unwrap_or_default()));
+                return Err(said(&self.folder.path().join("log")).into());
             }
             thread::sleep(POLL);
         }
@@ -98,6 +149,10 @@ impl Throwaway {
         let folder = self.folder.path().display();
         format!("host='{folder}' port='5432' user='{USER}' dbname='postgres'")
     }
+}
+
+fn said(log: &Path) -> String {
+    fs::read_to_string(log).unwrap_or_default()
 }
 
 impl Drop for Throwaway {
@@ -164,6 +219,17 @@ fn command(program: &Path, account: Option<&User>, folder: &Path) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ctrl_c_ends_a_start_and_leaves_nothing() {
+        let pressed = Interrupt::after(Duration::ZERO);
+        match Throwaway::start(Path::new("psql"), None, 15, &pressed) {
+            Err(NotStarted::Interrupted(Interrupted)) => {}
+            // There is no server's program on this computer.
+            Err(NotStarted::Problem(problem)) => assert!(problem.contains("initdb"), "{problem}"),
+            Ok(_) => panic!("it started"),
+        }
+    }
 
     #[test]
     fn a_path_does_not_make_a_server_ready() {

@@ -231,7 +231,7 @@ fn drop_first(fault: &Fault, invalid_indexes: &[String]) -> String {
         (Fault::TransactionOpen { .. }, _) => "add the COMMIT to the file; ".to_owned(),
         (_, []) => String::new(),
         (_, indexes) => format!(
-            "it left an invalid index: type `DROP INDEX CONCURRENTLY {};`; then ",
+            "it left an invalid index: type `DROP INDEX CONCURRENTLY IF EXISTS {};`; then ",
             indexes.join(", ")
         ),
     }

@@ -15,7 +15,7 @@ use crate::execution::script::{self, Bracket, Completion};
 use crate::plan::Step;
 use crate::psql::{Ending, Session};
 use crate::sql::inspection::{Script, inspect};
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::{Command, Item, scan};
 
 impl Runner<'_, '_> {
     /// All checks of a step, the late one just passed.
@@ -107,7 +107,13 @@ fn refused(text: &str) -> Option<Reply> {
         path: Path::new("question"),
         content: text.as_bytes(),
     };
-    let forbidden = inspect(script, &[]).forbidden.into_iter().next();
+    let inspection = inspect(script, &[]);
+    let forbidden = [
+        inspection.forbidden,
+        inspection.bearable,
+        inspection.outside,
+    ];
+    let forbidden = forbidden.into_iter().flatten().next();
     let found = forbidden.map(|found| found.found).or_else(|| {
         scan(text.as_bytes())
             .into_iter()
@@ -118,7 +124,10 @@ fn refused(text: &str) -> Option<Reply> {
                 }
                 Item::Command(command) => {
                     let is_harmless = HARMLESS.contains(&command.name.as_str());
-                    (!is_harmless).then(|| format!("\\{}", command.name))
+                    let name = format!("\\{}", command.name);
+                    (!is_harmless)
+                        .then_some(name)
+                        .or_else(|| outlet(&command, text))
                 }
             })
     })?;
@@ -129,6 +138,27 @@ fn refused(text: &str) -> Option<Reply> {
         failed: true,
         ..Reply::default()
     })
+}
+
+/// Names the program that a harmless command would run, or the file that it would write.
+fn outlet(command: &Command, text: &str) -> Option<String> {
+    let written = text.get(command.range.clone()).unwrap_or_default();
+    let is_expanded = command.arguments.iter().any(|one| one.literal().is_none());
+    if is_expanded && written.contains('`') {
+        return Some("backquotes".to_owned());
+    }
+    let sends = ["g", "gx"].contains(&command.name.as_str());
+    let behind = written.trim_start_matches('\\').get(command.name.len()..);
+    let behind = behind.unwrap_or_default().trim_end_matches('\\').trim();
+    // Options in parentheses may come first.
+    let target = match behind
+        .strip_prefix('(')
+        .and_then(|rest| rest.split_once(')'))
+    {
+        Some((_, target)) => target.trim(),
+        None => behind,
+    };
+    (sends && !target.is_empty()).then(|| written.trim().to_owned())
 }
 
 fn failed(error: &io::Error) -> Reply {

@@ -113,8 +113,10 @@ impl Runner<'_, '_> {
             .ask(&script::completion())
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         if self.judge(&mut answer, step, &prepared, &printed).is_err() {
-            let undone = self.database.session.ask(&script::undo_attempt());
+            let undo = script::undo_attempt(&self.limits);
+            let undone = self.database.session.ask(&undo);
             undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
+            self.forget(step)?;
             self.done.push(RunRow {
                 name: name.clone(),
                 applied: None,

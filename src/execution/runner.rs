@@ -82,8 +82,10 @@ impl<'a, 'c> Runner<'a, 'c> {
         Self {
             limits: Limits {
                 checks_connection: database.checks_connection,
+                keepalives: database.keepalives,
                 lock_timeout: circumstances.lock_timeout,
                 statement_timeout: circumstances.statement_timeout,
+                is_citus: database.server.is_citus,
                 is_read_only_outside: false,
                 login_settings: database.server.login_settings.clone(),
                 has_plpgsql: database.server.has_plpgsql,

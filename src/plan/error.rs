@@ -87,7 +87,9 @@ pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migratio
      a transaction, together with its ledger row.\nA file that must stay as it is, such as BEGIN; \
      ... COMMIT; from another tool, needs the line `-- migrate: transaction-control unwrap` (leave \
      its outer pair out) or `separate` (run it as it is, on its own), or the setting \
-     `transaction_control`";
+     `transaction_control`.\nA \\q, \\prompt, \\i - or pg_advisory_unlock_all(), and outside of a \
+     transaction \\set ON_ERROR_STOP or AUTOCOMMIT, may stay with the line `-- migrate: allow \
+     forbidden-command` or the setting `allow`";
 
 /// The way out for what psql reads otherwise than people.
 pub const WRITE_IT_CLEARLY: &str = "psql drops a line from a NUL byte on: save the file as UTF-8, not as UTF-16.\n\

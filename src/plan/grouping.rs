@@ -3,6 +3,7 @@
 use super::{Direction, Error, Fit, Group, Plan, Request, Step};
 use crate::settings::{TransactionControl, TransactionMode};
 use crate::sql::inspection::{Inspection, Violation};
+use crate::sql::rules::Rule;
 use crate::sql::variables::usage::Leftovers;
 use crate::tree::Migration;
 
@@ -15,25 +16,30 @@ pub fn fit(
     inspection: Inspection,
     setting: TransactionControl,
 ) -> Result<Step, Vec<Violation>> {
+    let place = place(migration, &inspection, setting);
     let Inspection {
         transaction_control,
         mut forbidden,
+        bearable,
+        outside,
         misread: _,
-        outer_pair,
+        outer_pair: _,
         adds_enum_value,
     } = inspection;
-    let directives = &migration.directives;
-    let control = directives.transaction_control.unwrap_or(setting);
-    let fit = match (control, outer_pair) {
-        _ if directives.no_transaction => Fit::NoTransaction,
-        _ if transaction_control.is_empty() => Fit::Whole,
-        (TransactionControl::Separate, _) => Fit::NoTransaction,
-        (TransactionControl::Unwrap, Some(pair)) => Fit::Unwrapped(pair),
-        _ => {
-            forbidden.extend(transaction_control);
-            Fit::Whole
+    if !migration
+        .directives
+        .allows
+        .contains(&Rule::ForbiddenCommand)
+    {
+        forbidden.extend(bearable);
+        if place == Some(Fit::NoTransaction) {
+            forbidden.extend(outside);
         }
-    };
+    }
+    let fit = place.unwrap_or_else(|| {
+        forbidden.extend(transaction_control);
+        Fit::Whole
+    });
     if forbidden.is_empty() {
         Ok(Step {
             migration: migration.clone(),
@@ -45,6 +51,23 @@ pub fn fit(
         })
     } else {
         Err(forbidden)
+    }
+}
+
+/// Where its own BEGIN and COMMIT let it run; `None` if nothing says how to take them.
+pub fn place(
+    migration: &Migration,
+    inspection: &Inspection,
+    setting: TransactionControl,
+) -> Option<Fit> {
+    let directives = &migration.directives;
+    let control = directives.transaction_control.unwrap_or(setting);
+    match (control, &inspection.outer_pair) {
+        _ if directives.no_transaction => Some(Fit::NoTransaction),
+        _ if inspection.transaction_control.is_empty() => Some(Fit::Whole),
+        (TransactionControl::Separate, _) => Some(Fit::NoTransaction),
+        (TransactionControl::Unwrap, Some(pair)) => Some(Fit::Unwrapped(pair.clone())),
+        _ => None,
     }
 }
 
@@ -283,7 +306,7 @@ mod tests {
         };
         assert!(
             fit(&asks, leaves, TransactionControl::Refuse).is_err(),
-            "\\q is never allowed"
+            "\\c is never allowed"
         );
     }
 }

@@ -19,7 +19,7 @@ use crate::settings::TransactionMode;
 use crate::sql::variables::usage::Leftovers;
 use crate::tree::{Migration, Version};
 pub use error::Error;
-pub use grouping::{fit, group};
+pub use grouping::{fit, group, place};
 pub use obstacle::{Obstacle, Obstacles};
 pub use selection::select;
 pub use steps::{down, in_circle, steps};

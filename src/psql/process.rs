@@ -41,7 +41,7 @@ pub fn start(
     let mut command = Command::new(psql);
     command
         .args(ARGUMENTS)
-        .args(connection.arguments())
+        .args(connection.psql_arguments())
         .env_clear()
         .envs(connection.environment())
         .current_dir(folder)

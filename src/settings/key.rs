@@ -43,6 +43,9 @@ pub enum Key {
     WorkingDirectory,
     #[strum(props(variable = "MIGRATE_TRANSACTION_CONTROL", default = "refuse"))]
     TransactionControl,
+    /// Rules of `validate` that no file has to keep, as if each said so.
+    #[strum(props(variable = "MIGRATE_ALLOW"))]
+    Allow,
     #[strum(props(flag = "lock-wait", variable = "MIGRATE_LOCK_WAIT", default = "30sec"))]
     LockWait,
     /// How long a statement may wait for a lock.
@@ -58,6 +61,9 @@ pub enum Key {
         default = "0sec"
     ))]
     StatementTimeout,
+    /// After how much silence of the network psql and the server give each other up.
+    #[strum(props(variable = "MIGRATE_NETWORK_TIMEOUT", default = "6sec"))]
+    NetworkTimeout,
     #[strum(props(flag = "retries", variable = "MIGRATE_RETRIES", default = "3"))]
     Retries,
     /// The user's own commands for validation scripts.

@@ -13,13 +13,14 @@ mod origin;
 mod period;
 pub mod shell;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
 use strum::IntoEnumIterator;
 
+use crate::sql::rules::Rule;
 use crate::sql::variables::{self, Variables};
 pub use caller::Caller;
 pub use choice::{TransactionControl, TransactionMode, WorkingDirectory};
@@ -49,12 +50,16 @@ pub struct Settings {
     pub working_directory: WorkingDirectory,
     /// What a migration's own BEGIN and COMMIT mean.
     pub transaction_control: TransactionControl,
+    /// Rules that no file has to keep.
+    pub allow: BTreeSet<Rule>,
     /// How long to wait for another run to end.
     pub lock_wait: Duration,
     /// How long a statement may wait for a lock; zero is for ever.
     pub lock_timeout: Duration,
     /// How long a statement may take; zero is for ever.
     pub statement_timeout: Duration,
+    /// After how much silence of the network both ends give up; zero leaves it to the system.
+    pub network_timeout: Duration,
     /// How often a group is tried again after a lock timeout or a deadlock.
     pub retries: u32,
     /// A nu file with the user's own commands for validation scripts.
@@ -81,9 +86,11 @@ impl Settings {
             transaction: found.parsed(Key::Transaction)?,
             working_directory: found.parsed(Key::WorkingDirectory)?,
             transaction_control: found.parsed(Key::TransactionControl)?,
+            allow: found.parsed::<Rules>(Key::Allow)?.0,
             lock_wait: found.parsed::<Period>(Key::LockWait)?.0,
             lock_timeout: found.parsed::<Period>(Key::LockTimeout)?.0,
             statement_timeout: found.parsed::<Period>(Key::StatementTimeout)?.0,
+            network_timeout: found.parsed::<Period>(Key::NetworkTimeout)?.0,
             retries: found.parsed::<Count>(Key::Retries)?.0,
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
@@ -203,6 +210,18 @@ impl FromStr for Count {
     }
 }
 
+struct Rules(BTreeSet<Rule>);
+
+impl FromStr for Rules {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let names = text.split([',', ' ']).filter(|name| !name.is_empty());
+        let rule = |name| Rule::to_allow(name).map_err(|problem| format!("`{name}`: {problem}"));
+        names.map(rule).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 struct Prefix(String);
 
 impl FromStr for Prefix {
@@ -263,6 +282,7 @@ mod tests {
             (Key::Transaction, "none"),
             (Key::WorkingDirectory, "home"),
             (Key::LockWait, "soon"),
+            (Key::Allow, "forbidden-command, changed"),
             (Key::TablePrefix, ""),
             (Key::TablePrefix, "a_prefix_of_24_characters"),
         ];

@@ -22,8 +22,12 @@ pub struct Script<'a> {
 pub struct Inspection {
     /// Statements that begin or end a transaction.
     pub transaction_control: Vec<Violation>,
-    /// Meta-commands that would take the session away from the run.
+    /// What no run can live with.
     pub forbidden: Vec<Violation>,
+    /// What a run can live with, where somebody says that it is meant so.
+    pub bearable: Vec<Violation>,
+    /// The same, but without any harm inside of our transaction.
+    pub outside: Vec<Violation>,
     /// What psql would not read as it is written.
     pub misread: Vec<Violation>,
     /// Where BEGIN and COMMIT are, if they are one pair around the whole file.
@@ -91,13 +95,18 @@ fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
                 if text.is_some_and(frees_all_locks) {
                     let found = "pg_advisory_unlock_all, which frees the run's own lock as well";
                     let found = found.to_owned();
-                    inspection.forbidden.push(violation(statement.line, found));
+                    inspection.bearable.push(violation(statement.line, found));
                 }
                 inspection.adds_enum_value |= adds_enum_value(statement, script.content);
             }
             Item::Command(command) => {
-                if let Some(found) = forbidden(command) {
-                    inspection.forbidden.push(violation(command.line, found));
+                if let Some((harm, found)) = harm(command) {
+                    let list = match harm {
+                        Harm::Fatal => &mut inspection.forbidden,
+                        Harm::Bearable => &mut inspection.bearable,
+                        Harm::Outside => &mut inspection.outside,
+                    };
+                    list.push(violation(command.line, found));
                 }
             }
         }
@@ -170,28 +179,47 @@ fn transaction_control(statement: &Statement) -> Option<String> {
     })
 }
 
-/// Names the meta-command if the run cannot live with it.
-fn forbidden(command: &Command) -> Option<String> {
+/// What a meta-command would do to the run.
+enum Harm {
+    /// It waits for a person, leads elsewhere or never ends: no run can live with it.
+    Fatal,
+    /// Something is lost that the run can do without, if it is meant so.
+    Bearable,
+    /// It lets psql go on behind an error. In our transaction the server does nothing more then.
+    Outside,
+}
+
+fn harm(command: &Command) -> Option<(Harm, String)> {
     let argument = |index: usize| {
         let argument = command.arguments.get(index)?;
         Some(String::from_utf8_lossy(&argument.text).into_owned())
     };
     let name = &command.name;
     match name.as_str() {
-        "c" | "connect" | "q" | "quit" | "prompt" | "password" | "e" | "edit" | "ef" | "ev" => {
-            Some(format!("\\{name}"))
+        "c" | "connect" | "password" | "e" | "edit" | "ef" | "ev" => {
+            Some((Harm::Fatal, format!("\\{name}")))
         }
+        "watch" => {
+            let ends = command.arguments.iter().any(|argument| {
+                let is = |option: &[u8]| argument.text.starts_with(option);
+                is(b"c=") || is(b"count=")
+            });
+            (!ends).then(|| (Harm::Fatal, "\\watch without `count=`".to_owned()))
+        }
+        // It ends the file, not psql (psql manual, "Meta-Commands").
+        "q" | "quit" | "prompt" => Some((Harm::Bearable, format!("\\{name}"))),
         "set" | "unset" => {
             let variable =
                 argument(0).filter(|name| name == "ON_ERROR_STOP" || name == "AUTOCOMMIT")?;
             let value = argument(1).unwrap_or_default();
             let stays_on = name == "set"
                 && ["", "1", "on", "true", "yes"].contains(&value.to_lowercase().as_str());
-            (!stays_on).then(|| format!("\\{name} {variable} {value}").trim_end().to_owned())
+            let found = format!("\\{name} {variable} {value}");
+            (!stays_on).then(|| (Harm::Outside, found.trim_end().to_owned()))
         }
         "i" | "include" | "ir" | "include_relative" => {
             let file = argument(0).filter(|file| file == "-" || file == "/dev/stdin")?;
-            Some(format!("\\{name} {file}"))
+            Some((Harm::Bearable, format!("\\{name} {file}")))
         }
         _ => None,
     }
@@ -337,7 +365,9 @@ mod tests {
         let all = inspection
             .transaction_control
             .into_iter()
-            .chain(inspection.forbidden);
+            .chain(inspection.forbidden)
+            .chain(inspection.bearable)
+            .chain(inspection.outside);
         all.map(|found| format!("{} {}", found.line, found.found))
             .collect()
     }
@@ -406,28 +436,32 @@ mod tests {
     }
 
     #[test]
-    fn commands_that_take_the_session_away() {
+    fn what_a_command_would_do_to_the_run() {
+        let inspection = |content: &str| inspect(script(content), &[]);
+        let words = |found: Vec<Violation>| {
+            let words = found.into_iter().map(|found| found.found);
+            words.collect::<Vec<_>>().join(", ")
+        };
         assert_eq!(
-            found(
-                "\\c other\n\\connect - me\n\\q\nSELECT 1 \\g \\quit\n\\prompt x\n\\password\n\\i -\n"
+            words(
+                inspection(
+                    "\\c other\n\\connect - me\n\\password\n\\ef f\n\\ev v\nSELECT 1 \\watch 2\n\
+                     SELECT 1 \\watch 1 c=3\nSELECT 1 \\watch count=3\n"
+                )
+                .forbidden
             ),
-            [
-                "1 \\c",
-                "2 \\connect",
-                "3 \\q",
-                "4 \\quit",
-                "5 \\prompt",
-                "6 \\password",
-                "7 \\i -"
-            ]
+            "\\c, \\connect, \\password, \\ef, \\ev, \\watch without `count=`"
         );
         assert_eq!(
-            found("\\set ON_ERROR_STOP off\n\\set AUTOCOMMIT 0\n\\unset ON_ERROR_STOP"),
-            [
-                "1 \\set ON_ERROR_STOP off",
-                "2 \\set AUTOCOMMIT 0",
-                "3 \\unset ON_ERROR_STOP"
-            ]
+            words(inspection("\\q\nSELECT 1 \\g \\quit\n\\prompt x\n\\i -\n").bearable),
+            "\\q, \\quit, \\prompt, \\i -"
+        );
+        assert_eq!(
+            words(
+                inspection("\\set ON_ERROR_STOP off\n\\set AUTOCOMMIT 0\n\\unset ON_ERROR_STOP")
+                    .outside
+            ),
+            "\\set ON_ERROR_STOP off, \\set AUTOCOMMIT 0, \\unset ON_ERROR_STOP"
         );
     }
 

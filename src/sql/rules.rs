@@ -32,6 +32,7 @@ pub enum Rule {
     BadDirective,
     TransactionControl,
     ForbiddenCommand,
+    FatalCommand,
     Misread,
     UnsetVariable,
     NeedsNoTransaction,
@@ -82,6 +83,7 @@ impl Rule {
             | Self::BadDirective
             | Self::TransactionControl
             | Self::ForbiddenCommand
+            | Self::FatalCommand
             | Self::Misread
             | Self::UnsetVariable
             | Self::NeedsNoTransaction
@@ -107,6 +109,7 @@ impl Rule {
                 | Self::NotUtf8
                 | Self::NeedsNoTransaction
                 | Self::UnsetVariable
+                | Self::ForbiddenCommand
                 | Self::UnsafeDdl(_)
         )
     }

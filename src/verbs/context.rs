@@ -12,7 +12,7 @@ use crate::plan::scope::scope;
 use crate::process::interrupt::Interrupt;
 use crate::settings::shell::CHECKS;
 use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
-use crate::tree::{self, Track, Tree, WorkingFolder, discover};
+use crate::tree::{self, Migration, Track, Tree, WorkingFolder, discover};
 use crate::{plan, psql};
 
 /// Where the closures of the configuration stand, for reports.
@@ -113,7 +113,17 @@ impl Context {
     }
 
     pub(super) fn tree(&self) -> Result<Tree, tree::Error> {
-        discover(&self.root, &self.folders(), &self.caller.interrupt)
+        let mut tree = discover(&self.root, &self.folders(), &self.caller.interrupt)?;
+        for migration in &mut tree.migrations {
+            self.allow(migration);
+        }
+        Ok(tree)
+    }
+
+    /// What the setting allows every file, the file allows as well.
+    pub(super) fn allow(&self, migration: &mut Migration) {
+        let allows = &self.caller.settings.allow;
+        migration.directives.allows.extend(allows.iter().copied());
     }
 
     pub(super) fn folders(&self) -> WorkingFolder {

@@ -26,7 +26,7 @@ pub fn look_under_lock(
     let dialing = address.dial(&context.caller.interrupt);
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
-    database.server.require_writable()?;
+    database.require_writable()?;
     database.lock(context.caller.settings.lock_wait)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     Ok((tree, database, ledgers))

@@ -64,7 +64,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
     if !dry_run {
-        database.server.require_writable()?;
+        database.require_writable()?;
         database.lock(context.caller.settings.lock_wait)?;
     }
     let ledgers = database.ledgers(&tree.migrations, |_| true)?;

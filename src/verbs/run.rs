@@ -185,6 +185,9 @@ pub(super) fn failure(stop: Stop, settled: Settled) -> Failure {
     }
 }
 
+const LOCKS_OF_SHARDS: &str = "this is Citus: lock_timeout does not reach the shards, where a \
+     statement may wait for ever unless ALTER ROLE ... IN DATABASE ... SET lock_timeout says otherwise there";
+
 enum Attempt {
     Done,
     Stopped(Box<Stop>),
@@ -217,6 +220,9 @@ fn attempt(
         done: applied.len(),
     })?;
     checker.check(&plan, &database)?;
+    if database.server.is_citus && !plan.groups.is_empty() {
+        circumstances.progress.note(LOCKS_OF_SHARDS);
+    }
     let done = execution::run(
         &mut database,
         &ledgers.tables,

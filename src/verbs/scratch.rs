@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::run::run;
 use super::{Context, Error};
 use crate::database::catalog::{Catalog, Difference, compare};
-use crate::database::throwaway::Throwaway;
+use crate::database::throwaway::{NotStarted, Throwaway};
 use crate::database::{self, Database};
 use crate::plan::Request;
 use crate::preflight::Preflight;
@@ -142,9 +142,13 @@ fn on_its_own(
         .get("PATH")
         .map(String::as_str);
     let wanted = target.server.major();
-    let started = Throwaway::start(&context.address()?.psql, search, wanted);
-    let throwaway = started.map_err(|problem| database::Error::NoScratch {
-        detail: format!("{why}\nNor can a server be started here: {problem}"),
+    let interrupt = &context.caller.interrupt;
+    let started = Throwaway::start(&context.address()?.psql, search, wanted, interrupt);
+    let throwaway = started.map_err(|reason| match reason {
+        NotStarted::Interrupted(interrupted) => interrupted.into(),
+        NotStarted::Problem(problem) => database::Error::NoScratch {
+            detail: format!("{why}\nNor can a server be started here: {problem}"),
+        },
     })?;
     let scratch = context.at(throwaway.conninfo());
     let mut server = scratch

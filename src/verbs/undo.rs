@@ -93,10 +93,11 @@ fn plan_undo(
     let statuses = compare(&all, &tree.migrations, &known.rows);
     let undoing = select(&statuses, &scope, &order.extent).map_err(plan::Error::from)?;
     let folders = context.folders();
-    let files = undoing
+    let mut files = undoing
         .iter()
         .filter_map(|one| one.migration.undoing(&folders).transpose())
         .collect::<Result<Vec<_>, _>>()?;
+    files.iter_mut().for_each(|file| context.allow(file));
     let settings = &context.caller.settings;
     let recorded = undoing.iter().map(|one| one.row.name.clone());
     let steps = plan::down(

@@ -45,6 +45,8 @@ fn each_combination_fits_as_documented_or_names_all_that_forbids_it() {
                                 let inspection = Inspection {
                                     transaction_control: transaction_control.clone(),
                                     forbidden: forbidden.clone(),
+                                    bearable: vec![],
+                                    outside: vec![],
                                     misread: vec![],
                                     outer_pair: pair.clone(),
                                     adds_enum_value,

@@ -69,6 +69,11 @@ fn a_late_script_cannot_take_the_transaction_away() {
         "SELECT 1; COMMIT; SELECT 2",
         "SELECT 1 \\q",
         "\\c postgres",
+        "SELECT 1 \\g |touch ran",
+        "SELECT 1 \\g ran",
+        "SELECT 1 \\gx (format=csv) |touch ran",
+        "\\echo `touch ran`",
+        "\\set x `touch ran`",
     ] {
         let script = format!(
             "# migrate: late\n'{question}' | ^$env.MIGRATION.psql.0 ...($env.MIGRATION.psql | skip 1) | complete | get stderr"
@@ -80,6 +85,7 @@ fn a_late_script_cannot_take_the_transaction_away() {
             "{question}: {output:?}"
         );
         assert_eq!(project.tables(), "a b c migrations_core", "{question}");
+        assert!(!project.path("db/ran").exists() && !project.path("ran").exists());
     }
     // Unfinished SQL swallows nothing of ours.
     for question in [

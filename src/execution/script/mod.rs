@@ -59,8 +59,10 @@ mod tests {
     fn limits() -> Limits {
         Limits {
             checks_connection: true,
+            keepalives: None,
             lock_timeout: Duration::from_secs(5),
             statement_timeout: Duration::ZERO,
+            is_citus: false,
             is_read_only_outside: false,
             login_settings: BTreeMap::new(),
             has_plpgsql: true,
@@ -106,6 +108,22 @@ mod tests {
         let expected =
             "\\cd ''\nSET client_encoding = 'LATIN1';\nSET lock_timeout = '500ms';\n\\set LAST";
         assert!(text.starts_with(expected), "{text}");
+    }
+
+    #[test]
+    fn on_citus_a_reset_goes_alone() {
+        let limits = Limits {
+            is_citus: true,
+            ..limits()
+        };
+        let text = state::joined(&state::clean_session(&limits), &limits);
+        assert!(
+            text.starts_with(
+                "RESET SESSION AUTHORIZATION;\nRESET ALL;\nCLOSE ALL\\; DISCARD TEMP\\; "
+            ),
+            "{text}"
+        );
+        assert_eq!(text.matches(";\n").count(), 2, "{text}");
     }
 
     #[test]

@@ -36,5 +36,9 @@ pub fn check_outside() -> String {
 
 /// At its good end: the row says applied. Answers with what was recorded.
 pub fn finish_outside(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String {
-    in_one_message(&clean_session(limits), &place.record_finished(entry))
+    in_one_message(
+        &clean_session(limits),
+        limits,
+        &place.record_finished(entry),
+    )
 }

@@ -1,5 +1,6 @@
 //! What a rehearsal adds to a run: COMMIT fails, a look at locks and relations, the rollback.
 
+use super::state::{Limits, clean_session, joined};
 use crate::database::ledger::search::relations;
 use crate::database::ledger::table::Place;
 use crate::sql::quote::Literal;
@@ -24,8 +25,12 @@ pub fn attempted(include: &str) -> String {
     format!("SAVEPOINT migrate_attempt;\n{include}")
 }
 
-pub fn undo_attempt() -> String {
-    "ROLLBACK TO SAVEPOINT migrate_attempt;\nRELEASE SAVEPOINT migrate_attempt;\n".to_owned()
+/// Undoes it, with what a savepoint does not cover: what it prepared, what it holds on.
+pub fn undo_attempt(limits: &Limits) -> String {
+    format!(
+        "ROLLBACK TO SAVEPOINT migrate_attempt;\nRELEASE SAVEPOINT migrate_attempt;\n{};\n",
+        joined(&clean_session(limits), limits)
+    )
 }
 
 /// What the server says to a COMMIT in a rehearsal.

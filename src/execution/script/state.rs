@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::constraints::{CHECK, CHECK_AND_DEFER, CHECK_AND_RESET, Followed};
 use crate::database::questions::{CONNECTION_CHECK, NO_SESSION_TIMEOUTS};
+use crate::psql::connection::Keepalives;
 use crate::sql::quote::{Argument, Literal};
 
 /// psql's own state as every step expects it, whatever the file before has set.
@@ -41,10 +42,14 @@ pub(super) const PSQL_STATE: &str = "\
 pub struct Limits {
     /// Can the server look whether psql is still there?
     pub checks_connection: bool,
+    /// How the server notices that psql is out of reach.
+    pub keepalives: Option<Keepalives>,
     /// How long a statement may wait for a lock; zero is for ever.
     pub lock_timeout: Duration,
     /// How long a statement may take; zero is for ever.
     pub statement_timeout: Duration,
+    /// Is it a coordinator of Citus?
+    pub is_citus: bool,
     /// Can what leaves our transaction only read? So it is in a rehearsal.
     pub is_read_only_outside: bool,
     /// What a login trigger had set: a new session would have it, and RESET takes it away.
@@ -70,6 +75,13 @@ impl Limits {
                 "SET client_connection_check_interval = '{CONNECTION_CHECK}'"
             ));
         }
+        let keepalives = self.keepalives.map(Keepalives::of_server);
+        statements.extend(
+            keepalives
+                .into_iter()
+                .flatten()
+                .map(|(name, value)| format!("SET {name} = '{value}'")),
+        );
         statements
     }
 
@@ -126,12 +138,14 @@ pub fn forget<'a>(
     variables + &environment
 }
 
+const RESET_ALL: &str = "RESET ALL";
+
 /// What a file may have left in the session. RESET comes first: constraints are checked by the
 /// session's own user.
 pub(super) fn clean_session(limits: &Limits) -> Vec<String> {
     let mut statements = [
         "RESET SESSION AUTHORIZATION",
-        "RESET ALL",
+        RESET_ALL,
         "CLOSE ALL",
         "DISCARD TEMP",
         "DEALLOCATE ALL",
@@ -143,7 +157,18 @@ pub(super) fn clean_session(limits: &Limits) -> Vec<String> {
     statements
 }
 
-pub(super) fn in_one_message(statements: &[String], last: &str) -> String {
+/// Statements in one message to the server, where it takes them so. Citus sends a whole message with
+/// RESET ALL in it to its workers, where it undoes what `propagate_set_commands` has set.
+pub(super) fn joined(statements: &[String], limits: &Limits) -> String {
+    let is_apart = |statement: &String| limits.is_citus && statement == RESET_ALL;
+    statements
+        .chunk_by(|one, next| !is_apart(one) && !is_apart(next))
+        .map(|message| message.join("\\; "))
+        .collect::<Vec<_>>()
+        .join(";\n")
+}
+
+pub(super) fn in_one_message(statements: &[String], limits: &Limits, last: &str) -> String {
     // The server decodes a message as a whole before RESET ALL in it can undo the encoding that
     // a file has set.
     let encoding = if last.is_ascii() {
@@ -151,5 +176,5 @@ pub(super) fn in_one_message(statements: &[String], last: &str) -> String {
     } else {
         "\\encoding UTF8\n"
     };
-    format!("{encoding}{}\\;\n{last}", statements.join("\\; "))
+    format!("{encoding}{}\\;\n{last}", joined(statements, limits))
 }

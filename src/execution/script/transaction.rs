@@ -111,7 +111,7 @@ pub fn record(
     let mut statements = vec![transaction.guard()];
     statements.push(limits.constraints(followed).to_owned());
     statements.extend(clean_session(limits));
-    in_one_message(&statements, &place.record(entry))
+    in_one_message(&statements, limits, &place.record(entry))
 }
 
 /// Commits, if all ledger rows of the group are still there, and asks the same session whether they

@@ -2,6 +2,8 @@
 //! Secrets live here only, in the environment; must not start processes.
 
 pub mod conninfo;
+mod keepalives;
+mod service;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -10,6 +12,7 @@ use std::fmt;
 use crate::psql::Error;
 use crate::settings::{self, Key, Sourced};
 use conninfo::{parameter, parameters, split_password, with_parameter};
+pub use keepalives::Keepalives;
 pub use variables::Reached;
 
 /// What PGDATABASE says when nobody named a database. libpq would guess the user's name, which
@@ -25,6 +28,7 @@ pub const SESSION_MARK: &str = "migrate.session";
 pub struct Connection {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
+    keepalives: Option<Keepalives>,
 }
 
 impl Connection {
@@ -75,6 +79,7 @@ impl Connection {
         Ok(Self {
             arguments,
             environment,
+            keepalives: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Finding, names};
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
-use crate::plan::{Fit, fit, in_circle};
+use crate::plan::{Fit, in_circle, place};
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
 use crate::sql::rules::Rule;
@@ -30,8 +30,13 @@ pub fn content(
             ..finding
         })
         .collect();
-    let fits = fit(migration, inspection.clone(), control);
+    let place = place(migration, &inspection, control);
+    let is_outside = place == Some(Fit::NoTransaction);
     for found in &inspection.forbidden {
+        findings.push(forbidden(migration, found, Rule::FatalCommand));
+    }
+    let outside = inspection.outside.iter().filter(|_| is_outside);
+    for found in inspection.bearable.iter().chain(outside) {
         findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
     }
     let circles = material.circles().iter().cloned().map(in_circle);
@@ -40,7 +45,7 @@ pub fn content(
         let rule = Rule::Misread;
         findings.push(at(migration, &found, rule, message, WRITE_IT_CLEARLY));
     }
-    if fits.is_err() {
+    if place.is_none() {
         for found in &inspection.transaction_control {
             findings.push(forbidden(migration, found, Rule::TransactionControl));
         }
@@ -50,7 +55,6 @@ pub fn content(
         let help = give_a_value(Some(&found));
         findings.push(at(migration, &found, Rule::UnsetVariable, message, &help));
     }
-    let is_outside = fits.is_ok_and(|step| step.fit == Fit::NoTransaction);
     for script in std::iter::once(script).chain(included) {
         if !is_outside {
             findings.extend(needs_no_transaction(script).iter().map(|found| {

@@ -74,6 +74,6 @@ pub fn invalid_index(index: &str) -> Finding {
     Finding::new(
         Rule::InvalidIndex,
         format!("the index {index} is invalid: every write keeps it up, no query uses it"),
-        format!("DROP INDEX CONCURRENTLY {index};"),
+        format!("DROP INDEX CONCURRENTLY IF EXISTS {index};"),
     )
 }

@@ -170,7 +170,10 @@ impl Validation<'_> {
             major,
         ));
         match migration.undoing(&self.context.folders()) {
-            Ok(Some(undo)) => self.undo_file(&undo)?,
+            Ok(Some(mut undo)) => {
+                self.context.allow(&mut undo);
+                self.undo_file(&undo)?;
+            }
             Ok(None) => {}
             Err(error) => {
                 let file = migration.undo.as_deref().unwrap_or(&migration.path);
