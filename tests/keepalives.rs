@@ -37,7 +37,7 @@ fn until_probe(project: &Project) -> Vec<u64> {
         .skip(1)
         .map(|line| line.split_whitespace().collect::<Vec<_>>())
         .filter(|fields| fields[2].ends_with(&remote) && fields[5].starts_with("02:"))
-        .map(|fields| u64::from_str_radix(&fields[5][3..], 16).unwrap())
+        .map(|fields| u64::from_str_radix(fields[5].get(3..).unwrap(), 16).unwrap())
         .collect()
 }
 
