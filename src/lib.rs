@@ -173,7 +173,7 @@ pub use commands::MigratePlugin;
 #[doc(hidden)]
 pub mod testing {
     pub use crate::database::ledger::{Row, RowState};
-    pub use crate::database::throwaway::Throwaway;
+    pub use crate::database::throwaway::{account, debian_folders};
     pub use crate::execution::frame::Frame;
     pub use crate::plan::status::compare;
     pub use crate::plan::{Fit, Group, Obstacle, Request, Step, fit, group, select};

@@ -5,7 +5,7 @@
 use std::thread;
 use std::time::Duration;
 
-use crate::settling::{WAIT_FOR_GO, await_file, cluster, end, said, start};
+use crate::outcomes::{WAIT_FOR_GO, await_file, cluster, end, said, start};
 use crate::support::Project;
 use crate::support::server::{Cluster, Server};
 

@@ -2,7 +2,7 @@
 
 use std::process::Stdio;
 
-use crate::settling::said;
+use crate::outcomes::said;
 use crate::support::Project;
 use crate::support::nu::Output;
 
@@ -100,16 +100,16 @@ fn a_run_whose_lock_was_freed_takes_it_again_before_it_goes_on() {
 #[test]
 fn a_lock_that_another_run_has_taken_meanwhile_stops_the_run() {
     for directive in ["", "-- migrate: no-transaction\n"] {
-        let wait = crate::settling::WAIT_FOR_GO;
+        let wait = crate::outcomes::WAIT_FOR_GO;
         let project = Project::with(&[
             (FIRST.0, &format!("{UNLOCK}\n{wait}")),
             (NAME, &format!("{directive}CREATE TABLE b (id int);\n")),
         ]);
-        let run = crate::settling::start(
+        let run = crate::outcomes::start(
             &project,
             "migrate run ./db --transaction each --lock-wait 200ms",
         );
-        crate::settling::await_file(&project, "db/waiting");
+        crate::outcomes::await_file(&project, "db/waiting");
         // Another run of the same ledgers, with files of its own.
         project.write(
             "other/20240101000000_other_x.sql",
@@ -123,7 +123,7 @@ fn a_lock_that_another_run_has_taken_meanwhile_stops_the_run() {
             .unwrap();
         project.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(60);' AND datname = current_database()");
         project.write("db/go", "");
-        let output = crate::settling::end(run);
+        let output = crate::outcomes::end(run);
         assert_eq!(output.code, Some(1), "{output:?}");
         let said = said(&output);
         assert!(said.contains("migrate::locked"), "{said}");

@@ -108,7 +108,7 @@ impl Row for AdoptRow {
         vec![
             Column::text("track", |row| row.track.to_string()),
             Column::optional_text("name", |row| row.name.clone()),
-            Column::text("state", |row| row.fate.to_string()),
+            Column::text("state", |row| row.decision.to_string()),
             Column::optional_date("applied_at", |row| row.applied_at),
             Column::text("version", |row| row.version.clone()),
             Column::optional_bool("verified", |row| row.is_verified),

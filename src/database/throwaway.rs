@@ -173,25 +173,35 @@ fn is_ready(lock: &str) -> bool {
 /// of Debian's.
 fn find(psql: &Path, search: Option<&str>, major: u32) -> Option<PathBuf> {
     let same = Path::new(DEBIAN).join(format!("{major}/bin/initdb"));
-    let mut debian: Vec<_> = fs::read_dir(DEBIAN)
+    let debian = debian_folders()
         .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin/initdb"))
-        .collect();
-    debian.sort();
+        .map(|folder| folder.join("initdb"));
     let on_path = which::which_in_global("initdb", search)
         .into_iter()
         .flatten();
     [same, psql.with_file_name("initdb")]
         .into_iter()
         .chain(on_path)
-        .chain(debian.into_iter().rev())
+        .chain(debian)
         .find(|program| program.is_file())
 }
 
+/// The folders of Debian's programs, the newest major first.
+pub fn debian_folders() -> Vec<PathBuf> {
+    let entries = fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let mut majors: Vec<u32> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    majors.sort_unstable();
+    majors
+        .iter()
+        .rev()
+        .map(|major| Path::new(DEBIAN).join(format!("{major}/bin")))
+        .collect()
+}
+
 /// The server refuses to run as root; root has others to run it.
-fn account() -> Result<Option<User>, String> {
+pub fn account() -> Result<Option<User>, String> {
     if !geteuid().is_root() {
         return Ok(None);
     }

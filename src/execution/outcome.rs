@@ -30,12 +30,12 @@ pub struct Earlier {
 
 /// What a stop has left.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Settled {
+pub struct StopOutcome {
     pub outcome: Outcome,
     pub earlier: Earlier,
 }
 
-/// Settles a stop, with the migrations that were committed before. A file that ran alone is marked as
+/// What became of a stopped group, and of the migrations that were committed before. A file that ran alone is marked as
 /// failed.
 pub fn ask(
     address: &Address,
@@ -43,15 +43,15 @@ pub fn ask(
     execution_id: &str,
     applied: Vec<Name>,
     caller: &Interrupt,
-) -> Settled {
+) -> StopOutcome {
     let has_begun = !matches!(stop.stopped_in, StoppedIn::Nothing);
     if !has_begun && applied.is_empty() {
-        return Settled {
+        return StopOutcome {
             outcome: Outcome::RolledBack,
             earlier: Earlier::default(),
         };
     }
-    look(address, stop, execution_id, &applied, caller).unwrap_or_else(|reason| Settled {
+    look(address, stop, execution_id, &applied, caller).unwrap_or_else(|reason| StopOutcome {
         outcome: if has_begun {
             Outcome::Unknown { reason }
         } else {
@@ -71,7 +71,7 @@ fn look(
     execution_id: &str,
     applied: &[Name],
     caller: &Interrupt,
-) -> Result<Settled, String> {
+) -> Result<StopOutcome, String> {
     let Some(before) = &stop.identity else {
         return Err("it is not known which server it was".to_owned());
     };
@@ -104,7 +104,7 @@ fn look(
                     .ask(&script::prepared_as(transaction))
                     .map_err(|error| refused(error.into()))?;
                 if !id.is_empty() {
-                    return Ok(Settled {
+                    return Ok(StopOutcome {
                         outcome: Outcome::Prepared { id },
                         earlier: earlier(applied, stands),
                     });
@@ -149,7 +149,7 @@ fn look(
             }
         }
     };
-    Ok(Settled {
+    Ok(StopOutcome {
         outcome,
         earlier: earlier(applied, stands),
     })
@@ -189,7 +189,7 @@ fn number(
     transaction: &Transaction,
     fault: &Fault,
 ) -> Result<Number, psql::Error> {
-    let is_committed = database.ask(&script::fate(transaction))? == "committed";
+    let is_committed = database.ask(&script::transaction_status(transaction))? == "committed";
     Ok(match (is_committed, fault) {
         (false, _) => Number::NotCommitted,
         (true, Fault::ConnectionLost { .. } | Fault::Interrupted) => Number::MaybeAnothers,

@@ -40,7 +40,7 @@ pub struct Order {
 /// What becomes of an entry of the other history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
 #[strum(serialize_all = "lowercase")]
-pub enum Fate {
+pub enum Decision {
     Marked,
     Planned,
     /// Our ledger has it already.
@@ -54,7 +54,7 @@ pub enum Fate {
 pub struct AdoptRow {
     pub track: Track,
     pub name: Option<String>,
-    pub fate: Fate,
+    pub decision: Decision,
     pub applied_at: Option<DateTime<FixedOffset>>,
     /// As the other tool writes it.
     pub version: String,
@@ -105,8 +105,11 @@ pub fn adopt(context: &Context, order: &Order) -> Result<Vec<AdoptRow>, Error> {
 
 fn with_fate(mut rows: Vec<AdoptRow>, dry_run: bool) -> Vec<AdoptRow> {
     if dry_run {
-        for row in rows.iter_mut().filter(|row| row.fate == Fate::Marked) {
-            row.fate = Fate::Planned;
+        for row in rows
+            .iter_mut()
+            .filter(|row| row.decision == Decision::Marked)
+        {
+            row.decision = Decision::Planned;
         }
     }
     rows
@@ -180,7 +183,7 @@ impl Sides<'_> {
         let mut rows = Vec::with_capacity(matches.len());
         for found in &matches {
             let row = row(track, found, &known);
-            if let (Fate::Marked, Some(migration)) = (row.fate, found.migration) {
+            if let (Decision::Marked, Some(migration)) = (row.decision, found.migration) {
                 // A line that was drawn says nothing about when.
                 let entry = Some(found.entry).filter(|entry| entry.meaning == Meaning::Applied);
                 statements += &self.place.adopt(
@@ -213,7 +216,11 @@ impl Sides<'_> {
                 rows.push(AdoptRow {
                     track: track.clone(),
                     name: Some(migration.name.file_name()),
-                    fate: if is_known { Fate::Known } else { Fate::Marked },
+                    decision: if is_known {
+                        Decision::Known
+                    } else {
+                        Decision::Marked
+                    },
                     applied_at: None,
                     version: migration.name.version.to_string(),
                     is_verified: None,
@@ -242,15 +249,15 @@ fn of_track<'a>(tree: &'a Tree, track: &'a Track) -> impl Iterator<Item = &'a Mi
 }
 
 fn row(track: &Track, found: &Match<'_>, known: &BTreeSet<Version>) -> AdoptRow {
-    let fate = match found.migration {
-        None => Fate::Unmapped,
-        Some(migration) if known.contains(&migration.name.version) => Fate::Known,
-        Some(_) => Fate::Marked,
+    let decision = match found.migration {
+        None => Decision::Unmapped,
+        Some(migration) if known.contains(&migration.name.version) => Decision::Known,
+        Some(_) => Decision::Marked,
     };
     AdoptRow {
         track: track.clone(),
         name: found.migration.map(|migration| migration.name.file_name()),
-        fate,
+        decision,
         applied_at: found.entry.applied_at,
         version: if found.entry.version.is_empty() {
             shown(found.entry)
@@ -301,10 +308,10 @@ fn predecessor(
         takeover.rows.push(AdoptRow {
             track: row.track.clone(),
             name: file.map(|(_, migration)| migration.name.file_name()),
-            fate: if file.is_some() {
-                Fate::Marked
+            decision: if file.is_some() {
+                Decision::Marked
             } else {
-                Fate::Unmapped
+                Decision::Unmapped
             },
             applied_at: row.applied_at,
             version: row.name.clone(),

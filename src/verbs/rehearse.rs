@@ -35,7 +35,7 @@ pub fn rehearse(
         // The old session may still be at work; the new one asks what became of it.
         drop(database);
         let interrupt = &context.caller.interrupt;
-        let settled = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
-        failure(stop, settled).into()
+        let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
+        failure(stop, left).into()
     })
 }

@@ -89,7 +89,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
                 .iter()
                 .filter_map(|row| Change::of(row, &statuses, &execution_id))
                 .collect();
-            settle(
+            conclude(
                 context,
                 &address,
                 database,
@@ -104,7 +104,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
 
 /// A repair whose session was lost may be in the database all the same. Then it is no failure, unless
 /// the user has stopped it.
-fn settle(
+fn conclude(
     context: &Context,
     address: &Address,
     database: Database,

@@ -53,8 +53,8 @@ pub fn rehearse_undo(
     .map_err(|stop| {
         drop(database);
         let interrupt = &context.caller.interrupt;
-        let settled = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
-        Error::from(failure(stop, settled))
+        let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
+        Error::from(failure(stop, left))
     })?;
     rows.extend(found.into_iter().flat_map(differences));
     Ok(rows)

@@ -10,7 +10,7 @@ use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
 use crate::database::{Address, Database, Ledgers};
 use crate::execution::fault::Fault;
-use crate::execution::outcome::{self, Outcome, Settled, stands};
+use crate::execution::outcome::{self, Outcome, StopOutcome, stands};
 use crate::execution::retry;
 use crate::execution::row::{Applied, RunRow};
 use crate::execution::{self, Circumstances, Common, Failure, Stop};
@@ -172,11 +172,11 @@ fn names(rows: &[RunRow]) -> Vec<Name> {
 }
 
 /// What a stop has left, where it cannot go on.
-pub(super) fn failure(stop: Stop, settled: Settled) -> Failure {
+pub(super) fn failure(stop: Stop, left: StopOutcome) -> Failure {
     Failure {
-        outcome: settled.outcome,
+        outcome: left.outcome,
         group: names(&stop.group),
-        earlier: settled.earlier,
+        earlier: left.earlier,
         database: stop.database,
         outside: stop.stopped_in.outside().cloned(),
         is_undo: stop.is_undo,
@@ -293,17 +293,17 @@ fn resume(
     applied: &mut Vec<RunRow>,
     interrupt: &Interrupt,
 ) -> Option<Failure> {
-    let mut settled = outcome::ask(address, &stop, execution_id, names(applied), interrupt);
-    if settled.outcome == Outcome::Committed && stop.stopped_in.was_ending() {
+    let mut left = outcome::ask(address, &stop, execution_id, names(applied), interrupt);
+    if left.outcome == Outcome::Committed && stop.stopped_in.was_ending() {
         if let (Some(name), true) = (stop.stopped_in.outside(), stop.is_undo) {
             let group = applied.last().map_or(1, |row| row.group + 1);
             stop.group.push(gone(name.clone(), group, execution_id));
         }
-        settled.earlier.stayed.extend(names(&stop.group));
+        left.earlier.stayed.extend(names(&stop.group));
         applied.append(&mut stop.group);
-        if !stop.fault.is_interruption() && settled.earlier.lost.is_empty() {
+        if !stop.fault.is_interruption() && left.earlier.lost.is_empty() {
             return None;
         }
     }
-    Some(failure(stop, settled))
+    Some(failure(stop, left))
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use nu_plugin_migrate::testing::{account, debian_folders};
 use testcontainers::core::{IntoContainerPort, WaitFor, wait::LogWaitStrategy};
 use testcontainers::runners::SyncRunner;
 use testcontainers::{Container, GenericImage, ImageExt};
@@ -141,7 +142,7 @@ impl Cluster {
         let cluster = Self {
             initdb,
             folder,
-            user: unprivileged_user(),
+            user: account()?.map(|user| (user.uid.as_raw(), user.gid.as_raw())),
             port: free_port(),
         };
         if let Some((uid, gid)) = cluster.user {
@@ -378,34 +379,13 @@ fn container() -> Result<Server, String> {
     ))
 }
 
-/// A program of PostgreSQL: Debian keeps them out of PATH, newest first here.
+/// A program of PostgreSQL, found as a rehearsal finds it.
 pub(crate) fn program(name: &str) -> Option<PathBuf> {
-    let mut versions: Vec<_> = fs::read_dir("/usr/lib/postgresql")
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path().join("bin").join(name))
+    let debian = debian_folders().into_iter().map(|folder| folder.join(name));
+    debian
         .filter(|path| path.exists())
-        .collect();
-    versions.sort();
-    versions.pop().or_else(|| which::which(name).ok())
-}
-
-fn unprivileged_user() -> Option<(u32, u32)> {
-    if !nix::unistd::geteuid().is_root() {
-        return None;
-    }
-    let accounts = fs::read_to_string("/etc/passwd").unwrap();
-    ["postgres", "nobody"].iter().find_map(|wanted| {
-        let account = accounts
-            .lines()
-            .find(|line| line.starts_with(&format!("{wanted}:")))?;
-        let mut fields = account
-            .split(':')
-            .skip(2)
-            .map(|field| field.parse().unwrap_or(0));
-        Some((fields.next()?, fields.next()?))
-    })
+        .chain(which::which(name))
+        .next()
 }
 
 fn free_port() -> u16 {

@@ -16,8 +16,8 @@ pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};
 pub use transaction::{
-    COMMITTED, Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, fate,
-    prepared_as, record,
+    COMMITTED, Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, prepared_as,
+    record, transaction_status,
 };
 
 #[cfg(test)]

@@ -142,7 +142,7 @@ pub fn prepared_as(transaction: &Transaction) -> String {
 
 /// Asks what became of a transaction: `committed`, `aborted`, `in progress` or nothing. After a crash
 /// the number may not have been given yet, which is an error.
-pub fn fate(transaction: &Transaction) -> String {
+pub fn transaction_status(transaction: &Transaction) -> String {
     format!(
         "\\set ON_ERROR_STOP 0\nSELECT pg_catalog.txid_status({}::bigint);\n\\set ON_ERROR_STOP 1\n",
         Literal(&transaction.id)
