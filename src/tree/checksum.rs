@@ -12,7 +12,7 @@ use crate::sql::lexer::BYTE_ORDER_MARK;
 /// What a file's content was: SHA-256 in lower-case hex, over the content with line endings
 /// normalised and a byte order mark removed, so that a checkout on Windows is no change.
 ///
-/// Where it includes other files, the second form: [`SECOND_FORM`] and the first 62 digits of the
+/// Where it includes other files, the second form: `SECOND_FORM` and the first 62 digits of the
 /// SHA-256 over each file's name as it is written, whether it is there, its length and its content, so
 /// that no line can move from one file to another unseen. 64 characters in all, as many as the
 /// narrowest ledger of the predecessor's has room for.
