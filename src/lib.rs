@@ -1,6 +1,6 @@
 //! PostgreSQL migrations for nushell: several independent tracks in one database, run by psql.
 //!
-//! The README says what the plugin promises; this page says where each promise is kept.
+//! The README and the pages in `docs/` say what the plugin promises; this page says where each promise is kept.
 //!
 //! # Where to begin
 //!
@@ -65,6 +65,10 @@
 //!
 //! # How to add ...
 //!
+//! What a user sees is in `docs/`: `guide.md` by task, `reference.md` by table, other pages by topic
+//! (`docs/README.md`). Every page begins with links to its headings; every `nu` block in it is run
+//! (`tests/documents.rs`), and a `text` block right behind one is what it prints.
+//!
 //! While you work: `cargo check`, `sh tests/run.sh --lib`, `sh tests/run.sh --test integration validate::`
 //! (or another filter). Before it lands: `.ci/run`, which also looks at format, lints and this page.
 //! Where a recipe says that a golden text changes, `MIGRATE_TEST_BLESS=1` and that test's name as the
@@ -72,7 +76,7 @@
 //! Unreleased; what is not released yet is extended there, not repeated.
 //!
 //! **A rule of `migrate validate`**
-//! - `sql/rules.rs`: a variant of `Rule`, in the order of the README's table. Its name is the variant in
+//! - `sql/rules.rs`: a variant of `Rule`, in the order of the table in `docs/reference.md`. Its name is the variant in
 //!   kebab-case. `severity` asks for an answer; `can_be_allowed` is for what is about one migration and
 //!   does not stop a run.
 //! - Where it is looked for: what needs SQL read is judged in `sql/inspection.rs`, on the items that `scan`
@@ -81,17 +85,17 @@
 //!   for names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for
 //!   checks. `content` reads undo files, too; what is meant for migrations alone is left out for them in
 //!   `verbs/validate/mod.rs`.
-//! - README: a row in the table of rules, which a test asks for.
+//! - `docs/reference.md`: a row in the table of rules, which a test asks for.
 //! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`: a test of its own, or a
 //!   file in `everything_wrong_with_files_is_found_at_once`. Golden text that may change: `corpus`, with
-//!   the counts in the README.
+//!   the counts in `docs/guide.md`.
 //!
 //! **A setting**
 //! - `settings/key.rs`: a variant of `Key` with its environment variable, default and flag, if it has them.
 //! - `settings/mod.rs`: a field of `Settings`, parsed in `resolve`.
 //! - With a flag: `commands/signature.rs`, or the file of the one command that has it;
 //!   `commands/arguments.rs` reads every flag of a `Key` by itself.
-//! - README: a row in the table of settings. `tests/readme.rs` compares names and default.
+//! - `docs/reference.md`: a row in the table of settings. `tests/readme.rs` compares names and default.
 //! - Tests: a bad value in `settings/mod.rs`, its effect in `tests/settings.rs`. Golden texts that change:
 //!   the help of commands with the flag, and the errors that list all settings.
 //!
@@ -100,14 +104,15 @@
 //!   are there. (For the lines of a validation script: `checks/script.rs`.)
 //! - It is obeyed where the migration is used: `plan/grouping.rs` for transactions,
 //!   `plan/ordering.rs` for order, `execution/script/transaction.rs` for what psql is told.
-//! - README: a row in the table of directives.
+//! - `docs/reference.md`: a row in the table of directives.
 //! - Tests: its effect in `tests/run.rs` or a file of its own. Golden text that changes: `error_bad_directive`.
 //!
 //! **A verb**
 //! - `verbs/NAME.rs`: a function from `Context` to rows, and the row as plain data.
 //! - `commands/NAME.rs`: signature, help, at least one example, and the columns (`impl Row`).
 //! - `commands/plugin.rs`: the list of commands; `mod` lines in `commands/mod.rs` and `verbs/mod.rs`.
-//! - README: a row in the table of commands.
+//! - `docs/reference.md`: a row in the table of commands; a section in the page where people look for it, in
+//!   most cases `docs/guide.md`.
 //! - Tests: `tests/NAME.rs`, named in `tests/main.rs`. `tests/help.rs` runs every example and
 //!   compares the help with `tests/golden`, where two texts are new or change: its own, and `help_migrate`.
 #![cfg_attr(

@@ -1,5 +1,5 @@
 //! What `validate` finds in a statement without running it, and what `rehearse` finds by running it:
-//! measured on a corpus of hazards, and told in the README as it is.
+//! measured on a corpus of hazards, and told in the guide as it is.
 
 use std::collections::BTreeMap;
 
@@ -56,10 +56,10 @@ fn what_each_way_finds() {
     }
     table += &format!("{} statements: {counts:?}\n", statements.len());
     assert_golden("corpus", &table);
-    let readme = include_str!("../README.md");
+    let guide = include_str!("../docs/guide.md");
     for (found, count) in counts {
         assert!(
-            readme.contains(&format!("| {found} | {count} |")),
+            guide.contains(&format!("| {found} | {count} |")),
             "{found} {count}"
         );
     }

@@ -1,11 +1,15 @@
-//! Every command in every README is run, in the order of its document, and gives what the
-//! document says. `MIGRATE_TEST_BLESS=1` writes the outputs anew.
+//! Every command in every document is run, in the order of its document, and gives what the
+//! document says. `MIGRATE_TEST_BLESS=1` writes the outputs anew. Links lead somewhere, and a table
+//! of contents has every heading.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use regex::Regex;
+
 use crate::support::Project;
 use crate::support::document::{Block, blessed, blocks, masked, sessions};
+use crate::support::nu::PLUGIN;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
@@ -23,7 +27,7 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
     let database = format!("\"{}\"", project.database);
     let session: String = blocks
         .iter()
-        .map(|block| format!("do --env {{\n{}\n}} | print\nprint '{MARK}'\n", block.code))
+        .map(|block| format!("{}\nprint '{MARK}'\n", printed(block)))
         .collect();
     // A document's database is called as people would; the tests share a server.
     let session = session.replace("\"erp\"", &database);
@@ -38,7 +42,7 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
     let outputs: Vec<_> = output
         .stdout
         .split(&format!("{MARK}\n"))
-        .map(|output| output.trim_end().to_owned())
+        .map(|output| output.trim_end().replace(&project.database, "erp"))
         .collect();
     if std::env::var_os("MIGRATE_TEST_BLESS").is_some() {
         let different = blocks.iter().zip(&outputs).any(|(block, output)| {
@@ -62,6 +66,20 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
                 block.code
             );
         }
+    }
+}
+
+/// A block's commands, which print what a person would see. An error ends only a nu of its own.
+fn printed(block: &Block) -> String {
+    let code = &block.code;
+    let fails = (block.output.as_ref()).is_some_and(|output| output.starts_with("Error: "));
+    if fails {
+        format!(
+            "^$nu.current-exe --no-config-file --no-std-lib --plugins '[{PLUGIN}]' \
+             --commands r#'{code}'# | complete | get stderr | print"
+        )
+    } else {
+        format!("do --env {{\n{code}\n}} | print")
     }
 }
 
@@ -104,6 +122,102 @@ fn the_readme() {
     holds_true(&readme, &root.join("examples"), sessions);
     let empty = tempfile::tempdir().unwrap();
     holds_true(&readme, empty.path(), blocks);
+}
+
+#[test]
+fn the_pages() {
+    let mut shown = 0;
+    for page in pages() {
+        if blocks(&fs::read_to_string(&page).unwrap()).is_empty() {
+            continue;
+        }
+        let empty = tempfile::tempdir().unwrap();
+        holds_true(&page, empty.path(), blocks);
+        shown += 1;
+    }
+    assert!(shown > 2, "{shown} pages show commands");
+}
+
+/// The pages in `docs/`.
+fn pages() -> Vec<PathBuf> {
+    let mut found: Vec<_> = fs::read_dir(Path::new(ROOT).join("docs"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|page| page.extension().is_some_and(|end| end == "md"))
+        .collect();
+    found.sort();
+    found
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let link = Regex::new(r"\]\(([^)\s]+)\)").unwrap();
+    let mut documents = [pages(), readmes()].concat();
+    documents.push(Path::new(ROOT).join("README.md"));
+    for document in documents {
+        let text = fs::read_to_string(&document).unwrap();
+        for found in link.captures_iter(&prose(&text)) {
+            let target = &found[1];
+            if target.contains("://") {
+                continue;
+            }
+            let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => document.clone(),
+                file => document.parent().unwrap().join(file),
+            };
+            assert!(file.exists(), "{}: {target}", document.display());
+            let there = heading.is_empty()
+                || anchors(&fs::read_to_string(&file).unwrap()).contains(&heading.to_owned());
+            assert!(there, "{}: {target}", document.display());
+        }
+    }
+}
+
+#[test]
+fn every_page_begins_with_its_headings() {
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        let headings = anchors(&text);
+        for anchor in headings.iter().skip(1) {
+            assert!(
+                text.contains(&format!("](#{anchor})")),
+                "{} has no link to {anchor} on top",
+                page.display()
+            );
+        }
+    }
+}
+
+/// What can be linked in a document: its headings, as GitHub names them.
+fn anchors(document: &str) -> Vec<String> {
+    prose(document)
+        .lines()
+        .filter(|line| line.starts_with('#'))
+        .map(|line| {
+            line.trim_start_matches('#')
+                .trim()
+                .to_lowercase()
+                .chars()
+                .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter))
+                .map(|letter| if letter == ' ' { '-' } else { letter })
+                .collect()
+        })
+        .collect()
+}
+
+/// A document without its code.
+fn prose(document: &str) -> String {
+    let mut code = false;
+    let mut lines = Vec::new();
+    for line in document.lines() {
+        if line.starts_with("```") {
+            code = !code;
+        } else if !code {
+            lines.push(line);
+        }
+    }
+    lines.join("\n")
 }
 
 #[test]

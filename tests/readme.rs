@@ -1,4 +1,4 @@
-//! The README's tables are complete.
+//! The tables of the documents are complete.
 
 use nu_plugin::Plugin;
 use nu_plugin_migrate::MigratePlugin;
@@ -9,12 +9,13 @@ use walkdir::WalkDir;
 
 use crate::support::Project;
 
-const README: &str = include_str!("../README.md");
+const REFERENCE: &str = include_str!("../docs/reference.md");
+const GUIDE: &str = include_str!("../docs/guide.md");
 
 #[test]
 fn the_settings_table_says_what_the_code_says() {
     for key in Key::iter() {
-        let row = README
+        let row = REFERENCE
             .lines()
             .find(|line| line.contains(&format!("| `{key}` | `{}` |", key.variable())))
             .unwrap_or_else(|| panic!("{key} is not in the table"));
@@ -42,8 +43,8 @@ fn the_error_table_has_every_code() {
     assert!(codes.len() > 20, "{codes:?}");
     for code in codes {
         assert!(
-            README.contains(&format!("`migrate::{code}`")),
-            "migrate::{code} is not in the README"
+            REFERENCE.contains(&format!("`migrate::{code}`")),
+            "migrate::{code} is not in the reference"
         );
     }
 }
@@ -53,17 +54,17 @@ fn the_commands_the_directives_and_the_templates_are_all_there() {
     for command in MigratePlugin.commands() {
         let name = command.name();
         let row = format!("| `{name} ");
-        assert!(name == "migrate" || README.contains(&row), "{name}");
+        assert!(name == "migrate" || REFERENCE.contains(&row), "{name}");
     }
     for directive in Directive::iter() {
         let name: &str = directive.into();
-        let row = README
+        let row = REFERENCE
             .lines()
             .any(|line| line.starts_with(&format!("| `-- migrate: {name}")));
         assert!(row, "{name}");
     }
     for template in TEMPLATES.iter() {
-        assert!(README.contains(&format!("`{template}`")), "{template}");
+        assert!(GUIDE.contains(&format!("`{template}`")), "{template}");
     }
 }
 

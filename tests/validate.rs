@@ -274,14 +274,14 @@ fn requirements_that_go_in_a_circle_are_named() {
 }
 
 #[test]
-fn every_rule_is_in_the_readme() {
-    let readme = include_str!("../README.md");
+fn every_rule_is_in_the_reference() {
+    let reference = include_str!("../docs/reference.md");
     for rule in nu_plugin_migrate::testing::Rule::all() {
         let name = rule.name();
-        let row = readme
+        let row = reference
             .lines()
             .any(|line| line.starts_with('|') && line.contains(&format!("`{name}`")));
-        assert!(row, "`{name}` has no row in the README's table of rules");
+        assert!(row, "`{name}` has no row in the reference's table of rules");
     }
 }
 

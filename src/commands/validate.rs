@@ -28,7 +28,7 @@ impl PluginCommand for Validate {
          and the validation scripts. An `error` would stop a run, a `warning` would not, `info` \
          tells that a check passed. The scripts run as before a run; a late one is only parsed, \
          because the tables it looks at may not be there yet. A file silences a rule with the line \
-         `-- migrate: allow RULE`; the README explains each rule."
+         `-- migrate: allow RULE`; docs/reference.md explains each rule."
     }
 
     fn signature(&self) -> Signature {
