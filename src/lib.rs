@@ -79,7 +79,7 @@
 //! - `sql/rules.rs`: a variant of `Rule`, in the order of the table in `docs/reference.md`. Its name is the variant in
 //!   kebab-case. `severity` asks for an answer; `can_be_allowed` is for what is about one migration and
 //!   does not stop a run.
-//! - Where it is looked for: what needs SQL read is judged in `sql/inspection.rs`, on the items that `scan`
+//! - Where it is looked for: what needs SQL read is judged in `sql/inspection/mod.rs`, on the items that `scan`
 //!   of `sql/lexer/mod.rs` gives. Where it becomes a finding (`verbs/validate/finding.rs`, with a `help`
 //!   that says what to do): `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs`
 //!   for names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for
