@@ -18,6 +18,7 @@ mod add;
 mod adopt;
 mod allowed;
 mod benches;
+mod catalog;
 mod checks;
 mod citus;
 mod corpus;

@@ -35,37 +35,76 @@ impl Difference {
     }
 }
 
-#[derive(Deserialize)]
-struct Entry(String, String, Option<String>);
+/// An object with what is said about it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Entry(
+    /// Its kind.
+    pub String,
+    /// Its name.
+    pub String,
+    /// What it is part of.
+    pub Option<String>,
+    /// Its definition.
+    pub Option<String>,
+);
 
 impl Catalog {
     /// Reads the answer to [`Database::catalog_query`].
     pub fn parse(json: &str) -> Result<Self, crate::psql::Error> {
-        Ok(Self::new(parse_json(json)?))
+        Ok(Self::new(parse_json::<Vec<_>>(json)?))
     }
 
-    fn new(entries: Vec<Entry>) -> Self {
-        Self(
-            entries
-                .into_iter()
-                .map(|Entry(kind, name, definition)| ((kind, name), definition.unwrap_or_default()))
-                .collect(),
-        )
+    pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
+        let described = |Entry(kind, name, _, definition): Entry| {
+            ((kind, name), definition.unwrap_or_default())
+        };
+        Self(entries.into_iter().map(described).collect())
+    }
+
+    fn definition(&self, object: &Object) -> Option<&str> {
+        self.0.get(object).map(String::as_str)
     }
 }
 
 impl Database {
     /// All objects of the schemas that people made, without the ledgers and what belongs to them.
     pub fn catalog(&mut self) -> Result<Catalog, Error> {
-        let entries = self.read(&self.catalog_query())?;
-        Ok(Catalog::parse(&entries)?)
+        // Names are written out, whatever the search path of the user is.
+        let query = format!("SET LOCAL search_path = '';\n{}", self.catalog_query());
+        Ok(Catalog::parse(&self.read(&query)?)?)
     }
 
-    /// Asks for them.
+    /// Asks for them, in a transaction.
     pub fn catalog_query(&self) -> String {
-        let ledgers = relations(&self.place.prefix);
-        include_str!("catalog.sql").replace("{ledgers}", &ledgers)
+        format!(
+            // The planner takes it for expensive, and compiling it takes longer than running it.
+            "SET LOCAL jit = off;\n{}\
+             SELECT coalesce(json_agg(json_build_array(kind, name, part_of, definition)), '[]') FROM visible;\n",
+            self.catalog_objects()
+        )
     }
+
+    /// The beginning of a query: `visible`, a row for each object, with its address in the catalogue.
+    pub fn catalog_objects(&self) -> String {
+        let text = include_str!("catalog.sql");
+        for_server(text, self.server.major())
+            .replace("{ledgers}", &relations(&self.place.prefix))
+            .replace("{first_of_people}", FIRST_OF_PEOPLE)
+    }
+}
+
+/// FirstNormalObjectId (PostgreSQL's `access/transam.h`): what is below it, initdb has made.
+const FIRST_OF_PEOPLE: &str = "16384";
+
+/// The lines of a query that a server of this major version understands.
+fn for_server(text: &str, major: u32) -> String {
+    let is_understood = |line: &&str| {
+        let from = line.rsplit_once("-- from ");
+        from.and_then(|(_, version)| version.parse::<u32>().ok())
+            .is_none_or(|version| version <= major)
+    };
+    let lines = text.lines().filter(is_understood);
+    lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// How two schemas differ, in order of kind and name.
@@ -73,12 +112,12 @@ pub fn compare(target: &Catalog, scratch: &Catalog) -> Vec<Difference> {
     let objects: BTreeSet<_> = target.0.keys().chain(scratch.0.keys()).collect();
     objects
         .into_iter()
-        .filter(|object| target.0.get(*object) != scratch.0.get(*object))
+        .filter(|object| target.definition(object) != scratch.definition(object))
         .map(|object| Difference {
             kind: object.0.clone(),
             name: object.1.clone(),
-            target: target.0.get(object).cloned(),
-            scratch: scratch.0.get(object).cloned(),
+            target: target.definition(object).map(str::to_owned),
+            scratch: scratch.definition(object).map(str::to_owned),
         })
         .collect()
 }
@@ -90,17 +129,15 @@ mod tests {
     #[test]
     fn differences_are_named_by_object() {
         let catalog = |objects: &[(&str, &str, &str)]| {
-            let entries = objects
-                .iter()
-                .map(|(kind, name, definition)| {
-                    Entry(
-                        (*kind).to_owned(),
-                        (*name).to_owned(),
-                        Some((*definition).to_owned()),
-                    )
-                })
-                .collect();
-            Catalog::new(entries)
+            let entry = |(kind, name, definition): &(&str, &str, &str)| {
+                Entry(
+                    (*kind).to_owned(),
+                    (*name).to_owned(),
+                    None,
+                    Some((*definition).to_owned()),
+                )
+            };
+            Catalog::new(objects.iter().map(entry))
         };
         let target = catalog(&[
             ("table", "a", ""),
@@ -124,5 +161,14 @@ mod tests {
                 "view v: only in scratch"
             ]
         );
+    }
+
+    #[test]
+    fn an_older_server_is_not_asked_for_what_it_does_not_have() {
+        let text = "a\nb -- from 14\nc -- from 15\n";
+        assert_eq!(for_server(text, 14), "a\nb -- from 14\n");
+        let all = include_str!("catalog.sql");
+        assert_eq!(for_server(all, 99).trim_end(), all.trim_end());
+        assert!(!for_server(all, 13).contains("attcompression"));
     }
 }
