@@ -4,8 +4,8 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
-use std::io;
+use std::fs::{File, Metadata};
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -90,15 +90,27 @@ impl Reader {
     }
 
     pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let (content, identity) = match read(path) {
-            Ok((content, identity)) => (Ok(content), Some(identity)),
-            Err(error) => (Err(error), None),
-        };
+        let mut content = Vec::new();
+        let read = self.noted(path)?.read_to_end(&mut content);
+        if let (Err(_), Some(source)) = (&read, self.sources.last_mut()) {
+            source.identity = None;
+        }
+        read.map(|_| content)
+    }
+
+    /// Is there a file to read? It counts as one that was read.
+    pub fn has(&mut self, path: &Path) -> bool {
+        self.noted(path).is_ok()
+    }
+
+    fn noted(&mut self, path: &Path) -> io::Result<File> {
+        let opened = open(path);
+        let identity = opened.as_ref().ok().map(|(_, found)| Identity::of(found));
         self.sources.push(Source {
             path: path.to_owned(),
             identity,
         });
-        content
+        opened.map(|(file, _)| file)
     }
 
     /// Remembers what was found in these files, unless one of them might yet change unseen.
@@ -124,14 +136,14 @@ fn entries() -> MutexGuard<'static, HashMap<Key, Arc<Entry>>> {
     CACHE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A file's content, and what tells it; that is asked first, so that a change in between shows.
-fn read(path: &Path) -> io::Result<(Vec<u8>, Identity)> {
+/// A regular file, and what tells it: that is asked first, so that a change in between shows.
+pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let found = path.metadata()?;
     // A pipe would block for ever.
     if !found.is_file() {
         return Err(io::Error::other("it is no regular file"));
     }
-    Ok((fs::read(path)?, Identity::of(&found)))
+    Ok((File::open(path)?, found))
 }
 
 impl Key {
@@ -177,7 +189,7 @@ mod tests {
     use super::*;
     use crate::settings::WorkingDirectory;
     use crate::tree::{examine, examine_once};
-    use std::fs::FileTimes;
+    use std::fs::{self, FileTimes};
     use std::thread::sleep;
 
     struct Files(tempfile::TempDir);

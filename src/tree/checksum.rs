@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::{self, Read, Seek};
 
 use md5::Md5;
 use sha2::{Digest, Sha256};
@@ -26,17 +27,32 @@ pub struct Checksum {
 
 const SECOND_FORM: &str = "2:";
 
+/// How much of a file of data is in memory at once.
+const PIECE: u64 = 256 * 1024;
+
 /// A file that a migration includes, as far as it counts.
-#[derive(Debug, Clone)]
 pub struct Part<'a> {
     /// As the script says it, the same on every machine.
     pub written: &'a str,
     /// For people: relative to the migration.
     pub name: String,
-    /// `None` where there is no such file.
-    pub content: Option<&'a [u8]>,
+    pub content: Content<'a>,
     pub is_in_first_form: bool,
 }
+
+/// What is in an included file.
+pub enum Content<'a> {
+    /// There is no such file.
+    Absent,
+    Script(&'a [u8]),
+    /// Data may be larger than the memory, and is read piece by piece.
+    Data(Box<dyn Data>),
+}
+
+/// A file to read from.
+pub trait Data: Read + Seek {}
+
+impl<T: Read + Seek> Data for T {}
 
 /// What the single files of a migration that includes others were: SHA-256 by name. The migration
 /// itself has the empty name. A migration that includes nothing has no parts.
@@ -46,23 +62,19 @@ impl Checksum {
     /// The checksum of a file's content and of the files it includes, in that order.
     pub fn of<'a>(content: &[u8], included: impl IntoIterator<Item = Part<'a>>) -> Self {
         let own = normalise(content);
-        let mut first_form = Sha256::new_with_prefix(&own);
-        let mut second_form = Sha256::new();
-        count(&mut second_form, "", Some(&own));
+        let mut forms = Forms {
+            first: Sha256::new_with_prefix(&own),
+            second: Sha256::new(),
+        };
+        forms.count("", Some(&own));
         let mut parts = Parts::new();
         for part in included {
-            let content = part.content.map(normalise);
-            let content = content.as_deref();
-            count(&mut second_form, part.written, content);
-            if let Some(content) = content {
-                if part.is_in_first_form {
-                    first_form.update(content);
-                }
-                parts.insert(part.name, hex(&Sha256::digest(content)));
+            if let Some(digest) = forms.take(part.written, part.content, part.is_in_first_form) {
+                parts.insert(part.name, hex(&digest));
             }
             parts.insert(String::new(), hex(&Sha256::digest(&own)));
         }
-        let first_form = hex(&first_form.finalize());
+        let first_form = hex(&forms.first.finalize());
         if parts.is_empty() {
             return Self {
                 digest: first_form,
@@ -70,7 +82,7 @@ impl Checksum {
                 parts,
             };
         }
-        let digest: String = hex(&second_form.finalize()).chars().take(62).collect();
+        let digest: String = hex(&forms.second.finalize()).chars().take(62).collect();
         Self {
             digest: format!("{SECOND_FORM}{digest}"),
             first_form: Some(first_form),
@@ -94,15 +106,90 @@ impl Checksum {
     }
 }
 
-/// A file with its borders, so that nothing can move over them unseen.
-fn count(digest: &mut Sha256, name: &str, content: Option<&[u8]>) {
-    let length = |text: &[u8]| u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes();
-    digest.update(length(name.as_bytes()));
-    digest.update(name);
-    digest.update([u8::from(content.is_some())]);
-    let content = content.unwrap_or_default();
-    digest.update(length(content));
-    digest.update(content);
+/// Both forms of a checksum, as far as they have come.
+#[derive(Clone)]
+struct Forms {
+    first: Sha256,
+    second: Sha256,
+}
+
+type Digested = sha2::digest::Output<Sha256>;
+
+impl Forms {
+    /// Takes a file in; gives the digest of its content, if it is there.
+    fn take(&mut self, name: &str, content: Content<'_>, is_in_first: bool) -> Option<Digested> {
+        match content {
+            Content::Absent => {
+                self.count(name, None);
+                None
+            }
+            Content::Script(content) => {
+                let content = normalise(content);
+                self.count(name, Some(&content));
+                if is_in_first {
+                    self.first.update(&content);
+                }
+                Some(Sha256::digest(&content))
+            }
+            // One that cannot be read to its end is as one that is not there: psql says why.
+            Content::Data(mut data) => match self.stream(name, &mut *data, is_in_first) {
+                Ok((forms, digest)) => {
+                    *self = forms;
+                    Some(digest)
+                }
+                Err(_) => {
+                    self.count(name, None);
+                    None
+                }
+            },
+        }
+    }
+
+    /// A file with its borders, so that nothing can move over them unseen.
+    fn count(&mut self, name: &str, content: Option<&[u8]>) {
+        self.announce(name, content.map(|content| length(content)));
+        self.second.update(content.unwrap_or_default());
+    }
+
+    fn announce(&mut self, name: &str, size: Option<u64>) {
+        self.second.update(length(name.as_bytes()).to_be_bytes());
+        self.second.update(name);
+        self.second.update([u8::from(size.is_some())]);
+        self.second.update(size.unwrap_or_default().to_be_bytes());
+    }
+
+    /// The same for a file that is not in memory. Its length without what does not count comes first,
+    /// and is guessed: only a file with the line endings of Windows is read twice.
+    fn stream(
+        &self,
+        name: &str,
+        data: &mut dyn Data,
+        is_in_first: bool,
+    ) -> io::Result<(Self, Digested)> {
+        let mut size = data.seek(io::SeekFrom::End(0))?;
+        for _ in 0..2 {
+            data.rewind()?;
+            let mut forms = self.clone();
+            let mut own = Sha256::new();
+            forms.announce(name, Some(size));
+            let found = normalised(data, |piece| {
+                own.update(piece);
+                forms.second.update(piece);
+                if is_in_first {
+                    forms.first.update(piece);
+                }
+            })?;
+            if found == size {
+                return Ok((forms, own.finalize()));
+            }
+            size = found;
+        }
+        Err(io::Error::other("it changes while it is read"))
+    }
+}
+
+fn length(text: &[u8]) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX)
 }
 
 /// Is this hash one that the predecessor of this tool wrote, 32 hex digits of MD5?
@@ -141,6 +228,40 @@ fn normalise(content: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(lines)
 }
 
+/// The same piece by piece; gives the length of all pieces.
+fn normalised(data: &mut dyn Data, mut each: impl FnMut(&[u8])) -> io::Result<u64> {
+    let mut buffer = Vec::new();
+    let mut total = 0;
+    let mut each = |piece: &[u8]| {
+        total += length(piece);
+        each(piece);
+    };
+    let (mut is_first, mut ends_with_return) = (true, false);
+    loop {
+        buffer.clear();
+        (&mut *data).take(PIECE).read_to_end(&mut buffer)?;
+        let mut piece = buffer.as_slice();
+        if std::mem::take(&mut is_first) {
+            piece = piece.strip_prefix(BYTE_ORDER_MARK).unwrap_or(piece);
+        }
+        // Whether a return counts is known with what follows it.
+        if ends_with_return && piece.first() != Some(&b'\n') {
+            each(b"\r");
+        }
+        ends_with_return = piece.last() == Some(&b'\r');
+        piece = piece.strip_suffix(b"\r").unwrap_or(piece);
+        let mut from = 0;
+        for at in memchr::memmem::find_iter(piece, b"\r\n") {
+            each(piece.get(from..at).unwrap_or_default());
+            from = at + 1;
+        }
+        each(piece.get(from..).unwrap_or_default());
+        if buffer.is_empty() {
+            return Ok(total);
+        }
+    }
+}
+
 fn with_crlf(unix: &[u8]) -> Vec<u8> {
     unix.split(|&byte| byte == b'\n')
         .collect::<Vec<_>>()
@@ -177,54 +298,46 @@ mod tests {
         Part {
             written,
             name: written.to_owned(),
-            content: content.map(str::as_bytes),
+            content: content.map_or(Content::Absent, |content| {
+                Content::Script(content.as_bytes())
+            }),
             is_in_first_form: true,
         }
     }
 
     #[test]
     fn includes_count() {
-        let with = |own: &str, parts: &[Part<'_>]| {
-            let checksum = Checksum::of(own.as_bytes(), parts.iter().cloned());
-            checksum.as_str().to_owned()
+        let with = |own: &str, parts: &[(&str, Option<&str>)]| {
+            let parts = parts
+                .iter()
+                .map(|(written, content)| part(written, *content));
+            Checksum::of(own.as_bytes(), parts).as_str().to_owned()
         };
-        let found = with(
-            "\\i a.sql\n",
-            &[part("a.sql", Some("SELECT 1;\nSELECT 2;\n"))],
-        );
+        let found = with("\\i a.sql\n", &[("a.sql", Some("SELECT 1;\nSELECT 2;\n"))]);
         assert_eq!((found.len(), found.get(..2)), (64, Some("2:")));
         for other in [
-            with("\\i a.sql\n", &[part("a.sql", Some("SELECT 2;\n"))]),
-            with("\\i a.sql\n", &[part("a.sql", None)]),
-            with("\\i a.sql\n", &[part("a.sql", Some(""))]),
+            with("\\i a.sql\n", &[("a.sql", Some("SELECT 2;\n"))]),
+            with("\\i a.sql\n", &[("a.sql", None)]),
+            with("\\i a.sql\n", &[("a.sql", Some(""))]),
             with("\\i a.sql\n", &[]),
-            with(
-                "\\i a.sql\nSELECT 1;\n",
-                &[part("a.sql", Some("SELECT 2;\n"))],
-            ),
+            with("\\i a.sql\nSELECT 1;\n", &[("a.sql", Some("SELECT 2;\n"))]),
             with(
                 "\\i a.sql\n",
-                &[
-                    part("a.sql", Some("SELECT 1;\n")),
-                    part("b", Some("SELECT 2;\n")),
-                ],
+                &[("a.sql", Some("SELECT 1;\n")), ("b", Some("SELECT 2;\n"))],
             ),
-            with(
-                "\\i a.sql\n",
-                &[part("b.sql", Some("SELECT 1;\nSELECT 2;\n"))],
-            ),
+            with("\\i a.sql\n", &[("b.sql", Some("SELECT 1;\nSELECT 2;\n"))]),
         ] {
             assert_ne!(other, found);
         }
         assert_ne!(
-            with("\\i a.sql\n", &[part("a.sql", None)]),
-            with("\\i a.sql\n", &[part("a.sql", Some(""))]),
+            with("\\i a.sql\n", &[("a.sql", None)]),
+            with("\\i a.sql\n", &[("a.sql", Some(""))]),
             "absent is not empty"
         );
         assert_eq!(
             with(
                 "\\i a.sql\r\n",
-                &[part("a.sql", Some("SELECT 1;\r\nSELECT 2;\r\n"))]
+                &[("a.sql", Some("SELECT 1;\r\nSELECT 2;\r\n"))]
             ),
             found
         );
@@ -245,6 +358,71 @@ mod tests {
         assert!(checksum.is_recorded_as(first_form.as_str()));
         assert!(checksum.is_recorded_as(checksum.as_str()));
         assert!(!checksum.is_recorded_as(of(b"\\i a.sql\n").as_str()));
+    }
+
+    /// As a file of data that is read piece by piece.
+    fn data(content: &[u8]) -> Content<'static> {
+        Content::Data(Box::new(io::Cursor::new(content.to_vec())))
+    }
+
+    fn including(content: Content<'_>) -> Checksum {
+        let part = Part {
+            content,
+            ..part("a.csv", None)
+        };
+        Checksum::of(b"\\copy t from a.csv\n", [part])
+    }
+
+    #[test]
+    fn data_has_the_checksum_of_its_whole_content() {
+        let piece = usize::try_from(PIECE).unwrap();
+        let filled = |size: usize, end: &str| [&vec![b'x'; size][..], end.as_bytes()].concat();
+        for content in [
+            filled(0, ""),
+            filled(0, "\r"),
+            filled(0, "\u{feff}1\r\n\u{feff}2\r\n"),
+            filled(piece, ""),
+            filled(piece - 1, "\r\nend"),
+            filled(piece - 1, "\r"),
+            filled(piece - 1, "\rx\r\r\n\r\n\r"),
+            filled(piece, "\r\n").repeat(3),
+        ] {
+            let whole = including(Content::Script(&content));
+            let end = String::from_utf8_lossy(&content[content.len().saturating_sub(9)..]);
+            assert_eq!(including(data(&content)), whole, "{end:?}");
+        }
+    }
+
+    /// A file that grows by a line each time that its size is asked for.
+    struct Growing(io::Cursor<Vec<u8>>);
+
+    impl Read for Growing {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buffer)
+        }
+    }
+
+    impl Seek for Growing {
+        fn seek(&mut self, to: io::SeekFrom) -> io::Result<u64> {
+            let size = self.0.seek(to);
+            self.0.get_mut().extend(b"line\n");
+            size
+        }
+    }
+
+    #[test]
+    fn the_second_form_stays_what_it_is() {
+        // As in ledgers that exist.
+        assert_eq!(
+            including(data(b"1\r\n2\n")).as_str(),
+            "2:60b47bfd50e72ef09a8fe8e23f9e25e5b2af80f78c86f0f696d0941abb2509"
+        );
+    }
+
+    #[test]
+    fn data_that_changes_while_it_is_read_is_no_data() {
+        let growing = Content::Data(Box::new(Growing(io::Cursor::default())));
+        assert_eq!(including(growing), including(Content::Absent));
     }
 
     #[test]

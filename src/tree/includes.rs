@@ -17,12 +17,27 @@ pub struct Included {
     pub path: PathBuf,
     /// Its name as the script says it, the same on every machine.
     pub written: String,
-    /// Its bytes, if it is there. If not, that is left to psql, which says so best.
-    pub content: Option<Vec<u8>>,
-    /// Is it a script, or data?
-    pub is_script: bool,
+    /// If it is not there, that is left to psql, which says so best.
+    pub content: Option<Content>,
     /// Did the first form of the checksum cover it? That one knew neither `\cd` nor `~`.
     pub is_in_first_form: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    Script(Vec<u8>),
+    /// Of any size, and not read here.
+    Data,
+}
+
+impl Included {
+    /// The bytes of a script.
+    pub fn script(&self) -> Option<&[u8]> {
+        match &self.content {
+            Some(Content::Script(content)) => Some(content),
+            _ => None,
+        }
+    }
 }
 
 /// Where psql is when it begins with a script.
@@ -148,7 +163,11 @@ impl Walk<'_> {
         if !self.seen.insert(path.clone()) {
             return;
         }
-        let content = self.reader.read(&path).ok();
+        let content = if target.is_script {
+            self.reader.read(&path).map(Content::Script).ok()
+        } else {
+            self.reader.has(&path).then_some(Content::Data)
+        };
         let first_path = if target.is_beside {
             script
                 .path
@@ -162,21 +181,21 @@ impl Walk<'_> {
             && content.is_some()
             && first_path == path
             && !text.trim_ascii_end().ends_with(b";");
-        self.found.files.push(Included {
+        let included = Included {
             path: path.clone(),
             written: target.written.to_owned(),
-            content: content.clone(),
-            is_script: target.is_script,
+            content,
             is_in_first_form,
-        });
-        if let Some(content) = content.filter(|_| target.is_script) {
+        };
+        self.found.files.push(included.clone());
+        if let Some(content) = included.script() {
             self.open.push((path.clone(), in_branch));
             let script = Including {
                 opened_as: &opened_as,
                 path: &path,
                 is_in_first_form,
             };
-            self.collect(script, &content);
+            self.collect(script, content);
             self.open.pop();
         }
     }
@@ -268,7 +287,7 @@ mod tests {
             .map(|found| found.path.strip_prefix(root).unwrap().to_str().unwrap())
             .collect();
         assert_eq!(names, ["parts/a.sql", "parts/b.sql", "rows.csv"]);
-        assert!(!found[2].is_script);
+        assert_eq!(found[2].content, Some(Content::Data));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::cache::{self, Examined, Reader};
-use super::checksum::{Checksum, Part};
+use super::checksum::{self, Checksum, Part};
 use super::directives::{self, Directives};
-use super::includes::{self, Included, Includes, Start};
+use super::includes::{self, Content, Included, Includes, Start};
 use super::name::Name;
 use super::{Error, WorkingFolder, relative};
 use crate::error::Unreadable;
@@ -54,10 +54,22 @@ fn checksum(path: &Path, content: &[u8], included: &[Included]) -> Checksum {
     let parts = included.iter().map(|file| Part {
         written: &file.written,
         name: relative(folder, &file.path),
-        content: file.content.as_deref(),
+        content: content_of(file),
         is_in_first_form: file.is_in_first_form,
     });
     Checksum::of(content, parts)
+}
+
+fn content_of(file: &Included) -> checksum::Content<'_> {
+    match &file.content {
+        None => checksum::Content::Absent,
+        Some(Content::Script(content)) => checksum::Content::Script(content),
+        // Gone since it was found: as if it had not been there.
+        Some(Content::Data) => cache::open(&file.path)
+            .map_or(checksum::Content::Absent, |(file, _)| {
+                checksum::Content::Data(Box::new(file))
+            }),
+    }
 }
 
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
@@ -105,11 +117,10 @@ impl Material {
         self.includes
             .files
             .iter()
-            .filter(|file| file.is_script)
             .filter_map(|file| {
                 Some(Script {
                     path: &file.path,
-                    content: file.content.as_deref()?,
+                    content: file.script()?,
                 })
             })
             .collect()
