@@ -192,6 +192,7 @@ impl Error {
             self,
             Self::Psql(
                 psql::Error::Ended { .. }
+                    | psql::Error::Lost { .. }
                     | psql::Error::Interrupted(_)
                     | psql::Error::Confused { .. }
             )

@@ -18,6 +18,7 @@ use serde::de::DeserializeOwned;
 use crate::error::Interrupted;
 use crate::psql::connection::{Connection, Keepalives};
 use crate::psql::message::{Diagnostic, decisive_error};
+use crate::psql::process::CONNECTION_LOST;
 use crate::psql::{self, Ending, Output, Session};
 use crate::tree::{Migration, Track};
 pub use address::Address;
@@ -159,11 +160,11 @@ fn unexpected(ending: Ending) -> psql::Error {
         Ending::Interrupted | Ending::Overdue => Interrupted.into(),
         Ending::Exited { status, output } => {
             let said = decisive_error(output.stderr.iter().map(String::as_str));
-            match said.filter(|_| status.and_then(|status| status.code()) == Some(SCRIPT_ERROR)) {
-                Some(said) => psql::Error::of_server(said),
-                None => psql::Error::Ended {
-                    detail: output.stderr.join("\n"),
-                },
+            let detail = output.stderr.join("\n");
+            match (status.map(|status| status.code()), said) {
+                (Some(Some(SCRIPT_ERROR)), Some(said)) => psql::Error::of_server(said),
+                (None | Some(Some(CONNECTION_LOST)), _) => psql::Error::Lost { detail },
+                _ => psql::Error::Ended { detail },
             }
         }
     }

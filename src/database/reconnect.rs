@@ -133,6 +133,7 @@ fn is_final(error: &Error) -> bool {
             psql::Error::Unreachable { .. }
                 | psql::Error::NotConnected { .. }
                 | psql::Error::Ended { .. }
+                | psql::Error::Lost { .. }
         )
     )
 }

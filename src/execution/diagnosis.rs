@@ -10,13 +10,10 @@ use crate::database::ledger::table::ROW_CHANGED;
 use crate::execution::frame::Frame;
 use crate::execution::script::{Completion, ROWS_GONE, TRANSACTION_ENDED};
 use crate::psql::message::{Diagnostic, decisive_error, error_of, psqls_own_error};
-use crate::psql::process::DRIVER;
+use crate::psql::process::{CONNECTION_LOST, DRIVER};
 use crate::psql::{Ending, Output};
 use crate::tree::relative;
 use crate::tree::{Migration, Name};
-
-/// psql's exit status for a lost connection (psql manual, "Exit Status").
-const CONNECTION_LOST: i32 = 2;
 
 /// What psql was doing when it ended.
 #[derive(Clone)]

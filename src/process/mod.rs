@@ -45,6 +45,10 @@ impl Child {
         (self.process.stdout.take(), self.process.stderr.take())
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Asks it to stop what it does and end, as Ctrl-C would.
     pub fn cancel(&self) {
         self.signal(Signal::SIGINT);
@@ -77,6 +81,11 @@ impl Child {
 
     /// Ends what it has started, when it has ended itself.
     pub fn end_others(&self) {
+        self.kill();
+    }
+
+    /// Ends it and everything it has started, at once.
+    pub fn kill(&self) {
         self.signal(Signal::SIGKILL);
     }
 

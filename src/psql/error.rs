@@ -143,6 +143,10 @@ pub enum Error {
     )]
     Ended { detail: String },
 
+    #[error("the connection was lost{}", quoted(detail))]
+    #[diagnostic(code(migrate::connection_lost), help("run the command again"))]
+    Lost { detail: String },
+
     #[error("psql gave an answer that makes no sense: {problem}")]
     #[diagnostic(
         code(migrate::psql_failed),

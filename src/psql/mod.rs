@@ -11,6 +11,7 @@ pub mod process;
 pub mod refusal;
 pub mod session;
 pub mod stream;
+mod vigil;
 
 pub use error::Error;
 pub use session::{Ending, Output, Session};

@@ -15,6 +15,9 @@ use crate::psql::connection::Connection;
 pub const DRIVER: &str = "/dev/fd/3";
 const DRIVER_DESCRIPTOR: i32 = 3;
 
+/// psql's exit status for a connection that went bad (psql manual, "Exit Status").
+pub const CONNECTION_LOST: i32 = 2;
+
 /// Every argument but those that name the database.
 const ARGUMENTS: [&str; 11] = [
     "-X",

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::driver::Driver;
 use super::stream::Sections;
+use super::vigil::Vigil;
 use super::{Error, process};
 use crate::process::interrupt::Interrupt;
 use crate::process::lines::Channel;
@@ -38,6 +39,11 @@ pub enum Ending {
     Overdue,
 }
 
+const SILENT: &str = "the network is silent: nothing that psql sends arrives any more";
+
+/// Nothing of what psql sends arrives any more.
+struct Silence;
+
 /// One psql process and the pipes to it.
 pub struct Session {
     // Declared first, so that it is closed before the process is waited for: psql ends at the
@@ -45,7 +51,9 @@ pub struct Session {
     driver: Driver,
     watchdog: Option<Watchdog>,
     process: Child,
-    listener: Listener,
+    listener: Listener<Silence>,
+    /// Where the user has not said himself when a silent network is given up.
+    _vigil: Option<Vigil>,
     stdout: Sections,
     stderr: Sections,
     mark: String,
@@ -70,11 +78,18 @@ impl Session {
         })?;
         let mut listener = Listener::new(interrupt, None);
         listener.attend(&mut process);
+        let mailbox = listener.mailbox();
+        let vigil = connection.keepalives.map(|keepalives| {
+            Vigil::start(process.id(), keepalives.silence(), move || {
+                mailbox.post(Silence);
+            })
+        });
         Ok(Self {
             driver,
             process,
             watchdog: None,
             listener,
+            _vigil: vigil,
             stdout: Sections::default(),
             stderr: Sections::default(),
             // Nothing a migration prints can end a section by chance.
@@ -151,7 +166,17 @@ impl Session {
                     self.cancel();
                     return Err(Ending::Overdue);
                 }
-                Heard::Message(nobody) => match nobody {},
+                Heard::Message(Silence) => {
+                    self.process.kill();
+                    self.exited();
+                    return Err(Ending::Exited {
+                        status: None,
+                        output: Output {
+                            stdout: vec![],
+                            stderr: vec![SILENT.to_owned()],
+                        },
+                    });
+                }
             }
         }
     }

@@ -113,7 +113,10 @@ fn conclude(
     error: database::Error,
 ) -> Result<(), Error> {
     let is_interrupted = error.is_interruption();
-    let is_lost = matches!(error, database::Error::Psql(psql::Error::Ended { .. }));
+    let is_lost = matches!(
+        error,
+        database::Error::Psql(psql::Error::Ended { .. } | psql::Error::Lost { .. })
+    );
     if !is_interrupted && !is_lost {
         return Err(error.into());
     }

@@ -8,6 +8,7 @@ mod limits;
 mod network;
 mod pooler;
 mod proxy;
+mod silence;
 mod tls;
 
 /// Is the whole suite wanted?

@@ -125,6 +125,8 @@ pub(crate) struct Cluster {
     folder: PathBuf,
     user: Option<(u32, u32)>,
     port: u16,
+    /// The network namespace that it runs in, if that is another one.
+    namespace: Option<String>,
 }
 
 impl Cluster {
@@ -144,6 +146,7 @@ impl Cluster {
             folder,
             user: account()?.map(|user| (user.uid.as_raw(), user.gid.as_raw())),
             port: free_port(),
+            namespace: None,
         };
         if let Some((uid, gid)) = cluster.user {
             std::os::unix::fs::chown(&cluster.folder, Some(uid), Some(gid)).unwrap();
@@ -208,23 +211,43 @@ impl Cluster {
     pub(crate) fn start(&self) -> Result<Server, String> {
         self.launch()?;
         let port = self.port.to_string();
-        let server = server("127.0.0.1", &port, "tester", "test-superuser", None);
+        let folder = self.folder.display().to_string();
+        let host = self.namespace.as_ref().map_or("127.0.0.1", |_| &folder);
+        let server = server(host, &port, "tester", "test-superuser", None);
         await_connection(&server, &self.folder.join("log"))?;
         Ok(server)
     }
 
+    /// The same cluster in a network namespace, where its superuser reaches it over its socket.
+    pub(crate) fn within(mut self, namespace: &str) -> Self {
+        self.namespace = Some(namespace.to_owned());
+        self
+    }
+
     fn launch(&self) -> Result<(), String> {
-        let mut shell = self
-            .command(Path::new("/bin/sh"))
+        let mut shell = match (&self.namespace, self.user) {
+            (Some(namespace), Some((uid, gid))) => {
+                let mut entering = Command::new("nsenter");
+                entering
+                    .arg(format!("--net=/run/netns/{namespace}"))
+                    .args(["-S", &uid.to_string(), "-G", &gid.to_string(), "/bin/sh"])
+                    .current_dir(&self.folder);
+                entering
+            }
+            _ => self.command(Path::new("/bin/sh")),
+        };
+        let addresses = self.namespace.as_ref().map_or("127.0.0.1", |_| "*");
+        let mut shell = shell
             .arg("-c")
             .arg(
-                "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c listen_addresses=127.0.0.1 -c fsync=off \
+                "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c \"listen_addresses=$2\" -c fsync=off \
                  -c full_page_writes=off -c max_connections=200 \
                  -c max_prepared_transactions=10 >>log 2>&1 & server=$!\n\
                  read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf \"$PWD\"",
             )
             .arg(self.initdb.with_file_name("postgres"))
             .arg(self.port.to_string())
+            .arg(addresses)
             .stdin(Stdio::piped())
             .spawn()
             .map_err(|error| error.to_string())?;
@@ -301,6 +324,7 @@ impl Cluster {
             folder,
             user: self.user,
             port: free_port(),
+            namespace: None,
         };
         if let Some((uid, gid)) = standby.user {
             std::os::unix::fs::chown(&standby.folder, Some(uid), Some(gid)).unwrap();

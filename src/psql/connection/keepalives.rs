@@ -13,10 +13,6 @@ use super::service;
 const COUNT: u64 = 3;
 /// The kernel takes no more seconds between two probes than this (Linux: `MAX_TCP_KEEPIDLE`).
 const MOST_SECONDS: u64 = 32_767;
-/// How many times as long as for silence the server waits for psql to take what it was sent. A
-/// psql that is alive may read nothing for a while (`\g |program`), and TCP_USER_TIMEOUT knows no
-/// difference.
-const SLOW_READER: u64 = 10;
 
 /// libpq's parameters for it. They have no environment variables.
 const PARAMETERS: [&str; 5] = [
@@ -54,17 +50,21 @@ impl Keepalives {
         ]
     }
 
-    /// The server's settings. The last one is for answers that are under way when the network
-    /// falls silent; keepalives wait for those.
+    /// The server's settings. The last one is for answers that are under way when the network falls
+    /// silent: keepalives wait for those. It is no longer than they are, because on Linux it is also
+    /// what ends them (tcp(7)).
     pub fn of_server(self) -> [(&'static str, String); 4] {
-        let silence = self.idle + self.interval * COUNT;
-        let patience = (silence * SLOW_READER).min(MOST_SECONDS);
         [
             ("tcp_keepalives_idle", self.idle.to_string()),
             ("tcp_keepalives_interval", self.interval.to_string()),
             ("tcp_keepalives_count", COUNT.to_string()),
-            ("tcp_user_timeout", format!("{patience}s")),
+            ("tcp_user_timeout", format!("{}s", self.silence().as_secs())),
         ]
+    }
+
+    /// How long a silence is in all.
+    pub fn silence(self) -> Duration {
+        Duration::from_secs(self.idle + self.interval * COUNT)
     }
 }
 
@@ -179,8 +179,8 @@ mod tests {
             Some(keepalives.of_server().map(|(_, value)| value).join(" "))
         };
         assert_eq!(server(0), None);
-        assert_eq!(server(1).as_deref(), Some("1 1 3 40s"));
-        assert_eq!(server(6).as_deref(), Some("3 1 3 60s"));
-        assert_eq!(server(10_000_000).as_deref(), Some("32767 32767 3 32767s"));
+        assert_eq!(server(1).as_deref(), Some("1 1 3 4s"));
+        assert_eq!(server(6).as_deref(), Some("3 1 3 6s"));
+        assert_eq!(server(10_000_000).as_deref(), Some("32767 32767 3 131068s"));
     }
 }

@@ -28,7 +28,7 @@ pub const SESSION_MARK: &str = "migrate.session";
 pub struct Connection {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
-    keepalives: Option<Keepalives>,
+    pub keepalives: Option<Keepalives>,
 }
 
 impl Connection {
