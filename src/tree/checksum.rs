@@ -147,7 +147,7 @@ impl Forms {
 
     /// A file with its borders, so that nothing can move over them unseen.
     fn count(&mut self, name: &str, content: Option<&[u8]>) {
-        self.announce(name, content.map(|content| length(content)));
+        self.announce(name, content.map(length));
         self.second.update(content.unwrap_or_default());
     }
 
