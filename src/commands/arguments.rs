@@ -7,6 +7,7 @@ use nu_protocol::Value;
 use strum::{IntoEnumIterator, VariantNames};
 
 use crate::checks::{Source, closures_of};
+use crate::database::catalog::Detail;
 use crate::foreign::Tool;
 use crate::plan::Request;
 use crate::plan::undo::Extent;
@@ -44,6 +45,32 @@ pub fn positional(call: &EvaluatedCall, index: usize, name: &'static str) -> Res
         });
     }
     Ok(text)
+}
+
+/// The names behind the directory: at least one.
+pub fn names(call: &EvaluatedCall) -> Result<Vec<String>, Error> {
+    let more = call.positional.len().max(2);
+    (1..more)
+        .map(|index| positional(call, index, "name"))
+        .collect()
+}
+
+/// The value of a flag that must be given.
+pub fn required(call: &EvaluatedCall, name: &'static str) -> Result<String, Error> {
+    let value = flag(call, name)?.filter(|value| !value.is_empty());
+    value.ok_or_else(|| Error::BadFlag {
+        flag: name,
+        problem: "it must be given".to_owned(),
+    })
+}
+
+/// How much of a schema is asked for.
+pub fn detail(call: &EvaluatedCall) -> Result<Detail, Error> {
+    Ok(if switch(call, "all")? {
+        Detail::Everything
+    } else {
+        Detail::Definitions
+    })
 }
 
 pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {

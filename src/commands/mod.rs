@@ -5,8 +5,10 @@
 mod add;
 mod adopt;
 mod arguments;
+mod drift;
 mod error;
 mod history;
+mod impact;
 mod import;
 mod plugin;
 mod rehearse;
@@ -14,6 +16,7 @@ mod repair;
 mod root;
 mod run;
 mod signature;
+mod snapshot;
 mod status;
 mod table;
 #[cfg(test)]

@@ -5,7 +5,10 @@ use std::io;
 use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
-use super::{add, adopt, history, import, rehearse, repair, root, run, status, undo, validate};
+use super::{
+    add, adopt, drift, history, impact, import, rehearse, repair, root, run, snapshot, status,
+    undo, validate,
+};
 
 /// PostgreSQL migrations for nushell.
 pub struct MigratePlugin;
@@ -28,6 +31,9 @@ impl Plugin for MigratePlugin {
             Box::new(undo::Undo),
             Box::new(adopt::Adopt),
             Box::new(import::Import),
+            Box::new(impact::Impact),
+            Box::new(drift::Drift),
+            Box::new(snapshot::Snapshot),
         ]
     }
 }

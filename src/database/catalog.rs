@@ -11,7 +11,23 @@ use super::{Database, Error, parse_json};
 pub type Object = (String, String);
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Catalog(BTreeMap<Object, String>);
+pub struct Catalog(BTreeMap<Object, Described>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Described {
+    /// The object that it cannot be without, as `kind name`.
+    part_of: Option<String>,
+    definition: String,
+}
+
+/// How much is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Detail {
+    Names,
+    Definitions,
+    /// Owners, grants and comments as well, each as an object of its own.
+    Everything,
+}
 
 /// An object that two schemas do not share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,43 +71,71 @@ impl Catalog {
     }
 
     pub fn new(entries: impl IntoIterator<Item = Entry>) -> Self {
-        let described = |Entry(kind, name, _, definition): Entry| {
-            ((kind, name), definition.unwrap_or_default())
+        let described = |Entry(kind, name, part_of, definition)| {
+            let definition = definition.unwrap_or_default().trim_end().to_owned();
+            let described = Described {
+                part_of,
+                definition,
+            };
+            ((kind, name), described)
         };
         Self(entries.into_iter().map(described).collect())
     }
 
+    pub fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.0.iter().map(|((kind, name), described)| {
+            Entry(
+                kind.clone(),
+                name.clone(),
+                described.part_of.clone(),
+                Some(described.definition.clone()),
+            )
+        })
+    }
+
     fn definition(&self, object: &Object) -> Option<&str> {
-        self.0.get(object).map(String::as_str)
+        Some(&self.0.get(object)?.definition)
     }
 }
 
 impl Database {
     /// All objects of the schemas that people made, without the ledgers and what belongs to them.
-    pub fn catalog(&mut self) -> Result<Catalog, Error> {
-        // Names are written out, whatever the search path of the user is.
-        let query = format!("SET LOCAL search_path = '';\n{}", self.catalog_query());
+    pub fn catalog(&mut self, detail: Detail) -> Result<Catalog, Error> {
+        let query = format!("{QUALIFIED}{}", self.catalog_query(detail));
         Ok(Catalog::parse(&self.read(&query)?)?)
     }
 
     /// Asks for them, in a transaction.
-    pub fn catalog_query(&self) -> String {
-        format!(
-            // The planner takes it for expensive, and compiling it takes longer than running it.
-            "SET LOCAL jit = off;\n{}\
-             SELECT coalesce(json_agg(json_build_array(kind, name, part_of, definition)), '[]') FROM visible;\n",
-            self.catalog_objects()
-        )
+    pub fn catalog_query(&self, detail: Detail) -> String {
+        let (details, from) = match detail {
+            Detail::Names | Detail::Definitions => ("", "visible"),
+            Detail::Everything => (include_str!("catalog_details.sql"), "detail"),
+        };
+        let rest = format!(
+            "{details}SELECT coalesce(json_agg(json_build_array(kind, name, part_of, definition)), '[]') FROM {from};\n"
+        );
+        self.about_objects(detail, &rest)
     }
 
-    /// The beginning of a query: `visible`, a row for each object, with its address in the catalogue.
-    pub fn catalog_objects(&self) -> String {
+    /// A query about `visible`, which has a row for each object, with its address in the catalogue.
+    pub fn about_objects(&self, detail: Detail, rest: &str) -> String {
         let text = include_str!("catalog.sql");
-        for_server(text, self.server.major())
+        let is_wanted = if detail == Detail::Names {
+            "false"
+        } else {
+            "true"
+        };
+        let objects = for_server(text, self.server.major())
             .replace("{ledgers}", &relations(&self.place.prefix))
             .replace("{first_of_people}", FIRST_OF_PEOPLE)
+            .replace("{is_wanted}", is_wanted);
+        // The planner takes it for expensive, and compiling it takes longer than running it.
+        format!("SET LOCAL jit = off;\n{objects}{rest}")
     }
 }
+
+/// Names are written out, whatever the search path of the user is.
+pub const QUALIFIED: &str = "SET LOCAL search_path = '';\n";
 
 /// FirstNormalObjectId (PostgreSQL's `access/transam.h`): what is below it, initdb has made.
 const FIRST_OF_PEOPLE: &str = "16384";

@@ -48,6 +48,16 @@ pub enum Error {
         database: String,
     },
 
+    #[error("the database has no object of this name: {}", names.join(", "))]
+    #[diagnostic(
+        code(migrate::no_such_object),
+        help(
+            "write the name as PostgreSQL does: TABLE, SCHEMA.TABLE, TABLE.COLUMN, and \"...\" around \
+             what is not in lower case"
+        )
+    )]
+    NoSuchObject { names: Vec<String> },
+
     #[error("the ledger cannot be read: {problem}")]
     #[diagnostic(
         code(migrate::ledger_unreadable),

@@ -3,6 +3,7 @@
 
 mod address;
 pub mod catalog;
+pub mod dependents;
 pub mod error;
 pub mod identity;
 pub mod ledger;
@@ -11,6 +12,7 @@ pub mod questions;
 pub mod reconnect;
 mod scratch;
 pub mod server;
+pub mod snapshot;
 pub mod throwaway;
 
 use serde::de::DeserializeOwned;

@@ -6,7 +6,7 @@ use super::runner::Runner;
 use super::script::{self, Followed};
 use super::{Circumstances, Stop, StoppedIn};
 use crate::database::Database;
-use crate::database::catalog::{Catalog, Difference, compare};
+use crate::database::catalog::{Catalog, Detail, Difference, compare};
 use crate::database::ledger::table::Table;
 use crate::plan::Step;
 use crate::preflight::Checker;
@@ -90,7 +90,7 @@ impl Runner<'_, '_> {
     }
 
     fn catalog(&mut self) -> Result<Catalog, Fault> {
-        let query = self.database.catalog_query();
+        let query = self.database.catalog_query(Detail::Definitions);
         let output = self
             .database
             .session

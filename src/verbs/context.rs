@@ -12,7 +12,7 @@ use crate::plan::scope::scope;
 use crate::process::interrupt::Interrupt;
 use crate::settings::shell::CHECKS;
 use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
-use crate::tree::{self, Migration, Track, Tree, WorkingFolder, discover};
+use crate::tree::{self, Migration, Track, Tree, Version, WorkingFolder, discover};
 use crate::{plan, psql};
 
 /// Where the closures of the configuration stand, for reports.
@@ -39,6 +39,8 @@ pub struct Context {
     checks: Vec<Source>,
     /// Is a history that may be applied elsewhere run once more? Its files ran as they are.
     pub(super) is_replay: bool,
+    /// The files that count, where not all of the directory do.
+    only: Option<BTreeSet<(Track, Version)>>,
 }
 
 impl Context {
@@ -68,6 +70,7 @@ impl Context {
             root,
             tracks: target.tracks,
             is_replay: false,
+            only: None,
         })
     }
 
@@ -79,27 +82,40 @@ impl Context {
     /// The same context for another database.
     pub(super) fn at(&self, text: String) -> Self {
         let origin = Origin::Default;
-        let mut caller = self.caller.clone();
-        caller.settings.database = Some(Sourced { text, origin });
-        Self {
-            caller,
-            root: self.root.clone(),
-            tracks: self.tracks.clone(),
-            checks: self.checks.clone(),
-            is_replay: true,
-        }
+        let mut other = self.copy();
+        other.caller.settings.database = Some(Sourced { text, origin });
+        other.is_replay = true;
+        other
     }
 
     /// The same surroundings with the ledgers where the search path leads.
     pub(super) fn without_schema(&self) -> Self {
-        let mut caller = self.caller.clone();
-        caller.settings.schema = None;
+        let mut other = self.copy();
+        other.caller.settings.schema = None;
+        other
+    }
+
+    /// The same context with some of its files only, of all tracks.
+    pub(super) fn with_only(&self, files: BTreeSet<(Track, Version)>) -> Self {
+        let mut other = self.copy();
+        other.tracks.clear();
+        other.only = Some(files);
+        other
+    }
+
+    /// Does none of its files count?
+    pub(super) fn has_nothing(&self) -> bool {
+        self.only.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
+    fn copy(&self) -> Self {
         Self {
-            caller,
+            caller: self.caller.clone(),
             root: self.root.clone(),
             tracks: self.tracks.clone(),
             checks: self.checks.clone(),
             is_replay: self.is_replay,
+            only: self.only.clone(),
         }
     }
 
@@ -114,6 +130,11 @@ impl Context {
 
     pub(super) fn tree(&self) -> Result<Tree, tree::Error> {
         let mut tree = discover(&self.root, &self.folders(), &self.caller.interrupt)?;
+        if let Some(only) = &self.only {
+            tree.migrations.retain(|migration| {
+                only.contains(&(migration.name.track.clone(), migration.name.version.clone()))
+            });
+        }
         for migration in &mut tree.migrations {
             self.allow(migration);
         }

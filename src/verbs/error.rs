@@ -1,6 +1,8 @@
 //! Why a verb could not do what was asked: the stages' errors, composed.
 //! What an error says stands with the stage that raises it; only what a verb itself finds is here.
 
+use std::path::PathBuf;
+
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
@@ -116,6 +118,32 @@ pub enum Error {
     )]
     Invalid { findings: Vec<Finding> },
 
+    #[error("{} is no file of a snapshot", path.display())]
+    #[diagnostic(
+        code(migrate::no_snapshot),
+        help("name a folder of its own, which only `migrate snapshot` writes to")
+    )]
+    NoSnapshot { path: PathBuf },
+
+    #[error("the folder {} holds no snapshot", folder.display())]
+    #[diagnostic(
+        code(migrate::no_snapshot),
+        help("`migrate snapshot DIR --to FOLDER` writes one")
+    )]
+    EmptySnapshot { folder: PathBuf },
+
+    #[error(
+        "the history cannot be replayed: the directory has no file for what is applied:\n{}",
+        list(missing)
+    )]
+    #[diagnostic(
+        code(migrate::not_replayable),
+        help(
+            "name the directory of all tracks, or compare with a snapshot: `migrate drift DIR --against FOLDER`"
+        )
+    )]
+    NotReplayable { missing: Vec<String> },
+
     #[error("nothing is named to be repaired")]
     #[diagnostic(
         code(migrate::repair_refused),
@@ -195,6 +223,9 @@ impl Report for Error {
             | Self::NamelessRepair { .. }
             | Self::RepairRefused { .. }
             | Self::CommitsLost { .. }
+            | Self::NoSnapshot { .. }
+            | Self::EmptySnapshot { .. }
+            | Self::NotReplayable { .. }
             | Self::Bug => None,
         }
     }

@@ -4,8 +4,10 @@
 pub mod add;
 pub mod adopt;
 mod context;
+pub mod drift;
 pub mod error;
 pub mod history;
+pub mod impact;
 pub mod import;
 mod look;
 pub mod rehearse;
@@ -13,6 +15,7 @@ pub mod repair;
 pub mod round_trip;
 pub mod run;
 pub mod scratch;
+pub mod snapshot;
 pub mod status;
 pub mod undo;
 pub mod validate;

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::run::run;
 use super::{Context, Error};
-use crate::database::catalog::{Catalog, Difference, compare};
+use crate::database::catalog::{Catalog, Detail, Difference, compare};
 use crate::database::throwaway::{NotStarted, Throwaway};
 use crate::database::{self, Database};
 use crate::plan::Request;
@@ -20,27 +20,50 @@ use crate::tree::{self, Material, relative};
 /// How long the clearing up may take.
 const CLEARING_UP: Duration = Duration::from_secs(20);
 
-/// Applies everything to a new database, and compares its schema with the target's. The database is
-/// beside the target where that is allowed and does no harm, else in a server of its own on this
-/// computer. It is removed in any case.
+/// What is to be made of a new database, and how much of its schema is asked for.
+pub(super) struct Order<'a> {
+    pub request: &'a Request,
+    pub preflight: &'a Preflight<'a>,
+    pub detail: Detail,
+}
+
+/// The schemas of the target and of a database that was made from the files.
+pub(super) struct Schemas {
+    pub target: Catalog,
+    pub scratch: Catalog,
+}
+
+/// Applies everything to a new database, and compares its schema with the target's.
 pub fn scratch(
     context: &Context,
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<Difference>, Error> {
+    let order = Order {
+        request,
+        preflight,
+        detail: Detail::Definitions,
+    };
+    let Schemas { target, scratch } = schemas(context, &order)?;
+    Ok(compare(&target, &scratch))
+}
+
+/// Applies the context's files to a new database. It is beside the target where that is allowed and
+/// does no harm, else in a server of its own on this computer. It is removed in any case.
+pub(super) fn schemas(context: &Context, order: &Order<'_>) -> Result<Schemas, Error> {
     let reaches = reaches(context)?;
     let mut target = context
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
-    let expected = target.catalog()?;
+    let expected = target.catalog(order.detail)?;
     let found = if let Some(first) = reaches.first() {
         let why = format!("{first} would change the target's whole server");
-        on_its_own(context, target, &reaches, &why, request, preflight)
+        on_its_own(context, target, &reaches, &why, order)
     } else {
         let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
         match target.create_database(&name) {
-            Ok(()) => beside(context, &name, request, preflight),
+            Ok(()) => beside(context, &name, order),
             Err(psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic }) => {
                 let target = context
                     .address()?
@@ -50,12 +73,15 @@ pub fn scratch(
                     "the target's server makes no database ({})",
                     diagnostic.message
                 );
-                on_its_own(context, target, &reaches, &why, request, preflight)
+                on_its_own(context, target, &reaches, &why, order)
             }
             Err(error) => Err(error.into()),
         }
     }?;
-    Ok(compare(&expected, &found))
+    Ok(Schemas {
+        target: expected,
+        scratch: found,
+    })
 }
 
 /// A statement of a migration that reaches beyond its database.
@@ -93,14 +119,9 @@ fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
     Ok(found)
 }
 
-fn beside(
-    context: &Context,
-    name: &str,
-    request: &Request,
-    preflight: &Preflight<'_>,
-) -> Result<Catalog, Error> {
+fn beside(context: &Context, name: &str, order: &Order<'_>) -> Result<Catalog, Error> {
     let scratch = context.on_database(name)?;
-    let found = fill(&scratch, request, preflight);
+    let found = fill(&scratch, order);
     let removed = remove(context, &scratch, name);
     let left = removed.is_err().then(|| name.to_owned());
     match (found, removed) {
@@ -132,8 +153,7 @@ fn on_its_own(
     mut target: Database,
     reaches: &[Reaching],
     why: &str,
-    request: &Request,
-    preflight: &Preflight<'_>,
+    order: &Order<'_>,
 ) -> Result<Catalog, Error> {
     let search = context
         .caller
@@ -166,9 +186,12 @@ fn on_its_own(
     });
     server.create_roles(&roles)?;
     let place = place(server.server.major(), wanted);
-    preflight.progress.note(&format!("{place}, because {why}"));
+    order
+        .preflight
+        .progress
+        .note(&format!("{place}, because {why}"));
     drop((target, server));
-    fill(&scratch, request, preflight).map_err(|error| Error::InScratch {
+    fill(&scratch, order).map_err(|error| Error::InScratch {
         error: Box::new(error),
         place: Some(format!("{place}, because {why}")),
         left: None,
@@ -186,7 +209,7 @@ fn place(major: u32, wanted: u32) -> String {
     }
 }
 
-fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Result<Catalog, Error> {
+fn fill(context: &Context, order: &Order<'_>) -> Result<Catalog, Error> {
     if let Some(schema) = &context.caller.settings.schema {
         context
             .without_schema()
@@ -195,10 +218,12 @@ fn fill(context: &Context, request: &Request, preflight: &Preflight<'_>) -> Resu
             .answer()?
             .create_schema(schema)?;
     }
-    run(context, request, preflight)?;
+    if !context.has_nothing() {
+        run(context, order.request, order.preflight)?;
+    }
     let mut database = context
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
-    Ok(database.catalog()?)
+    Ok(database.catalog(order.detail)?)
 }

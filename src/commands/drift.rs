@@ -1,0 +1,119 @@
+//! `migrate drift`: how the live schema differs from what the migrations made.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{detail, flag, request, switch};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::settings::Error;
+use crate::verbs::drift::{DriftRow, Expected, drift};
+
+pub struct Drift;
+
+impl PluginCommand for Drift {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate drift"
+    }
+
+    fn description(&self) -> &str {
+        "Show what of the database's schema was changed by hand. Changes nothing."
+    }
+
+    fn extra_description(&self) -> &str {
+        "Applies what is applied here to a new database, as `migrate rehearse --scratch` does and without \
+         validation scripts, and compares the schemas: an empty table means that nobody has touched it. What \
+         is pending is left out. With --against, it compares with the files that `migrate snapshot` has \
+         written. Of the objects, difference is missing, unexpected or different; expected and actual are \
+         the definitions."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .switch(
+                "replay",
+                "compare with a new database, made from the files of what is applied (the default)",
+                None,
+            )
+            .named(
+                "against",
+                SyntaxShape::Directory,
+                "compare with the snapshot in this folder",
+                None,
+            )
+            .switch("all", "owners, grants and comments as well", Some('a'))
+            .named(
+                "set",
+                SyntaxShape::Record(Default::default()),
+                "psql variables for the replay, such as { tenant: acme }",
+                None,
+            )
+            .switch("quiet", "say nothing meanwhile", Some('q'))
+            .reaches_database()
+            .gives::<DriftRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate drift ./db | where difference == unexpected",
+                description: "What somebody has added by hand",
+                result: None,
+            },
+            Example {
+                example: "migrate snapshot ./db --to ./schema | ignore; migrate drift ./db --against ./schema",
+                description: "What has changed since a snapshot",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let request = request(call, context.transaction_mode())?;
+            let expected = match (flag(call, "against")?, switch(call, "replay")?) {
+                (None, _) => Expected::Replay(&request),
+                (Some(folder), false) => Expected::Folder(folder),
+                (Some(_), true) => {
+                    return Err(Error::BadFlag {
+                        flag: "replay",
+                        problem: "it does not go with --against".to_owned(),
+                    }
+                    .into());
+                }
+            };
+            // Scripts check a database that is in use.
+            let closures = closures(engine, call, context)?;
+            drift(
+                context,
+                &expected,
+                detail(call)?,
+                &preflight(call, &closures, true)?,
+            )
+        })
+    }
+}
+
+impl Row for DriftRow {
+    const PRIORITY: &'static [&'static str] = &["kind", "name", "difference"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("kind", |row| row.object.0.clone()),
+            Column::text("name", |row| row.object.1.clone()),
+            Column::text("difference", |row| row.difference.to_owned()),
+            Column::optional_text("expected", |row| row.expected.clone()),
+            Column::optional_text("actual", |row| row.actual.clone()),
+        ]
+    }
+}

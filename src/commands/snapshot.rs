@@ -1,0 +1,78 @@
+//! `migrate snapshot`: the schema as one readable file per object.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{detail, required};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::verbs::snapshot::{SnapshotRow, snapshot};
+
+pub struct Snapshot;
+
+impl PluginCommand for Snapshot {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate snapshot"
+    }
+
+    fn description(&self) -> &str {
+        "Write the database's schema to a folder, one readable file per object."
+    }
+
+    fn extra_description(&self) -> &str {
+        "A table's file holds its columns, constraints, indexes, triggers and policies. Kept in version control, \
+         the files show what a migration does to the schema, and `migrate drift --against` compares a database \
+         with them. The state of a file is written, same, or removed: its object is gone. A folder with other \
+         .sql files in it is refused. The ledgers are left out. Nothing in the database is changed."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .named(
+                "to",
+                SyntaxShape::Directory,
+                "the folder, which belongs to the snapshot alone",
+                None,
+            )
+            .switch("all", "owners, grants and comments as well", Some('a'))
+            .reaches_database()
+            .gives::<SnapshotRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![Example {
+            example: "migrate snapshot ./db --to ./schema | where state != same",
+            description: "What of the schema has changed since the last snapshot",
+            result: None,
+        }]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            snapshot(context, &required(call, "to")?, detail(call)?)
+        })
+    }
+}
+
+impl Row for SnapshotRow {
+    const PRIORITY: &'static [&'static str] = &["kind", "name", "state"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("kind", |row| row.kind.clone()),
+            Column::text("name", |row| row.name.clone()),
+            Column::text("state", |row| row.state.to_owned()),
+            Column::text("file", |row| row.file.display().to_string()),
+        ]
+    }
+}
