@@ -40,6 +40,7 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
            'login_settings', coalesce({LOGIN_SETTINGS}, '{{}}'),\n  \
+           'session_timeouts', {SESSION_TIMEOUTS},\n  \
            'has_plpgsql', EXISTS (SELECT FROM pg_catalog.pg_language\n    \
              WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')))\n\
          FROM (SELECT {schema} AS schema) AS ledgers;\n\
@@ -55,13 +56,18 @@ const LOGIN_SETTINGS: &str =
     WHERE source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'
       AND (context = 'user' OR pg_catalog.current_setting('is_superuser')::bool)) END";
 
-/// Switches off what ends a session or a transaction for its length alone: a run waits for checks,
-/// locks and large tables. Prints nothing; not every server knows every one.
-pub const NO_SESSION_TIMEOUTS: &str =
-    "SELECT FROM (VALUES ('idle_in_transaction_session_timeout'), ('idle_session_timeout'), \
-     ('transaction_timeout')) AS timeout (name)
-  WHERE CASE WHEN pg_catalog.current_setting(name, true) IS NOT NULL
-    THEN pg_catalog.set_config(name, '0', false) IS NULL ELSE false END";
+/// What ends a session or a transaction for its length alone, of which not every server knows every
+/// one: a JSON array of the names that this server knows. A run waits for checks, locks and large
+/// tables, and so sets them to 0.
+const SESSION_TIMEOUTS: &str =
+    "(SELECT coalesce(json_agg(name), '[]') FROM (VALUES ('idle_in_transaction_session_timeout'),
+    ('idle_session_timeout'), ('transaction_timeout')) AS timeout (name)
+  WHERE pg_catalog.current_setting(name, true) IS NOT NULL)";
+
+/// Statements that switch such timeouts off.
+pub fn no_timeouts(names: &[String]) -> impl Iterator<Item = String> {
+    names.iter().map(|name| format!("SET {name} = 0"))
+}
 
 /// Lets the server notice that psql is out of reach, and asks whether it does (`t`). What an
 /// administrator has set stays.
@@ -86,9 +92,11 @@ pub fn keep_alive(keepalives: Keepalives) -> String {
 
 /// Lets the server look whether psql is still there: not every server knows the parameter
 /// (PostgreSQL 14), and not every system can use it.
-pub fn watch_connection() -> String {
+pub fn watch_connection(session_timeouts: &[String]) -> String {
+    let timeouts: Vec<_> = no_timeouts(session_timeouts).collect();
+    let timeouts = timeouts.join("\\; ");
     format!(
-        "{NO_SESSION_TIMEOUTS};\n\\set ON_ERROR_STOP 0\n\
+        "{timeouts};\n\\set ON_ERROR_STOP 0\n\
          SELECT pg_catalog.set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
          WHERE pg_catalog.current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
          \\set ON_ERROR_STOP 1\n"

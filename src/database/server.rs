@@ -37,6 +37,8 @@ pub struct Server {
     pub backend: i64,
     /// What a login trigger has set for the session (PostgreSQL 17).
     pub login_settings: BTreeMap<String, String>,
+    /// The settings that it knows and that would end a session or a transaction for its length.
+    pub session_timeouts: Vec<String>,
     /// May the user write DO blocks in PL/pgSQL?
     pub has_plpgsql: bool,
 }
@@ -110,6 +112,7 @@ mod tests {
             user: "me".to_owned(),
             backend: 42,
             login_settings: BTreeMap::new(),
+            session_timeouts: vec![],
             has_plpgsql: true,
         }
     }

@@ -88,6 +88,7 @@ impl<'a, 'c> Runner<'a, 'c> {
                 is_citus: database.server.is_citus,
                 is_read_only_outside: false,
                 login_settings: database.server.login_settings.clone(),
+                session_timeouts: database.server.session_timeouts.clone(),
                 has_plpgsql: database.server.has_plpgsql,
             },
             database,

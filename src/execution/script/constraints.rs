@@ -18,7 +18,11 @@ pub(super) const CHECK: &str = "SET CONSTRAINTS ALL IMMEDIATE";
 /// later files make; so each is named, unless all are initially deferred: there may be thousands,
 /// and naming them takes the server a while. Constraints of one schema can share a name; where one
 /// of them is not deferrable, the name cannot be used.
-pub(super) const CHECK_AND_RESET: &str = "DO $migrate$
+///
+/// Every deferrable constraint has a trigger. Where there is none, all of this is one look at
+/// `pg_trigger` (0.04 ms instead of 0.45); as a text of its own, the rest is not even parsed.
+pub(super) const CHECK_AND_RESET: &str = "DO $migrate$ BEGIN
+IF EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgdeferrable) THEN EXECUTE $deferrable$DO $reset$
 DECLARE every text; later text; at_once boolean;
 BEGIN
   SELECT pg_catalog.string_agg(name, ', '), pg_catalog.string_agg(name, ', ') FILTER (WHERE is_later),
@@ -37,6 +41,7 @@ BEGIN
   IF NOT at_once THEN every := 'ALL'; later := 'ALL'; END IF;
   EXECUTE 'SET CONSTRAINTS ' || every || ' IMMEDIATE';
   IF later IS NOT NULL THEN EXECUTE 'SET CONSTRAINTS ' || later || ' DEFERRED'; END IF;
+END $reset$$deferrable$; END IF;
 END $migrate$";
 
 /// The same where there is no PL/pgSQL: from the second file on, what is deferrable may be checked

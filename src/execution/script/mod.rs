@@ -65,6 +65,7 @@ mod tests {
             is_citus: false,
             is_read_only_outside: false,
             login_settings: BTreeMap::new(),
+            session_timeouts: vec!["idle_session_timeout".to_owned()],
             has_plpgsql: true,
         }
     }

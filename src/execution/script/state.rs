@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::constraints::{CHECK, CHECK_AND_DEFER, CHECK_AND_RESET, Followed};
-use crate::database::questions::{CONNECTION_CHECK, NO_SESSION_TIMEOUTS};
+use crate::database::questions::{CONNECTION_CHECK, no_timeouts};
 use crate::psql::connection::Keepalives;
 use crate::sql::quote::{Argument, Literal};
 
@@ -54,6 +54,8 @@ pub struct Limits {
     pub is_read_only_outside: bool,
     /// What a login trigger had set: a new session would have it, and RESET takes it away.
     pub login_settings: BTreeMap<String, String>,
+    /// What would end the session for its length, as far as the server knows it.
+    pub session_timeouts: Vec<String>,
     /// May the user write DO blocks?
     pub has_plpgsql: bool,
 }
@@ -65,8 +67,8 @@ impl Limits {
             "SET client_encoding = 'UTF8'".to_owned(),
             set_timeout("lock_timeout", self.lock_timeout),
             set_timeout("statement_timeout", self.statement_timeout),
-            NO_SESSION_TIMEOUTS.to_owned(),
         ]);
+        statements.extend(no_timeouts(&self.session_timeouts));
         if self.is_read_only_outside {
             statements.push("SET default_transaction_read_only = on".to_owned());
         }
