@@ -280,7 +280,7 @@ fn what_was_committed_before_is_told_by_every_error() {
             "#!/bin/bash\necho x >> '{count}'\ncase $(wc -l < '{count}') in\n\
              1) exec 4<&3; exec 3< <(while IFS= read -r line; do printf '%s\\n' \"$line\"; \
              case $line in INSERT*) wrote=1;; esac; \
-             [ \"$wrote$line\" = '1COMMIT;' ] && {{ sleep 0.2; kill -s KILL $$; exit; }}; done <&4);;\n\
+             [ \"$wrote$line\" = \"1  THEN 'committed' END;\" ] && {{ sleep 0.2; kill -s KILL $$; exit; }}; done <&4);;\n\
              3) echo 'psql: error: Connection refused' >&2; exit 2;;\nesac\nexec '{psql}' \"$@\"\n"
         ),
     );

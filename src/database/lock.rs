@@ -102,8 +102,11 @@ impl Database {
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
         self.session.watch()?;
-        let watched: Watched =
-            self.ask_json(&format!("{}{}", questions::watch_connection(&self.server.session_timeouts), identify()))?;
+        let watched: Watched = self.ask_json(&format!(
+            "{}{}",
+            questions::watch_connection(&self.server.session_timeouts),
+            identify()
+        ))?;
         self.checks_connection = watched.checks_connection;
         self.identity = Some(watched.identity);
         // A socket of this computer knows no silence.

@@ -179,7 +179,7 @@ pub fn parse<T: DeserializeOwned>(output: &Output) -> Result<T, psql::Error> {
     parse_json(&output.stdout.join("\n"))
 }
 
-fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, psql::Error> {
+pub fn parse_json<T: DeserializeOwned>(text: &str) -> Result<T, psql::Error> {
     serde_json::from_str(text).map_err(|error| psql::Error::Confused {
         problem: error.to_string(),
     })

@@ -5,10 +5,12 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
+use memchr::memmem;
+
 use super::fault::Fault;
 use crate::database::ledger::table::ROW_CHANGED;
 use crate::execution::frame::Frame;
-use crate::execution::script::{Completion, ROWS_GONE, TRANSACTION_ENDED};
+use crate::execution::script::{Completion, TRANSACTION_ENDED};
 use crate::psql::message::{Diagnostic, decisive_error, error_of, psqls_own_error};
 use crate::psql::process::{CONNECTION_LOST, DRIVER};
 use crate::psql::{Ending, Output};
@@ -25,6 +27,8 @@ pub enum Stage<'a> {
         step: &'a Migration,
         /// The file that psql reads, which may be a copy of the migration's.
         copy: &'a Path,
+        /// The line of that file behind which statements of ours share a message with its last one.
+        joined_behind: Option<usize>,
         /// The tree, to name files as the user does.
         root: &'a Path,
         /// What the file had printed, if psql had come to its end; then its word on the file
@@ -103,35 +107,43 @@ pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             name: None,
             diagnostic,
         },
-        Stage::Commit { last: Some(name) } if diagnostic.message.contains(ROWS_GONE) => {
-            Fault::RowsGone { name }
-        }
         Stage::Commit { .. } => Fault::Commit { diagnostic },
         Stage::File {
             step,
             copy,
+            joined_behind,
             root,
             prefix,
             read,
             ..
         } => {
-            let from_driver = diagnostic.file.as_deref() == Some(DRIVER);
-            if from_driver && diagnostic.message.contains(TRANSACTION_ENDED) {
+            let joined = joined_behind
+                .filter(|last| diagnostic.line.is_some_and(|line| line > *last))
+                .filter(|_| diagnostic.file.as_deref().map(Path::new) == Some(copy));
+            if let Some(last) = joined {
+                diagnostic.line = Some(last);
+            }
+            let is_ours = if joined.is_some() {
+                is_of_joined(&diagnostic, prefix, step, read)
+            } else {
+                diagnostic.file.as_deref() == Some(DRIVER)
+            };
+            if is_ours && diagnostic.message.contains(TRANSACTION_ENDED) {
                 return Fault::TransactionEnded {
                     name: step.name.clone(),
                 };
             }
-            if from_driver && is_about_ledger(&diagnostic, prefix, step) {
+            if is_ours && is_about_ledger(&diagnostic, prefix, step) {
                 return Fault::Ledger {
                     name: Some(step.name.clone()),
                     diagnostic,
                 };
             }
-            if from_driver {
+            if is_ours {
                 diagnostic.context = diagnostic.context.take().and_then(files_own);
             }
             let frame = match (&diagnostic.file, diagnostic.line) {
-                (Some(file), Some(line)) if !from_driver => {
+                (Some(file), Some(line)) if !is_ours => {
                     let file = Path::new(file);
                     let file = if file == copy { &step.path } else { file };
                     read(file).map(|content| {
@@ -150,11 +162,32 @@ pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
     }
 }
 
+/// Is an error of a message in which statements of ours followed the file's last one theirs?
+fn is_of_joined(
+    diagnostic: &Diagnostic,
+    prefix: &str,
+    step: &Migration,
+    read: &dyn Fn(&Path) -> Option<Vec<u8>>,
+) -> bool {
+    let table = format!("{prefix}{}", step.name.track);
+    let names_ledger = || {
+        let text = read(&step.path).unwrap_or_default();
+        memmem::find(&text, table.as_bytes()).is_some()
+    };
+    let context = diagnostic.context.as_deref().unwrap_or_default();
+    diagnostic.message.contains(TRANSACTION_ENDED)
+        || context.contains(SET_CONSTRAINTS)
+        || is_about_ledger(diagnostic, prefix, step) && !names_ledger()
+}
+
+/// What the context of an error says that comes from checking deferred constraints.
+const SET_CONSTRAINTS: &str = "SET CONSTRAINTS ";
+
 /// A context without what a statement of our own adds to it.
 fn files_own(context: String) -> Option<String> {
     let own = context
         .lines()
-        .take_while(|line| !line.contains("SET CONSTRAINTS "));
+        .take_while(|line| !line.contains(SET_CONSTRAINTS));
     Some(own.collect::<Vec<_>>().join("\n")).filter(|own| !own.is_empty())
 }
 
@@ -214,6 +247,7 @@ mod tests {
             Stage::File {
                 step: &step,
                 copy: Path::new("/tmp/copy.sql"),
+                joined_behind: Some(2),
                 root: Path::new("/db"),
                 printed: Some(&printed),
                 prefix: "migrations_",
@@ -258,6 +292,35 @@ mod tests {
             in_file(exited(3, late), ""),
             Fault::Sql { frame: None, .. }
         ));
+    }
+
+    #[test]
+    fn in_the_message_that_a_file_shares_with_us_its_own_errors_are_told_apart() {
+        let fault = |error: &str| {
+            let (code, _) = error.split_once(':').unwrap();
+            let printed = format!("psql:/tmp/copy.sql:9: ERROR:  {error}");
+            after_file(exited(0, ""), &format!("1 {code} FALSE"), &printed)
+        };
+        match fault("23505: duplicate key") {
+            Fault::Sql {
+                frame: Some(frame), ..
+            } => assert_eq!(frame.line, 2, "where the file ends, not the copy"),
+            other => panic!("{other:?}"),
+        }
+        let late =
+            "23503: insert violates\nCONTEXT:  SQL statement \"SET CONSTRAINTS ALL IMMEDIATE\"";
+        match fault(late) {
+            Fault::Sql {
+                frame: None,
+                diagnostic,
+                ..
+            } => assert_eq!(diagnostic.context, None),
+            other => panic!("{other:?}"),
+        }
+        let denied = "42501: permission denied for table migrations_core";
+        assert!(matches!(fault(denied), Fault::Ledger { .. }));
+        let ended = "22P02: invalid: \"migrate: the transaction has ended, backend 7\"";
+        assert!(matches!(fault(ended), Fault::TransactionEnded { .. }));
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod lock_mode;
 mod no_transaction;
 pub mod notices;
 pub mod outcome;
+mod prepared;
 mod rehearsal;
 pub mod retry;
 pub mod round_trip;
@@ -21,6 +22,7 @@ mod runner;
 pub mod script;
 mod transaction;
 mod variables;
+mod window;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,7 +7,7 @@ use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
 use super::{Phase, StoppedIn};
-use crate::database::ledger::table::Table;
+use crate::database::ledger::table::{Started, Table};
 use crate::database::parse;
 use crate::execution::script::{self, Bracket};
 use crate::plan::Step;
@@ -33,7 +33,8 @@ impl Runner<'_, '_> {
         let sense = |error: psql::Error| Fault::lost(&error, Some(name));
         let checks = self.checked(step, Bracket::Transaction)?;
         let ensure = self.ensure(tables, step);
-        let entry = self.entry(step, "", &checks);
+        let ensure = ensure.map_or_else(String::new, |statement| statement + ";\n");
+        let entry = self.entry(step, Started::At(""), &checks);
         let begin = script::begin_outside(&self.database.place, &entry, &self.limits, &ensure);
         // From here on its row may be there, whether the answer comes or not.
         self.stopped_in = StoppedIn::NoTransaction {
@@ -55,9 +56,9 @@ impl Runner<'_, '_> {
         let printed = self.run_file(step)?;
         self.enter(Phase::Ending);
 
-        let entry = self.entry(step, &before.now, &checks);
+        let entry = self.entry(step, Started::At(&before.now), &checks);
         let finish = script::finish_outside(&self.database.place, &entry, &self.limits);
-        let recorded = self.database.session.ask(&finish).map_err(|ending| {
+        let mut recorded = self.database.session.ask(&finish).map_err(|ending| {
             let last = Some(name.clone());
             // It is the row that cannot be written, and no transaction.
             match fault_of(ending, Stage::Commit { last: last.clone() }) {
@@ -68,7 +69,8 @@ impl Runner<'_, '_> {
                 other => other,
             }
         })?;
-        self.note(step, checks, &printed, &recorded)?;
+        self.note(step, checks, &printed);
+        self.take_ended(step, &mut recorded)?;
         self.hear_commit(&recorded);
         self.forget(step)
     }

@@ -6,10 +6,9 @@ use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
 use super::{Circumstances, Stop, StoppedIn};
-use crate::database::ledger::table::Table;
+use crate::database::ledger::table::{Started, Table};
 use crate::database::{Database, parse};
 use crate::execution::effects::{Effects, Look, effects, mark_traffic};
-use crate::execution::notices;
 use crate::execution::row::{RehearsalEnding, RehearsalRow, RunRow};
 use crate::execution::script::{self, Bracket, Followed, Transaction};
 use crate::plan::{Group, Plan, Step};
@@ -57,28 +56,35 @@ impl Runner<'_, '_> {
             transaction: transaction.clone(),
             at_commit: false,
         };
-        let mut started = transaction.now.clone();
+        let mut last: Option<&Step> = None;
+        let mut recorded = Vec::with_capacity(steps.len());
         let mut before = first.clone();
         let mut in_use = first.in_use.clone();
         let mut found = Vec::with_capacity(steps.len());
         // Where each has a transaction of its own, an error of one says nothing about the others.
         let goes_on = self.circumstances.common.transaction == TransactionMode::Each;
         for step in &steps {
-            let ended = if goes_on {
-                self.attempt(step, &transaction, &started)?
+            let started = last.map_or(Started::At(&transaction.now), |last| {
+                Started::Behind(&last.migration.name)
+            });
+            let has_passed = if goes_on {
+                self.attempt(step, &transaction, started)?
             } else {
-                Some(self.step(step, &transaction, &started, Followed::ByAnother)?)
+                self.step(step, &transaction, started)?;
+                true
             };
             let after = self.look()?;
-            found.push(if ended.is_some() {
-                effects(&first, &before, &after)
+            if has_passed {
+                found.push(effects(&first, &before, &after));
+                recorded.push(step.clone());
+                last = Some(step);
             } else {
-                Effects::default()
-            });
-            started = ended.unwrap_or(started);
+                found.push(Effects::default());
+            }
             in_use.extend(&after.in_use);
             before = after;
         }
+        self.look_at_receipts(&recorded)?;
         self.database
             .session
             .ask(&script::rollback())
@@ -91,13 +97,13 @@ impl Runner<'_, '_> {
         Ok(rows(plan, done.into_iter().zip(found).collect()))
     }
 
-    /// Runs one file within a savepoint; `None` if it fails, and then it is undone.
+    /// Runs one file within a savepoint; false if it fails, and then it is undone.
     fn attempt(
         &mut self,
         step: &Step,
         transaction: &Transaction,
-        started: &str,
-    ) -> Result<Option<String>, Fault> {
+        started: Started<'_>,
+    ) -> Result<bool, Fault> {
         let name = &step.migration.name;
         let checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
@@ -117,14 +123,8 @@ impl Runner<'_, '_> {
             let undone = self.database.session.ask(&undo);
             undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
             self.forget(step)?;
-            self.done.push(RunRow {
-                name: name.clone(),
-                applied: None,
-                group: self.number,
-                notices: notices::of(&printed),
-                checks,
-            });
-            return Ok(None);
+            self.note(step, checks, &printed);
+            return Ok(false);
         }
         let entry = self.entry(step, started, &checks);
         let record = script::record(
@@ -134,14 +134,27 @@ impl Runner<'_, '_> {
             &self.limits,
             Followed::ByAnother,
         );
-        let recorded = self
-            .database
+        self.database
             .session
             .ask(&record)
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
-        let ended = self.note(step, checks, &printed, &recorded)?;
+        self.note(step, checks, &printed);
         self.forget(step)?;
-        Ok(Some(ended))
+        Ok(true)
+    }
+
+    /// How long each has taken, as the ledgers say.
+    fn look_at_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        if steps.is_empty() {
+            return Ok(());
+        }
+        let output = self
+            .database
+            .session
+            .ask(&self.receipts_query(steps))
+            .map_err(|ending| fault_of(ending, Stage::Begin))?;
+        self.receipts = parse(&output).map_err(|error| Fault::lost(&error, None))?;
+        self.check_receipts(steps)
     }
 
     fn look(&mut self) -> Result<Look, Fault> {

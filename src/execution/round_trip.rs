@@ -3,11 +3,11 @@
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
-use super::script::{self, Followed};
+use super::script;
 use super::{Circumstances, Stop, StoppedIn};
 use crate::database::Database;
 use crate::database::catalog::{Catalog, Detail, Difference, compare};
-use crate::database::ledger::table::Table;
+use crate::database::ledger::table::{Started, Table};
 use crate::plan::Step;
 use crate::preflight::Checker;
 use crate::tree::Name;
@@ -64,17 +64,18 @@ impl Runner<'_, '_> {
             transaction: transaction.clone(),
             at_commit: false,
         };
-        let mut started = transaction.now.clone();
+        let now = transaction.now.clone();
+        let started = Started::At(&now);
         let mut found = Vec::with_capacity(pairs.len());
         for Pair { up, down } in pairs {
             let before = self.catalog()?;
-            started = self.step(up, &transaction, &started, Followed::ByAnother)?;
+            self.step(up, &transaction, started)?;
             let made = self.catalog()?;
             *is_undo = true;
-            started = self.step(down, &transaction, &started, Followed::ByAnother)?;
+            self.step(down, &transaction, started)?;
             *is_undo = false;
             let undone = self.catalog()?;
-            started = self.step(up, &transaction, &started, Followed::ByAnother)?;
+            self.step(up, &transaction, started)?;
             let again = self.catalog()?;
             found.push(RoundTrip {
                 name: up.migration.name.clone(),

@@ -1,29 +1,22 @@
 //! One group while it runs: what transactions, no-transaction files and rehearsals have in common.
 
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{fs, io};
 
 use chrono::DateTime;
-use serde::Deserialize;
-use tempfile::TempDir;
 
 use super::diagnosis::{Stage, blame, error_in_file, fault_of};
 use super::fault::Fault;
 use super::notices::{self, Live};
+use super::prepared::Prepared;
 use super::row::{Applied, RunRow, total};
 use super::script::{Completion, Include, Limits};
 use super::{Circumstances, StoppedIn};
 use crate::checks::Check;
-use crate::database::ledger::table::{Entry, Table};
-use crate::database::{Database, parse};
-use crate::error::NotWritten;
-use crate::plan::{Fit, Step};
+use crate::database::ledger::table::{Ended, Entry, Receipt, Started, Table};
+use crate::database::{Database, parse_json};
+use crate::plan::Step;
 use crate::preflight::Checker;
 use crate::psql::{self, Ending, Output};
-use crate::sql::inspection::{Script, unwrapped};
-use crate::tree;
 
 pub struct Runner<'a, 'c> {
     pub database: &'a mut Database,
@@ -33,43 +26,10 @@ pub struct Runner<'a, 'c> {
     pub number: usize,
     pub stopped_in: StoppedIn,
     pub done: Vec<RunRow>,
+    /// What the ledgers hold of the transaction, once that is known.
+    pub receipts: Vec<Receipt>,
     /// Must nothing of it be committed?
     pub is_rehearsal: bool,
-}
-
-/// What the ledger answers to a row that is applied.
-#[derive(Deserialize)]
-struct Receipt {
-    applied_at: String,
-    execution_time_ms: u64,
-}
-
-/// A file as psql is to read it: the migration itself, or a copy without its outer pair.
-pub struct Prepared {
-    pub file: PathBuf,
-    /// Removed with this value.
-    _copy: Option<TempDir>,
-    /// How the migration's file was before it was read.
-    stamp: Option<Stamp>,
-}
-
-/// Anything done to a file changes one of these.
-#[derive(PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    size: u64,
-    changed_at: (i64, i64),
-}
-
-impl Stamp {
-    fn of(path: &Path) -> Option<Self> {
-        let found = fs::metadata(path).ok()?;
-        Some(Self {
-            inode: found.ino(),
-            size: found.size(),
-            changed_at: (found.ctime(), found.ctime_nsec()),
-        })
-    }
 }
 
 impl<'a, 'c> Runner<'a, 'c> {
@@ -97,19 +57,26 @@ impl<'a, 'c> Runner<'a, 'c> {
             number,
             stopped_in: StoppedIn::Nothing,
             done: vec![],
+            receipts: vec![],
             is_rehearsal: false,
         }
     }
 }
 
 impl Runner<'_, '_> {
-    pub fn ensure(&self, tables: &[Table], step: &Step) -> String {
+    /// The statement that makes the ledger of a step's track what it must be, if it is not.
+    pub fn ensure(&self, tables: &[Table], step: &Step) -> Option<String> {
         let track = &step.migration.name.track;
         let existing = tables.iter().rfind(|table| table.track == *track);
-        self.database.place.ensure(track, existing)
+        self.database.place.ensure_statement(track, existing)
     }
 
-    pub fn entry<'a>(&'a self, step: &'a Step, started: &'a str, checks: &[Check]) -> Entry<'a> {
+    pub fn entry<'a>(
+        &'a self,
+        step: &'a Step,
+        started: Started<'a>,
+        checks: &[Check],
+    ) -> Entry<'a> {
         Entry {
             name: &step.migration.name,
             hash: step.migration.checksum.as_str(),
@@ -134,100 +101,45 @@ impl Runner<'_, '_> {
         .text()
     }
 
-    /// The file that psql is to read, if it still is what was planned and will be recorded.
-    pub fn prepare(&self, step: &Step) -> Result<Prepared, Fault> {
-        let path = &step.migration.path;
-        let stamp = Stamp::of(path);
-        self.compare(step)?;
-        let Fit::Unwrapped(pair) = &step.fit else {
-            return Ok(Prepared {
-                file: path.clone(),
-                _copy: None,
-                stamp,
-            });
-        };
-        let lost = |error: &dyn std::error::Error| Fault::lost(error, Some(&step.migration.name));
-        let content = tree::content(path).map_err(|error| lost(&error))?;
-        let copy = || -> io::Result<Prepared> {
-            let folder = tempfile::Builder::new()
-                .prefix("migrate-")
-                .permissions(fs::Permissions::from_mode(0o700))
-                .tempdir()?;
-            let file = folder.path().join(step.migration.name.file_name());
-            let script = Script {
-                path,
-                content: &content,
-            };
-            fs::write(&file, unwrapped(script, pair))?;
-            Ok(Prepared {
-                file,
-                _copy: Some(folder),
-                stamp,
-            })
-        };
-        copy().map_err(|error| {
-            lost(&NotWritten {
-                path: std::env::temp_dir(),
-                reason: error.to_string(),
-            })
-        })
-    }
-
-    /// Is what psql has read what will be recorded? It reads a file while it runs it, and an include
-    /// when it comes to it. A file on its own that nobody touched is not read again.
-    pub fn compare_again(&self, step: &Step, prepared: &Prepared) -> Result<(), Fault> {
-        let migration = &step.migration;
-        let is_on_its_own = migration.checksum.parts().is_empty();
-        if is_on_its_own && prepared.stamp.is_some() && prepared.stamp == Stamp::of(&migration.path)
-        {
-            return Ok(());
-        }
-        self.compare(step)
-    }
-
-    fn compare(&self, step: &Step) -> Result<(), Fault> {
-        let migration = &step.migration;
-        let found = tree::examine(&migration.path, &self.circumstances.folders);
-        if found.is_ok_and(|(_, checksum)| checksum == migration.checksum) {
-            Ok(())
-        } else {
-            Err(Fault::FileChanged {
-                name: migration.name.clone(),
-            })
-        }
-    }
-
-    /// Notes a migration as done; gives the server's clock at its end.
-    pub fn note(
-        &mut self,
-        step: &Step,
-        checks: Vec<Check>,
-        printed: &Output,
-        recorded: &Output,
-    ) -> Result<String, Fault> {
-        let name = &step.migration.name;
-        let lost = |error: psql::Error| Fault::lost(&error, Some(name));
-        if recorded.stdout.is_empty() {
-            return Err(Fault::RowsGone { name: name.clone() });
-        }
-        let receipt: Receipt = parse(recorded).map_err(lost)?;
-        let applied_at = DateTime::parse_from_rfc3339(&receipt.applied_at).map_err(|error| {
-            lost(psql::Error::Confused {
-                problem: error.to_string(),
-            })
-        })?;
+    /// Notes a migration as done. When that was and how long it took is noted once it is known.
+    pub fn note(&mut self, step: &Step, checks: Vec<Check>, printed: &Output) {
         self.done.push(RunRow {
-            name: name.clone(),
-            applied: Some(Applied {
-                duration: Duration::from_millis(receipt.execution_time_ms),
-                applied_at,
-                execution_id: self.circumstances.common.execution_id.clone(),
-            }),
+            name: step.migration.name.clone(),
+            applied: None,
             group: self.number,
             notices: notices::of(printed),
             checks,
         });
-        Ok(receipt.applied_at)
+    }
+
+    /// Takes what the ledger has answered to a single row out of the answer that it begins, and
+    /// notes it; gives the server's clock at the migration's end.
+    pub fn take_ended(&mut self, step: &Step, answer: &mut Output) -> Result<String, Fault> {
+        let name = &step.migration.name;
+        if answer.stdout.is_empty() {
+            return Err(Fault::RowsGone { name: name.clone() });
+        }
+        let line = answer.stdout.remove(0);
+        let ended: Ended = parse_json(&line).map_err(|error| Fault::lost(&error, Some(name)))?;
+        self.settle(&name.file_name(), &ended)?;
+        Ok(ended.applied_at)
+    }
+
+    /// Notes when a migration was done.
+    pub fn settle(&mut self, name: &str, ended: &Ended) -> Result<(), Fault> {
+        let applied_at = DateTime::parse_from_rfc3339(&ended.applied_at).map_err(|error| {
+            let problem = error.to_string();
+            Fault::lost(&psql::Error::Confused { problem }, None)
+        })?;
+        let mut rows = self.done.iter_mut();
+        if let Some(row) = rows.find(|row| row.name.file_name() == name) {
+            row.applied = Some(Applied {
+                duration: Duration::from_millis(ended.execution_time_ms),
+                applied_at,
+                execution_id: self.circumstances.common.execution_id.clone(),
+            });
+        }
+        Ok(())
     }
 
     /// What a file prints, shown while it runs.
@@ -291,11 +203,12 @@ impl Runner<'_, '_> {
         Stage::File {
             step: &step.migration,
             copy: &prepared.file,
+            joined_behind: prepared.joined_behind,
             root: &self.circumstances.folders.tree,
             printed,
             prefix: &self.database.place.prefix,
             // Where the file is gone, the error has no frame.
-            read: &|path| tree::content(path).ok(),
+            read: &|path| crate::tree::content(path).ok(),
         }
     }
 }

@@ -1,18 +1,19 @@
 //! A group that shares one transaction with its ledger rows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::StoppedIn;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::notices;
 use super::runner::Runner;
+use crate::database::ledger::RowState;
 use crate::database::ledger::table::Table;
 use crate::database::parse;
-use crate::execution::script::{self, Bracket, Followed, Transaction};
+use crate::execution::script::{self, Transaction};
 use crate::plan::Step;
 use crate::psql::{self, Output};
-use crate::tree::Name;
+use crate::tree::{Name, Track};
 
 impl Runner<'_, '_> {
     pub(super) fn transaction(&mut self, tables: &[Table], steps: &[Step]) -> Result<(), Fault> {
@@ -21,15 +22,8 @@ impl Runner<'_, '_> {
             transaction: transaction.clone(),
             at_commit: false,
         };
-        let mut started = transaction.now.clone();
-        for (number, step) in (1..).zip(steps) {
-            let followed = if number == steps.len() {
-                Followed::ByCommit
-            } else {
-                Followed::ByAnother
-            };
-            started = self.step(step, &transaction, &started, followed)?;
-        }
+        self.steps(steps, &transaction)?;
+        self.check_receipts(steps)?;
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: true,
@@ -40,10 +34,10 @@ impl Runner<'_, '_> {
     pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
         // A requirement may bring a track back after another one.
         let mut seen = BTreeSet::new();
-        let ledgers: String = steps
+        let ledgers: Vec<_> = steps
             .iter()
             .filter(|step| seen.insert(&step.migration.name.track))
-            .map(|step| self.ensure(tables, step))
+            .filter_map(|step| self.ensure(tables, step))
             .collect();
         let output = self
             .database
@@ -60,58 +54,50 @@ impl Runner<'_, '_> {
         Ok(transaction)
     }
 
-    /// Runs one file and records it; gives the server's clock at its end.
-    pub(super) fn step(
-        &mut self,
-        step: &Step,
-        transaction: &Transaction,
-        started: &str,
-        followed: Followed,
-    ) -> Result<String, Fault> {
-        let checks = self.checked(step, Bracket::Savepoint)?;
-        let prepared = self.prepare(step)?;
-        let include = self.guarded(self.include(step, &prepared));
-        let entry = self.entry(step, started, &checks);
-        let record = script::completion()
-            + &script::record(
-                &self.database.place,
-                &entry,
-                transaction,
-                &self.limits,
-                followed,
-            );
-        let session = &mut self.database.session;
-        // Both at once: the file is recorded the moment it is done.
-        session.send(&include);
-        session.send(&record);
-        let printed = self
-            .hear(step)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
-        let mut recorded = self
-            .database
-            .session
-            .receive()
-            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
-        self.judge(&mut recorded, step, &prepared, &printed)?;
-        self.compare_again(step, &prepared)?;
-        let ended = self.note(step, checks, &printed, &recorded)?;
-        self.forget(step)?;
-        Ok(ended)
+    /// Do the ledgers hold what was written to them, and nothing of what was undone?
+    pub(super) fn check_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
+        let receipts = std::mem::take(&mut self.receipts);
+        let found: HashMap<_, _> = receipts
+            .iter()
+            .map(|receipt| (receipt.name.as_str(), receipt))
+            .collect();
+        let last = self.last();
+        for step in steps {
+            let name = &step.migration.name;
+            let receipt = found.get(recorded(step).as_str());
+            if receipt.is_some() == step.undoes().is_some() {
+                let name = last.clone().unwrap_or_else(|| name.clone());
+                return Err(Fault::RowsGone { name });
+            }
+            let Some(receipt) = receipt else { continue };
+            if receipt.hash != step.migration.checksum.as_str()
+                || receipt.state != RowState::Applied.to_string()
+            {
+                let name = Some(name.clone());
+                return Err(Fault::RowChanged { name });
+            }
+            self.settle(&receipt.name, &receipt.ended)?;
+        }
+        Ok(())
+    }
+
+    /// Asks what the ledgers hold of these steps.
+    pub(super) fn receipts_query(&self, steps: &[Step]) -> String {
+        let asked = Asked::about(steps, &self.circumstances.common.execution_id);
+        let place = &self.database.place;
+        place.receipts_query(&asked.tracks, &asked.names, asked.writer)
     }
 
     fn commit(&mut self, transaction: &Transaction, steps: &[Step]) -> Result<(), Fault> {
-        let names = steps.iter().map(|step| &step.migration.name);
-        let tracks: BTreeSet<_> = names.map(|name| &name.track).collect();
-        let tracks: Vec<_> = tracks.into_iter().collect();
-        let recorded: Vec<_> = steps.iter().map(recorded).collect();
+        let asked = Asked::about(steps, &self.circumstances.common.execution_id);
+        let place = &self.database.place;
+        let rows = place.count_query(&asked.tracks, &asked.names, asked.writer);
         let expected = steps.iter().filter(|step| step.undoes().is_none()).count();
-        // Of an undo, no row may be left, whoever wrote it.
-        let writer = (expected > 0).then_some(&*self.circumstances.common.execution_id);
-        let rows = self.database.place.count_query(&tracks, &recorded, writer);
+        let commit = script::commit(transaction, &rows, expected, &self.limits);
         let output = self
             .database
             .session
-            .ask(&script::commit(transaction, &rows, expected))
+            .ask(&commit)
             .map_err(|ending| fault_of(ending, Stage::Commit { last: self.last() }))?;
         self.hear_commit(&output);
         if output.stdout == [script::COMMITTED] {
@@ -142,6 +128,26 @@ impl Runner<'_, '_> {
 
     fn last(&self) -> Option<Name> {
         self.done.last().map(|row| row.name.clone())
+    }
+}
+
+/// Which ledger rows a group is about.
+struct Asked<'a> {
+    tracks: Vec<&'a Track>,
+    names: Vec<String>,
+    /// Whose rows count. Of an undo, no row may be left, whoever wrote it.
+    writer: Option<&'a str>,
+}
+
+impl<'a> Asked<'a> {
+    fn about(steps: &'a [Step], execution_id: &'a str) -> Self {
+        let tracks = steps.iter().map(|step| &step.migration.name.track);
+        let is_undo = steps.iter().all(|step| step.undoes().is_some());
+        Self {
+            tracks: tracks.collect::<BTreeSet<_>>().into_iter().collect(),
+            names: steps.iter().map(recorded).collect(),
+            writer: (!is_undo).then_some(execution_id),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub fn fit(
         misread: _,
         outer_pair: _,
         adds_enum_value,
+        plain,
     } = inspection;
     if !migration
         .directives
@@ -47,6 +48,7 @@ pub fn fit(
             validation: None,
             leftovers: Leftovers::default(),
             adds_enum_value,
+            plain,
             direction: Direction::Up,
         })
     } else {
@@ -237,6 +239,7 @@ mod tests {
             validation: None,
             leftovers: Leftovers::default(),
             adds_enum_value,
+            plain: None,
             direction: Direction::Up,
         };
         let [a, b, c, d] = FILES;

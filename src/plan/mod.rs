@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use crate::checks::Script;
 use crate::settings::TransactionMode;
+use crate::sql::inspection::Plain;
 use crate::sql::variables::usage::Leftovers;
 use crate::tree::{Migration, Version};
 pub use error::Error;
@@ -72,6 +73,8 @@ pub struct Step {
     pub leftovers: Leftovers,
     /// Does it add an enum value, which only later transactions can use?
     pub adds_enum_value: bool,
+    /// Is its file SQL and nothing else?
+    pub plain: Option<Plain>,
     pub direction: Direction,
 }
 

@@ -211,17 +211,18 @@ impl<'a> Checker<'a> {
         self.passed.get(&name).cloned().unwrap_or_default()
     }
 
+    /// Has a step a check that is to see what the steps before it have made?
+    pub fn is_late(&self, step: &Step) -> bool {
+        late_script(step).is_some() && !self.preflight.skip
+    }
+
     /// Checks a step right before its own SQL, if it has asked for that.
     pub fn late(
         &mut self,
         step: &Step,
         session: &mut dyn Answer,
     ) -> Result<Option<Verdict>, Broken> {
-        let late = step
-            .validation
-            .as_ref()
-            .filter(|script| script.stage == Stage::Late);
-        let Some(script) = late.filter(|_| !self.preflight.skip) else {
+        let Some(script) = late_script(step).filter(|_| !self.preflight.skip) else {
             return Ok(None);
         };
         let record = self.records.get(&step.migration.name.file_name()).cloned();
@@ -238,6 +239,11 @@ impl<'a> Checker<'a> {
             passed => passed,
         }))
     }
+}
+
+fn late_script(step: &Step) -> Option<&Script> {
+    let script = step.validation.as_ref();
+    script.filter(|script| script.stage == Stage::Late)
 }
 
 /// Without a session there is none that could have ended.

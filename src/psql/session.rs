@@ -1,10 +1,14 @@
 //! One psql process: text goes in, sections of output come back.
 //! Must not know what the text means.
 
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::driver::Driver;
@@ -54,6 +58,8 @@ pub struct Session {
     listener: Listener<Silence>,
     /// Where the user has not said himself when a silent network is given up.
     _vigil: Option<Vigil>,
+    /// For files that only psql is to read. It goes with the session, whatever ends it.
+    folder: Option<TempDir>,
     stdout: Sections,
     stderr: Sections,
     mark: String,
@@ -88,6 +94,7 @@ impl Session {
             driver,
             process,
             watchdog: None,
+            folder: None,
             listener,
             _vigil: vigil,
             stdout: Sections::default(),
@@ -97,17 +104,30 @@ impl Session {
         })
     }
 
-    /// Makes sure that psql does not outlive the plugin, for a session that takes locks.
+    /// Makes sure that psql does not outlive the plugin, for a session that takes locks; nor does the
+    /// private folder that it gets.
     pub fn watch(&mut self) -> Result<(), Error> {
-        let watchdog = Watchdog::start(None).and_then(|watchdog| {
+        let watch = || {
+            let folder = tempfile::Builder::new()
+                .prefix("migrate-")
+                .permissions(Permissions::from_mode(0o700))
+                .tempdir()?;
+            let watchdog = Watchdog::start(Some(folder.path()))?;
             watchdog.guard(&self.process)?;
-            Ok(watchdog)
-        });
-        self.watchdog = Some(watchdog.map_err(|error| Error::NotStarted {
+            Ok((folder, watchdog))
+        };
+        let (folder, watchdog) = watch().map_err(|error: io::Error| Error::NotStarted {
             psql: "/bin/sh".into(),
             reason: error.to_string(),
-        })?);
+        })?;
+        self.folder = Some(folder);
+        self.watchdog = Some(watchdog);
         Ok(())
+    }
+
+    /// The private folder of a watched session.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_ref().map(TempDir::path)
     }
 
     /// Sends text and ends a section after what it prints. The text must end with a line end.
@@ -118,6 +138,11 @@ impl Session {
         self.driver.write(&text);
     }
 
+    /// Sends text that prints nothing.
+    pub fn instruct(&mut self, text: &str) {
+        self.driver.write(text);
+    }
+
     /// Waits for the next section, in the order of sending.
     ///
     /// # Errors
@@ -126,12 +151,18 @@ impl Session {
         self.receive_live(&mut |_, _| {})
     }
 
-    /// The same, and tells of every line the moment it comes. Where sections were sent ahead,
-    /// these may be lines of the next one, too.
+    /// The same, and tells of every line of that section the moment it comes.
     pub fn receive_live(
         &mut self,
         on_line: &mut dyn FnMut(Channel, &str),
     ) -> Result<Output, Ending> {
+        // Sections were sent ahead, and this one may have begun while the one before was read.
+        for line in self.stdout.begun() {
+            on_line(Channel::Stdout, line);
+        }
+        for line in self.stderr.begun() {
+            on_line(Channel::Stderr, line);
+        }
         loop {
             if self.stdout.has_complete() && (self.stderr.has_complete() || self.stderr.is_closed())
             {

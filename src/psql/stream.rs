@@ -43,6 +43,12 @@ impl Sections {
         self.closed
     }
 
+    /// What has come of the section that is read next.
+    pub fn begun(&self) -> impl Iterator<Item = &str> {
+        let next = self.complete.front().unwrap_or(&self.current);
+        next.iter().map(String::as_str)
+    }
+
     /// Is there a section that ended with a mark?
     pub fn has_complete(&self) -> bool {
         !self.complete.is_empty()

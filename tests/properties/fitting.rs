@@ -50,6 +50,7 @@ fn each_combination_fits_as_documented_or_names_all_that_forbids_it() {
                                     misread: vec![],
                                     outer_pair: pair.clone(),
                                     adds_enum_value,
+                                    plain: None,
                                 };
                                 let context = format!("{:?} {inspection:?}", file.directives);
                                 let expected = if no_transaction {

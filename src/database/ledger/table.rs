@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
+use serde::Deserialize;
 
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
@@ -69,11 +70,17 @@ impl Place {
     /// Creates a track's ledger, or brings the predecessor's up to date: its five columns stay,
     /// its local times become instants in the session's time zone, which is how they were made.
     pub fn ensure(&self, track: &Track, existing: Option<&Table>) -> String {
+        let statement = self.ensure_statement(track, existing);
+        statement.map_or_else(String::new, |statement| statement + ";\n")
+    }
+
+    /// The same as a statement that can join others in a message.
+    pub fn ensure_statement(&self, track: &Track, existing: Option<&Table>) -> Option<String> {
         let table = self.table(track);
-        match existing {
+        let statement = match existing {
             Some(Table {
                 is_current: true, ..
-            }) => String::new(),
+            }) => return None,
             Some(_) => format!(
                 "ALTER TABLE {table}\n  \
                  ALTER COLUMN applied_at TYPE timestamptz,\n  \
@@ -83,7 +90,7 @@ impl Place {
                  ADD COLUMN IF NOT EXISTS applied_by text,\n  \
                  ADD COLUMN IF NOT EXISTS validation_time_ms bigint,\n  \
                  ADD COLUMN IF NOT EXISTS error text,\n  \
-                 ADD COLUMN IF NOT EXISTS parts jsonb;\n"
+                 ADD COLUMN IF NOT EXISTS parts jsonb"
             ),
             None => format!(
                 "CREATE TABLE {table} (\n  \
@@ -98,13 +105,15 @@ impl Place {
                  applied_by text,\n  \
                  validation_time_ms bigint,\n  \
                  error text,\n  \
-                 parts jsonb\n);\n"
+                 parts jsonb\n)"
             ),
-        }
+        };
+        Some(statement)
     }
 
-    /// Records a migration as applied, timed by the server's clock since `started`, and answers
-    /// with what the ledger holds then. An undo is recorded by its absence.
+    /// Records a migration as applied, timed by the server's clock since `started`. Prints nothing;
+    /// [`Self::receipts_query`] asks what the ledger holds then. An undo is recorded by its absence,
+    /// and answers with its time.
     pub fn record(&self, entry: &Entry<'_>) -> String {
         if let Some(recorded) = entry.undoes {
             return self.erase(entry, recorded);
@@ -113,19 +122,18 @@ impl Place {
             "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by, validation_time_ms, parts)\n\
              SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}, {parts}\n\
-             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now\\;\n{receipt}",
+             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",
             table = self.table(&entry.name.track),
-            receipt = self.receipt(entry),
+            elapsed = self.elapsed(entry),
             name = Literal(&entry.name.file_name()),
             hash = Literal(entry.hash),
-            elapsed = elapsed(entry),
             execution_id = Literal(entry.execution_id),
             validation = milliseconds(entry.validation),
             parts = json(entry.parts),
         )
     }
 
-    /// What a new or finished row answers: an error where a trigger or a rule has made another row
+    /// What a finished row answers: an error where a trigger or a rule has made another row
     /// of it, nothing where there is none.
     fn receipt(&self, entry: &Entry<'_>) -> String {
         format!(
@@ -154,7 +162,7 @@ impl Place {
                ELSE json_build_object('applied_at', now.at, 'execution_time_ms', {elapsed})::text END\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",
             fails = fails(),
-            elapsed = elapsed(entry),
+            elapsed = self.elapsed(entry),
         )
     }
 
@@ -213,8 +221,35 @@ impl Place {
             table = self.table(&entry.name.track),
             receipt = self.receipt(entry),
             name = Literal(&entry.name.file_name()),
-            elapsed = elapsed(entry),
+            elapsed = self.elapsed(entry),
             execution_id = Literal(entry.execution_id),
+        )
+    }
+
+    /// Asks for what the ledgers of these tracks hold of migrations by these names, written by one run
+    /// or by any: a JSON array of [`Receipt`].
+    pub fn receipts_query(
+        &self,
+        tracks: &[&Track],
+        names: &[String],
+        execution_id: Option<&str>,
+    ) -> String {
+        let condition = named(names, execution_id);
+        let rows: Vec<_> = tracks
+            .iter()
+            .map(|track| {
+                format!(
+                    "SELECT migration_name, migration_hash, state, applied_at, execution_time_ms\n  \
+                     FROM {} WHERE {condition}",
+                    self.table(track)
+                )
+            })
+            .collect();
+        format!(
+            "SELECT coalesce(json_agg(json_build_object('name', migration_name, 'hash', migration_hash,\n  \
+               'state', state, 'applied_at', applied_at, 'execution_time_ms', execution_time_ms)), '[]')\n\
+             FROM (\n  {}\n) AS ledger;\n",
+            rows.join("\n  UNION ALL ")
         )
     }
 
@@ -226,19 +261,29 @@ impl Place {
         names: &[String],
         execution_id: Option<&str>,
     ) -> String {
-        let names: Vec<_> = names.iter().map(|name| Literal(name).to_string()).collect();
-        let names = names.join(", ");
-        let writer = execution_id.map_or_else(String::new, |id| {
-            format!(" AND execution_id = {}", Literal(id))
-        });
+        let condition = named(names, execution_id);
         let counts: Vec<_> = tracks
             .iter()
             .map(|track| {
                 let table = self.table(track);
-                format!("(SELECT count(*) FROM {table} WHERE migration_name IN ({names}){writer})")
+                format!("(SELECT count(*) FROM {table} WHERE {condition})")
             })
             .collect();
         format!("SELECT {}", counts.join(" + "))
+    }
+
+    /// The time since a file began, as a whole number of milliseconds.
+    fn elapsed(&self, entry: &Entry<'_>) -> String {
+        let started = match entry.started {
+            Started::At(moment) => format!("{}::timestamptz", Literal(moment)),
+            Started::Behind(name) => format!(
+                "(SELECT applied_at FROM {} WHERE migration_name = {})",
+                self.table(&name.track),
+                Literal(&name.file_name())
+            ),
+        };
+        // A clock may be set back.
+        format!("greatest(0, round(extract(epoch FROM now.at - {started}) * 1000))")
     }
 
     pub fn rehash(&self, row: &Row, checksum: &Checksum) -> String {
@@ -389,13 +434,13 @@ fn must(condition: &str) -> String {
     )
 }
 
-/// The time since a file began, as a whole number of milliseconds.
-fn elapsed(entry: &Entry<'_>) -> String {
-    // A clock may be set back.
-    format!(
-        "greatest(0, round(extract(epoch FROM now.at - {}::timestamptz) * 1000))",
-        Literal(entry.started)
-    )
+/// A condition: rows by these names, written by one run or by any.
+fn named(names: &[String], execution_id: Option<&str>) -> String {
+    let names: Vec<_> = names.iter().map(|name| Literal(name).to_string()).collect();
+    let writer = execution_id.map_or_else(String::new, |id| {
+        format!(" AND execution_id = {}", Literal(id))
+    });
+    format!("migration_name IN ({}){writer}", names.join(", "))
 }
 
 fn json(parts: &Parts) -> String {
@@ -412,12 +457,39 @@ fn milliseconds(duration: Option<Duration>) -> String {
     )
 }
 
+/// What a ledger holds of a migration that a run has recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Receipt {
+    pub name: String,
+    pub hash: String,
+    pub state: String,
+    #[serde(flatten)]
+    pub ended: Ended,
+}
+
+/// When a migration was done or undone.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Ended {
+    /// By the server's clock.
+    pub applied_at: String,
+    pub execution_time_ms: u64,
+}
+
+/// When a file began.
+#[derive(Debug, Clone, Copy)]
+pub enum Started<'a> {
+    /// At this moment, by the server's clock.
+    At(&'a str),
+    /// When this migration was done, which the same transaction has recorded.
+    Behind(&'a Name),
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Entry<'a> {
     pub name: &'a Name,
     pub hash: &'a str,
-    /// When its SQL began, by the server's clock.
-    pub started: &'a str,
+    /// When its SQL began.
+    pub started: Started<'a>,
     pub execution_id: &'a str,
     /// How long its checks took, if there were any.
     pub validation: Option<Duration>,
@@ -471,10 +543,7 @@ mod tests {
             is_current: true,
         };
         assert_eq!(place().ensure(&track("core"), Some(&current)), "");
-        assert!(
-            place()
-                .ensure(&track("core"), None)
-                .starts_with("CREATE TABLE")
-        );
+        let made = place().ensure(&track("core"), None);
+        assert!(made.starts_with("CREATE TABLE"));
     }
 }

@@ -4,7 +4,7 @@
 use crate::sql::quote::Argument;
 
 /// Set once psql has come to the end of a file.
-const DONE: &str = "migrate_done";
+pub(super) const DONE: &str = "migrate_done";
 /// What psql says of the file, kept until it is asked for.
 const COMPLETION: &str = "migrate_completion";
 /// What `LAST_ERROR_SQLSTATE` says as long as no statement has failed (psql manual, "Variables").

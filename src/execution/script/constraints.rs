@@ -2,9 +2,10 @@
 
 /// What comes after a file in its transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Followed {
+pub enum Followed<'a> {
     ByAnother,
-    ByCommit,
+    /// And before it by this query.
+    ByCommit(&'a str),
 }
 
 /// Before COMMIT there is nothing to put back.

@@ -16,8 +16,8 @@ pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};
 pub use transaction::{
-    COMMITTED, Include, ROWS_GONE, TRANSACTION_ENDED, Transaction, begin, commit, prepared_as,
-    record, transaction_status,
+    COMMITTED, Include, TRANSACTION_ENDED, Transaction, begin, commit, prepared_as, record,
+    stop_unless_done, transaction_status,
 };
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::database::ledger::table::{Entry, Place};
+    use crate::database::ledger::table::{Entry, Place, Started};
     use std::collections::BTreeMap;
 
     fn transaction() -> Transaction {
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn limits_are_set_in_one_message() {
-        let text = begin(&limits(), &place(), "");
+        let text = begin(&limits(), &place(), &["CREATE TABLE t ()".to_owned()]);
         assert!(
             text.starts_with(
                 "SET client_encoding = 'UTF8'\\; SET lock_timeout = '5000ms'\\; SET statement_timeout = '0ms'\\; "
@@ -138,7 +138,7 @@ mod tests {
         );
         assert!(
             text.contains(
-                "\\; SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE;\n"
+                "\\; SET client_connection_check_interval = '500ms';\nBEGIN READ WRITE\\;\nCREATE TABLE t ()\\;\n"
             ),
             "{text}"
         );
@@ -150,7 +150,7 @@ mod tests {
         let entry = Entry {
             name: &name,
             hash: "h",
-            started: "s",
+            started: Started::At("s"),
             execution_id: "e",
             validation: Some(Duration::from_millis(7)),
             parts: &BTreeMap::new(),
@@ -161,7 +161,7 @@ mod tests {
             &entry,
             &transaction(),
             &limits(),
-            Followed::ByCommit,
+            Followed::ByCommit(""),
         );
         assert!(
             text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
@@ -173,13 +173,9 @@ mod tests {
     #[test]
     fn a_commit_asks_for_its_receipt() {
         assert_eq!(
-            commit(&transaction(), "SELECT 2", 2)
-                .split_once("COMMIT")
-                .map(|(_, end)| end),
-            Some(
-                ";\nSELECT CASE WHEN pg_catalog.pg_backend_pid() = 42 AND (SELECT 2) = 2\n  \
+            commit(&transaction(), "SELECT 2", 2, &limits()),
+            "COMMIT\\;\nSELECT CASE WHEN pg_catalog.pg_backend_pid() = 42 AND (SELECT 2) = 2\n  \
                  THEN 'committed' END;\n"
-            )
         );
     }
 }

@@ -103,9 +103,9 @@ impl Limits {
         )]
     }
 
-    pub(super) fn constraints(&self, followed: Followed) -> &'static str {
+    pub(super) fn constraints(&self, followed: Followed<'_>) -> &'static str {
         match followed {
-            Followed::ByCommit => CHECK,
+            Followed::ByCommit(_) => CHECK,
             Followed::ByAnother if self.has_plpgsql => CHECK_AND_RESET,
             Followed::ByAnother => CHECK_AND_DEFER,
         }

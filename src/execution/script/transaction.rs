@@ -13,17 +13,23 @@ use crate::sql::quote::{Argument, Literal};
 /// What the server says, in whatever language, when a file has ended the transaction.
 pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend ";
 
-/// What the server says when ledger rows are gone at the end of their transaction.
-pub const ROWS_GONE: &str = "migrate: ledger rows are gone, backend ";
-
 /// Begins a group's transaction and asks for the facts of [`Transaction`].
-pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &str) -> String {
-    format!(
-        "{};\nBEGIN READ WRITE;\n{ensure_ledgers}\
-         SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
-         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp(),\n  'holds_lock', {});\n",
-        limits.statements().join("\\; "),
+///
+/// The limits come in a message before it, or a ROLLBACK in a file would take them back.
+pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &[String]) -> String {
+    let facts = format!(
+        "SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
+         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp(),\n  'holds_lock', {})",
         is_held(place)
+    );
+    let mut statements = vec!["BEGIN READ WRITE".to_owned()];
+    statements.extend_from_slice(ensure_ledgers);
+    statements.push(facts);
+    let apart = if limits.is_citus { ";\n" } else { "\\;\n" };
+    format!(
+        "{};\n{};\n",
+        limits.statements().join("\\; "),
+        statements.join(apart)
     )
 }
 
@@ -106,23 +112,31 @@ pub fn record(
     entry: &Entry<'_>,
     transaction: &Transaction,
     limits: &Limits,
-    followed: Followed,
+    followed: Followed<'_>,
 ) -> String {
     let mut statements = vec![transaction.guard()];
     statements.push(limits.constraints(followed).to_owned());
     statements.extend(clean_session(limits));
-    in_one_message(&statements, limits, &place.record(entry))
+    let mut last = place.record(entry);
+    if let Followed::ByCommit(query) = followed {
+        last += query;
+    }
+    in_one_message(&statements, limits, &last)
 }
 
-/// Commits, if all ledger rows of the group are still there, and asks the same session whether they
-/// still are: without this receipt nothing counts as applied.
-pub fn commit(transaction: &Transaction, rows: &str, expected: usize) -> String {
+/// Ends psql where the file before did not come to its end.
+pub fn stop_unless_done() -> String {
+    format!("\\if :{{?{}}}\n\\else\n\\q\n\\endif\n", completion::DONE)
+}
+
+/// Commits, and asks the same session whether all ledger rows of the group are there: without this
+/// receipt nothing counts as applied.
+pub fn commit(transaction: &Transaction, rows: &str, expected: usize, limits: &Limits) -> String {
+    let apart = if limits.is_citus { ";\n" } else { "\\;\n" };
     format!(
-        "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN ({rows}) = {expected}\n  \
-         THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END;\nCOMMIT;\n\
+        "COMMIT{apart}\
          SELECT CASE WHEN pg_catalog.pg_backend_pid() = {} AND ({rows}) = {expected}\n  \
          THEN '{COMMITTED}' END;\n",
-        Literal(ROWS_GONE),
         transaction.backend
     )
 }

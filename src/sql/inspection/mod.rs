@@ -4,6 +4,7 @@
 mod commands;
 mod enums;
 mod indexes;
+mod plain;
 mod transactions;
 mod unwrapping;
 
@@ -17,6 +18,7 @@ use crate::sql::lexer::{Item, scan};
 use commands::{Harm, harm};
 use enums::adds_enum_value;
 pub use indexes::names_index;
+pub use plain::{Plain, joined};
 pub use transactions::needs_no_transaction;
 use transactions::{outer_pair, transaction_control};
 pub use unwrapping::unwrapped;
@@ -44,6 +46,8 @@ pub struct Inspection {
     pub outer_pair: Option<[Range<usize>; 2]>,
     /// Does it add a value to an enum? It cannot be used in the same transaction.
     pub adds_enum_value: bool,
+    /// Is the migration's own file SQL and nothing else?
+    pub plain: Option<Plain>,
 }
 
 /// Something that must not be in a migration.
@@ -65,6 +69,7 @@ pub fn inspect(migration: Script<'_>, included: &[Script<'_>]) -> Inspection {
     let mut inspection = Inspection::default();
     let items = scan(migration.content);
     inspection.outer_pair = outer_pair(&items);
+    inspection.plain = plain::plain(migration.content, &items);
     collect(&mut inspection, migration, &items);
     let alone = inspection.transaction_control.len();
     for script in included {
