@@ -16,6 +16,7 @@ mod support;
 
 mod add;
 mod adopt;
+mod ahead;
 mod allowed;
 mod benches;
 mod catalog;

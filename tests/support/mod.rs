@@ -2,6 +2,7 @@
 
 pub(crate) mod document;
 pub(crate) mod golden;
+pub(crate) mod messages;
 pub(crate) mod nu;
 pub(crate) mod project;
 pub(crate) mod proxy;

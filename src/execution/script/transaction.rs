@@ -117,11 +117,12 @@ pub fn record(
     let mut statements = vec![transaction.guard()];
     statements.push(limits.constraints(followed).to_owned());
     statements.extend(clean_session(limits));
-    let mut last = place.record(entry);
-    if let Followed::ByCommit(query) = followed {
-        last += query;
-    }
-    in_one_message(&statements, limits, &last)
+    let row = place.record(entry);
+    let row = match followed {
+        Followed::ByAnother => row,
+        Followed::ByCommit(query) => format!("{}\\;\n{query}", row.trim_end_matches(";\n")),
+    };
+    in_one_message(&statements, limits, &row)
 }
 
 /// Ends psql where the file before did not come to its end.
