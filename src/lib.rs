@@ -55,9 +55,11 @@
 //!    (`plan/selection.rs`), reads the files' SQL (`plan/steps.rs`), cuts the groups (`plan/grouping.rs`).
 //! 6. `preflight/mod.rs` runs closures and scripts for every step (`checks/nu.rs`), before any SQL.
 //! 7. `execution/mod.rs` goes from group to group: `execution/transaction.rs`, or
-//!    `execution/no_transaction.rs`. The text that psql gets is in `execution/script/mod.rs`.
+//!    `execution/no_transaction.rs`. The text that psql gets is in `execution/script/mod.rs`, and
+//!    `execution/window.rs` sends it ahead.
 //! 8. Right behind a file, in the same transaction, its ledger row is written
-//!    (`database/ledger/table.rs`); after COMMIT the server is asked whether it holds.
+//!    (`database/ledger/table.rs`), mostly in the message of its last statement (`execution/prepared.rs`);
+//!    before COMMIT the rows are read back, after it the server is asked whether they hold.
 //! 9. If psql ends instead, `execution/diagnosis.rs` tells what broke and `execution/outcome.rs` asks the
 //!    server, over a new connection, what became of it. `execution/failure.rs` is the message.
 //! 10. `RunRow` (`execution/row.rs`) becomes a row of the table by the columns in `commands/run.rs`;
