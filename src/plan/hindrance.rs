@@ -27,6 +27,23 @@ pub enum Hindrance {
     )]
     NoUndo { name: Name },
 
+    #[error(
+        "{recorded} is one of those that {squash} replaces: without it, the rest would be neither"
+    )]
+    #[diagnostic(
+        code(migrate::squashed),
+        help(
+            "squashed: a range that is replaced is not undone in parts; put the change into a new \
+             migration, or take {squash} out of the directory, with the replaced files in place, as \
+             long as no database has run it"
+        )
+    )]
+    Squashed {
+        /// The name in the ledger; the file may be gone.
+        recorded: String,
+        squash: Name,
+    },
+
     #[error("{name} is required by {by}, which is applied")]
     #[diagnostic(
         code(migrate::required),

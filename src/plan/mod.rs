@@ -6,6 +6,7 @@ mod grouping;
 mod hindrance;
 mod obstacle;
 mod ordering;
+pub mod replacement;
 pub mod scope;
 mod selection;
 pub mod status;

@@ -8,6 +8,7 @@ use thiserror::Error as ThisError;
 
 use super::status::State;
 use crate::error::{Report, list};
+use crate::tree::directives::Span;
 use crate::tree::{Name, Requirement, Track, Version};
 
 /// A reason not to run.
@@ -92,6 +93,34 @@ pub enum Obstacle {
     )]
     Unmet { name: Name, required: Requirement },
 
+    /// It stands for others, of which the database has some.
+    #[error(
+        "{name} replaces {span}, of which this database has some and lacks {}",
+        some(lacking)
+    )]
+    #[diagnostic(
+        code(migrate::partly_replaced),
+        help(
+            "partly replaced: with the replaced files in place (version control has them), apply \
+             the rest of them with `migrate run DIR --track {} --to {}`; if the database has all \
+             that they make, type `migrate repair DIR --mark-applied {}`",
+            span.track, span.last, name.version
+        )
+    )]
+    PartlyReplaced {
+        name: Name,
+        span: Span,
+        lacking: Vec<Requirement>,
+    },
+
+    /// A file that came into a range after that was replaced.
+    #[error("{name} is pending and lies in what {squash} replaces, which was made without it")]
+    #[diagnostic(
+        code(migrate::out_of_order),
+        help("too late for its timestamp: give the file one that is newer than {}", squash.version)
+    )]
+    TooLate { name: Name, squash: Name },
+
     #[error("these require each other: {}", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     #[diagnostic(
         code(migrate::unmet_requirement),
@@ -118,10 +147,20 @@ impl Obstacle {
         match self {
             Self::Unfinished { .. } => 0,
             Self::Changed { .. } => 1,
-            Self::Missing { .. } | Self::DuplicateRow { .. } => 2,
-            Self::Unmet { .. } | Self::Circle { .. } => 3,
-            Self::OutOfOrder { .. } => 4,
+            Self::PartlyReplaced { .. } => 2,
+            Self::Missing { .. } | Self::DuplicateRow { .. } => 3,
+            Self::Unmet { .. } | Self::Circle { .. } => 4,
+            Self::OutOfOrder { .. } | Self::TooLate { .. } => 5,
         }
+    }
+}
+
+/// The first few, by name.
+fn some(lacking: &[Requirement]) -> String {
+    let shown: Vec<_> = lacking.iter().take(3).map(ToString::to_string).collect();
+    match lacking.len().saturating_sub(shown.len()) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 

@@ -26,10 +26,11 @@ pub(super) fn order<'a>(
         places: pending
             .iter()
             .enumerate()
-            .map(|(place, migration)| (identity(migration), place))
+            .map(|(place, migration)| (migration.identity(), place))
             .collect(),
         previous: previous(pending),
         applied: applied(rows),
+        rows,
         done: BTreeSet::new(),
         open: Vec::new(),
         ordered: Vec::new(),
@@ -54,13 +55,6 @@ fn previous(pending: &[&Migration]) -> Vec<Option<usize>> {
         .collect()
 }
 
-fn identity(migration: &Migration) -> Requirement {
-    Requirement {
-        track: migration.name.track.clone(),
-        version: migration.name.version.clone(),
-    }
-}
-
 fn applied(rows: &[Row]) -> BTreeSet<Requirement> {
     rows.iter()
         .filter(|row| row.state == RowState::Applied)
@@ -79,6 +73,7 @@ struct Ordering<'p, 'a> {
     /// For each, the one before it in its track.
     previous: Vec<Option<usize>>,
     applied: BTreeSet<Requirement>,
+    rows: &'p [Row],
     done: BTreeSet<usize>,
     /// Those that wait for what they require, the first one first.
     open: Vec<usize>,
@@ -104,9 +99,9 @@ impl Ordering<'_, '_> {
             self.visit(before);
         }
         for required in &migration.directives.requires {
-            match self.places.get(required) {
-                Some(&required) => self.visit(required),
-                None if self.applied.contains(required) => {}
+            match self.place(required) {
+                Some(required) => self.visit(required),
+                None if self.is_applied(required) => {}
                 None => self.obstacles.push(Obstacle::Unmet {
                     name: migration.name.clone(),
                     required: required.clone(),
@@ -117,6 +112,23 @@ impl Ordering<'_, '_> {
         if self.done.insert(place) {
             self.ordered.push(migration);
         }
+    }
+
+    /// Of the migration itself, or of the one that stands for it.
+    fn place(&self, required: &Requirement) -> Option<usize> {
+        let itself = self.places.get(required).copied();
+        itself.or_else(|| {
+            let mut pending = self.pending.iter();
+            pending.position(|found| found.provides(required))
+        })
+    }
+
+    fn is_applied(&self, required: &Requirement) -> bool {
+        let mut applied = self
+            .rows
+            .iter()
+            .filter(|row| row.state == RowState::Applied && row.track == required.track);
+        self.applied.contains(required) || applied.any(|row| row.stands_for(required))
     }
 
     /// What comes before in the same track and is not done, the nearest first.
@@ -146,7 +158,8 @@ impl Ordering<'_, '_> {
 mod tests {
     use super::*;
     use crate::database::ledger::examples::row;
-    use crate::tree::examples::migration;
+    use crate::tree::checksum::REPLACED;
+    use crate::tree::examples::{migration, squash};
 
     fn requiring(file: &str, required: &[&str]) -> Migration {
         let mut migration = migration(file);
@@ -198,6 +211,25 @@ mod tests {
             ..row("20240102000000_impl_b.sql")
         };
         assert!(ordered(&migrations, &[failed]).is_err());
+    }
+
+    #[test]
+    fn what_stands_for_it_is_enough() {
+        let range = "core/20240101000000..core/20240102000000";
+        let standing = squash("20240102000001_core_s.sql", range, &[]);
+        let needing = requiring("20240101000000_acme_a.sql", &["core/20240102000000"]);
+        let pending = [needing.clone(), standing.clone()];
+        assert_eq!(ordered(&pending, &[]).unwrap(), ["core_s", "acme_a"]);
+        let recorded = Row {
+            parts: [(range.to_owned(), REPLACED.to_owned())].into(),
+            ..row("20240102000001_core_s.sql")
+        };
+        // Also in a tree without the file.
+        assert_eq!(
+            ordered(&[needing.clone()], &[recorded]).unwrap(),
+            ["acme_a"]
+        );
+        assert!(ordered(&[needing], &[row("20240102000001_core_s.sql")]).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::ordering::order;
+use super::replacement::{lacking, late};
 use super::{Obstacle, Request};
 use crate::database::ledger::Row;
 use crate::plan::status::{State, Status, pending};
@@ -26,6 +27,14 @@ pub fn select<'a>(
         })
         .collect();
     let mut obstacles = broken(statuses);
+    obstacles.extend(
+        late(statuses)
+            .into_iter()
+            .map(|(file, squash)| Obstacle::TooLate {
+                name: file.name,
+                squash: squash.name,
+            }),
+    );
     let pending = order(&pending, rows).unwrap_or_else(|unmet| {
         obstacles.extend(unmet);
         pending
@@ -49,10 +58,20 @@ fn broken(statuses: &[Status<'_>]) -> Vec<Obstacle> {
         let duplicate = || duplicate_row(status, statuses);
         match status.state {
             State::Missing => duplicate().or_else(|| obstacle(status)),
+            State::Partial => partial(status, statuses),
             _ => obstacle(status),
         }
     });
     found.collect()
+}
+
+fn partial(status: &Status<'_>, statuses: &[Status<'_>]) -> Option<Obstacle> {
+    let squash = status.migration?;
+    Some(Obstacle::PartlyReplaced {
+        name: squash.name.clone(),
+        span: squash.directives.replaces.as_ref()?.span.clone(),
+        lacking: lacking(squash, statuses),
+    })
 }
 
 /// A row without a file whose version has one: that file has a row of its own.
@@ -75,7 +94,7 @@ pub(super) fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
     let recorded = || status.row.map(|row| row.name.clone());
     let name = || status.migration.map(|migration| migration.name.clone());
     Some(match status.state {
-        State::Pending | State::Applied => return None,
+        State::Pending | State::Applied | State::Replaced | State::Partial => return None,
         State::Changed => Obstacle::Changed {
             name: name()?,
             recorded: recorded()?,

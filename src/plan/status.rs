@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::replacement;
 use crate::database::ledger::{Row, RowState};
+use crate::tree::checksum::REPLACED;
 use crate::tree::{Migration, Track, Version};
 
 /// The state of one migration.
@@ -18,6 +20,10 @@ pub enum State {
     Changed,
     /// In the ledger, and the file is gone.
     Missing,
+    /// Another migration stands for it: it need not run, or need not have a file any more.
+    Replaced,
+    /// It stands for others, of which some are applied and some are not.
+    Partial,
     /// A step outside a transaction failed part of the way.
     Failed,
     /// A step outside a transaction began and did not report back.
@@ -32,6 +38,8 @@ pub struct Status<'a> {
     pub migration: Option<&'a Migration>,
     pub row: Option<&'a Row>,
     pub state: State,
+    /// The migration that stands for it.
+    pub squash: Option<&'a Migration>,
 }
 
 /// Joins files and rows of the given tracks, in plan order.
@@ -62,6 +70,7 @@ pub fn compare<'a>(
                 migration: Some(migration),
                 row,
                 state: row.map_or(State::Pending, |row| state(migration, row)),
+                squash: None,
             }
         })
         .collect();
@@ -74,8 +83,10 @@ pub fn compare<'a>(
         migration: None,
         row: Some(row),
         state: State::Missing,
+        squash: None,
     }));
     statuses.sort_by_cached_key(|status| (status.track, status.version()));
+    replacement::settle(&mut statuses);
     statuses
 }
 
@@ -92,6 +103,7 @@ impl Status<'_> {
         let changed: Vec<_> = names
             .into_iter()
             .filter(|name| !row.parts.is_empty() && now.get(*name) != row.parts.get(*name))
+            .filter(|name| !is_replaced(now.get(*name)) && !is_replaced(row.parts.get(*name)))
             // Without includes there are no parts, not even the file's own.
             .filter(|name| !name.is_empty() || !now.is_empty())
             .map(|name| {
@@ -116,6 +128,10 @@ impl Status<'_> {
             None => self.row.and_then(Row::version),
         }
     }
+}
+
+fn is_replaced(hash: Option<&String>) -> bool {
+    hash.is_some_and(|hash| hash == REPLACED)
 }
 
 fn state(migration: &Migration, row: &Row) -> State {

@@ -7,7 +7,7 @@ use super::hindrance::{Hindrance, Hindrances};
 use super::selection::obstacle;
 use super::status::{State, Status};
 use crate::database::ledger::Row;
-use crate::tree::{Migration, Requirement, Track, Version};
+use crate::tree::{Migration, Track, Version};
 
 /// How far an undo goes. Neither is one step: more must be asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -83,6 +83,13 @@ pub fn select<'a>(
         .filter(|status| extent.takes(status))
         .take(extent.limit())
     {
+        if let (Some(squash), Some(row)) = (status.squash, status.row) {
+            hindrances.push(Hindrance::Squashed {
+                recorded: row.name.clone(),
+                squash: squash.name.clone(),
+            });
+            continue;
+        }
         match (obstacle(status), status.migration, status.row) {
             (Some(found), ..) => hindrances.push(Hindrance::Obstacle(found)),
             (None, Some(migration), _) if migration.undo.is_none() => {
@@ -135,15 +142,8 @@ fn dependants_first(chosen: Vec<Undoing<'_>>) -> Vec<Undoing<'_>> {
 }
 
 fn requires(migration: &Migration, required: &Undoing<'_>) -> bool {
-    let requires = &migration.directives.requires;
-    !requires.is_empty() && requires.contains(&identity(required.migration))
-}
-
-fn identity(migration: &Migration) -> Requirement {
-    Requirement {
-        track: migration.name.track.clone(),
-        version: migration.name.version.clone(),
-    }
+    let mut requires = migration.directives.requires.iter();
+    requires.any(|one| required.migration.provides(one))
 }
 
 /// What stays in the database and requires what goes.
@@ -171,7 +171,7 @@ mod tests {
     use crate::database::ledger::RowState;
     use crate::database::ledger::examples::row;
     use crate::plan::status::compare;
-    use crate::tree::examples::{migration, tracks};
+    use crate::tree::examples::{migration, squash, tracks};
 
     const A: &str = "20240101000000_core_a.sql";
     const B: &str = "20240102000000_core_b.sql";
@@ -284,6 +284,33 @@ mod tests {
         assert_eq!(both.unwrap(), [I, A]);
         let alone = undone(&files, &rows[..1], &["core"], &Extent::default());
         assert_eq!(alone.unwrap(), [A], "the other one is not applied");
+    }
+
+    #[test]
+    fn a_part_of_what_another_stands_for_does_not_go_alone() {
+        const S: &str = "20240102000001_core_s.sql";
+        let range = "core/20240101000000..core/20240102000000";
+        let files = [undoable(A, &[]), undoable(B, &[]), squash(S, range, &[])];
+        let rows = [at(A, "10:00:01"), at(B, "10:00:02")];
+        let found = undone(&files, &rows, &ALL, &Extent::default()).unwrap_err();
+        assert!(
+            matches!(found.as_slice(), [Hindrance::Squashed { recorded, .. }] if recorded == B),
+            "{found:?}"
+        );
+        let found = undone(&files, &[at(S, "10:00:01")], &ALL, &Extent::default());
+        assert!(matches!(
+            found.unwrap_err().as_slice(),
+            [Hindrance::NoUndo { .. }]
+        ));
+        let mut standing = files[2].clone();
+        standing.undo = Some("/db/s.down.sql".into());
+        let files = [standing, undoable(I, &["core/20240102000000"])];
+        let rows = [at(S, "10:00:01"), at(I, "10:00:00")];
+        let found = undone(&files, &rows, &ALL, &Extent::default()).unwrap_err();
+        assert!(
+            matches!(found.as_slice(), [Hindrance::Required { .. }]),
+            "{found:?}"
+        );
     }
 
     #[test]

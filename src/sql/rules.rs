@@ -39,6 +39,7 @@ pub enum Rule {
     UnmetRequirement,
     CircularRequirement,
     OutOfOrder,
+    PartlyReplaced,
     Changed,
     ChangedInclude,
     LineEndings,
@@ -90,6 +91,7 @@ impl Rule {
             | Self::UnmetRequirement
             | Self::CircularRequirement
             | Self::OutOfOrder
+            | Self::PartlyReplaced
             | Self::Changed
             | Self::ChangedInclude
             | Self::Missing

@@ -56,7 +56,12 @@ impl<T: Read + Seek> Data for T {}
 
 /// What the single files of a migration that includes others were: SHA-256 by name. The migration
 /// itself has the empty name. A migration that includes nothing has no parts.
+///
+/// One that stands for others has those as well, with [`REPLACED`] for a hash.
 pub type Parts = BTreeMap<String, String>;
+
+/// What stands in place of a hash for a migration that another one replaces.
+pub const REPLACED: &str = "replaced";
 
 impl Checksum {
     /// The checksum of a file's content and of the files it includes, in that order.
@@ -88,6 +93,15 @@ impl Checksum {
             first_form: Some(first_form),
             parts,
         }
+    }
+
+    /// The same for a file that stands for others, which the ledger is to keep: another tree may
+    /// require them, and not have the file.
+    #[must_use]
+    pub fn standing_for(mut self, others: Vec<String>) -> Self {
+        let others = others.into_iter().map(|name| (name, REPLACED.to_owned()));
+        self.parts.extend(others);
+        self
     }
 
     /// Is this what a ledger says of the same content?

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::checksum::Checksum;
-use super::directives::Directives;
+use super::directives::{Directives, Replacement};
 use super::file_name::parse_recorded;
 use super::{Migration, Track};
 
@@ -23,4 +23,15 @@ pub fn tracks(names: &[&str]) -> BTreeSet<Track> {
         .iter()
         .map(|name| Track::parse(name).unwrap())
         .collect()
+}
+
+/// One that stands for a range, made of these.
+pub fn squash(file: &str, range: &str, made_of: &[&str]) -> Migration {
+    let mut replaces = Replacement::new(range.parse().unwrap());
+    for parts in made_of {
+        replaces.made_of(parts).unwrap();
+    }
+    let mut found = migration(file);
+    found.directives.replaces = Some(replaces);
+    found
 }

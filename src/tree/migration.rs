@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{self, Examined, Reader};
 use super::checksum::{self, Checksum, Part};
-use super::directives::{self, Directives};
+use super::directives::{self, Directives, Replacement};
 use super::includes::{self, Content, Included, Includes, Start};
-use super::name::Name;
+use super::name::{Name, Requirement};
 use super::{Error, WorkingFolder, relative};
 use crate::error::Unreadable;
 use crate::sql::inspection::{Script, Violation};
@@ -31,7 +31,13 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> 
     let content = read(path, &mut reader)?;
     let directives = directives::read(path, &content)?;
     let includes = follow(path, &content, folders, &mut reader);
-    let examined = (directives, checksum(path, &content, &includes.files));
+    let checksum = checksum(path, &content, &includes.files);
+    let replaces = directives.replaces.as_ref();
+    let checksum = match replaces.map(Replacement::recorded) {
+        Some(others) => checksum.standing_for(others),
+        None => checksum,
+    };
+    let examined = (directives, checksum);
     reader.remember(path, folders, &examined);
     Ok(examined)
 }
@@ -133,6 +139,22 @@ impl Material {
 }
 
 impl Migration {
+    /// What others require it by.
+    pub fn identity(&self) -> Requirement {
+        Requirement {
+            track: self.name.track.clone(),
+            version: self.name.version.clone(),
+        }
+    }
+
+    /// Is it this one, or does it stand for it?
+    pub fn provides(&self, requirement: &Requirement) -> bool {
+        let is_it =
+            self.name.track == requirement.track && self.name.version == requirement.version;
+        let replaces = self.directives.replaces.as_ref();
+        is_it || replaces.is_some_and(|replaces| replaces.holds(requirement))
+    }
+
     /// The file that undoes it, as a migration of the same name; `None` where there is none.
     pub fn undoing(&self, folders: &WorkingFolder) -> Result<Option<Self>, Error> {
         let read = |path: &PathBuf| {

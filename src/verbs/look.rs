@@ -3,6 +3,7 @@
 
 use super::{Context, Error};
 use crate::database::{Address, Database, Ledgers};
+use crate::plan::replacement::before;
 use crate::plan::status::compare;
 use crate::plan::{self, Obstacles, Plan, Request};
 use crate::tree::{Material, Migration, Tree};
@@ -41,6 +42,12 @@ pub fn make_plan(
 ) -> Result<Plan, Error> {
     let tracks = context.scope(tree, ledgers)?;
     let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
+    let to = request.to.as_ref();
+    let earlier = to.and_then(|to| before(to, &statuses, &tree.migrations));
+    let statuses = match &earlier {
+        Some(earlier) => compare(&tracks, earlier, &ledgers.rows),
+        None => statuses,
+    };
     let pending = plan::select(&statuses, &ledgers.rows, request)
         .map_err(|obstacles| plan::Error::from(Obstacles(obstacles)))?;
     let near_miss = |migration: &&Migration| migration.directives.near_miss.clone();

@@ -171,14 +171,25 @@ fn statement(
         }
         (Action::Rehash, State::Applied, ..) => return Err(refused("the file is unchanged")),
         (Action::Rehash, ..) => return Err(refused("only an applied file that changed can be")),
+        (Action::Forget, ..) if is_needed(status, statuses) => {
+            return Err(refused(
+                "another one stands for it and is only in the database as long as this row is: mark \
+                 that one as applied first",
+            ));
+        }
         (Action::Forget, _, _, Some(row)) => place.forget(row),
         (Action::Forget, ..) => return Err(refused("no ledger knows it")),
         (
             Action::MarkApplied,
-            State::Pending | State::Failed | State::Running,
+            State::Pending | State::Partial | State::Failed | State::Running,
             Some(migration),
             row,
-        ) => mark_applied(place, migration, row, execution_id),
+        )
+        // All that it stands for is applied, and it has no row of its own yet.
+        | (Action::MarkApplied, State::Applied, Some(migration), row @ None) => mark_applied(place, migration, row, execution_id),
+        (Action::MarkApplied, State::Replaced, ..) => {
+            return Err(refused("another one stands for it"));
+        }
         (Action::MarkApplied, _, None, _) => return Err(refused("its file is gone")),
         (Action::MarkApplied, ..) => return Err(refused("it is applied already")),
         (Action::Retry, State::Failed | State::Running, _, Some(row)) => place.forget(row),
@@ -193,6 +204,19 @@ fn statement(
             action: order.action,
         },
     ))
+}
+
+/// Does another one count as applied because of this row?
+fn is_needed(status: &Status<'_>, statuses: &[Status<'_>]) -> bool {
+    let recorded = status.row.is_some();
+    let standing = status.squash.filter(|_| recorded);
+    standing.is_some_and(|squash| {
+        let mut all = statuses.iter();
+        all.any(|found| {
+            let is_it = found.migration.is_some_and(|file| file.name == squash.name);
+            is_it && found.row.is_none()
+        })
+    })
 }
 
 fn mark_applied(

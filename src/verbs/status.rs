@@ -46,7 +46,8 @@ pub struct SummaryRow {
     pub changed: usize,
     /// How many applied ones have no file any more.
     pub missing: usize,
-    /// How many steps outside a transaction failed or never reported back.
+    /// How many steps outside a transaction failed or never reported back, or stand for others of
+    /// which only some are applied.
     pub failed: usize,
     /// When the latest was applied.
     pub last_applied_at: Option<DateTime<FixedOffset>>,
@@ -97,12 +98,13 @@ pub fn summary(rows: &[StatusRow]) -> Vec<SummaryRow> {
             let count = |state| rows.iter().filter(|row| row.state == state).count();
             Some(SummaryRow {
                 track: rows.first()?.track.clone(),
-                total: rows.len(),
+                // What another one stands for is counted with that one.
+                total: rows.len() - count(State::Replaced),
                 applied: count(State::Applied),
                 pending: count(State::Pending),
                 changed: count(State::Changed),
                 missing: count(State::Missing),
-                failed: count(State::Failed) + count(State::Running),
+                failed: count(State::Failed) + count(State::Running) + count(State::Partial),
                 last_applied_at: rows.iter().filter_map(|row| row.applied_at).max(),
                 duration: rows.iter().filter_map(|row| row.duration).sum(),
             })

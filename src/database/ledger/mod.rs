@@ -13,9 +13,10 @@ use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
 use crate::database::Error;
-use crate::tree::checksum::Parts;
+use crate::tree::checksum::{Parts, REPLACED};
+use crate::tree::directives::Span;
 use crate::tree::file_name::parse_recorded;
-use crate::tree::{Track, Version};
+use crate::tree::{Requirement, Track, Version};
 
 /// What a ledger row says about its migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::Display)]
@@ -63,6 +64,18 @@ impl Row {
     /// How long its checks took.
     pub fn validation_time(&self) -> Option<Duration> {
         milliseconds(self.validation_time_ms)
+    }
+
+    /// Does it stand for this one, which need not have a row then?
+    pub fn stands_for(&self, requirement: &Requirement) -> bool {
+        let mut names = self.parts.iter().filter(|(_, hash)| *hash == REPLACED);
+        names.any(|(name, _)| {
+            name.parse::<Requirement>()
+                .is_ok_and(|one| one == *requirement)
+                || name
+                    .parse::<Span>()
+                    .is_ok_and(|span| span.holds(requirement))
+        })
     }
 
     /// The version in the recorded name, where the name has our form.

@@ -2,6 +2,7 @@
 //! Pure; must not open files.
 
 mod lines;
+mod replacement;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -9,10 +10,12 @@ use std::time::Duration;
 
 use strum::{EnumIter, EnumProperty, EnumString, IntoEnumIterator, IntoStaticStr};
 
-use super::{BadDirective, Requirement};
+use super::file_name::{Kind, classify};
+use super::{BadDirective, Name, Requirement};
 use crate::settings::{Period, TransactionControl};
 use crate::sql::rules::Rule;
 pub use lines::Dialect;
+pub use replacement::{Replacement, Span};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Directives {
@@ -24,6 +27,8 @@ pub struct Directives {
     pub statement_timeout: Option<Duration>,
     /// `requires impl/20231201130000`: what must be applied before.
     pub requires: Vec<Requirement>,
+    /// `replaces core/FIRST..core/LAST`, and `made-of` what: it stands for these.
+    pub replaces: Option<Replacement>,
     /// `allow RULE`: findings of `validate` that are meant to be so.
     pub allows: BTreeSet<Rule>,
     /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
@@ -48,6 +53,10 @@ pub enum Directive {
     NoTransaction,
     #[strum(props(value = "impl/20231201130000"))]
     Requires,
+    #[strum(props(value = "core/20230101000000..core/20231201130000"))]
+    Replaces,
+    #[strum(props(value = "20230101000000 20231201130000"))]
+    MadeOf,
     #[strum(props(value = "5sec"))]
     LockTimeout,
     #[strum(props(value = "10min"))]
@@ -72,11 +81,30 @@ impl Directive {
 
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
     let mut directives = Directives::default();
-    let near_miss = SQL.read(path, content, is_meant, |text| take(&mut directives, text))?;
+    let near_miss = SQL.read(path, content, is_meant, |text| {
+        take(&mut directives, text)?;
+        let replaces = directives.replaces.as_ref();
+        replaces.map_or(Ok(()), |found| is_place(path, &found.span))
+    })?;
     Ok(Directives {
         near_miss,
         ..directives
     })
+}
+
+/// May this file stand for others? Only for earlier ones of its own track.
+fn is_place(path: &Path, span: &Span) -> Result<(), String> {
+    let file_name = path.file_name().unwrap_or_default().to_string_lossy();
+    match classify(&file_name) {
+        Ok(Kind::Migration(Name { track, .. })) if track != span.track => Err(format!(
+            "a file of the track {track} replaces none of another"
+        )),
+        Ok(Kind::Migration(Name { version, .. })) if version <= span.last => {
+            Err("the file must have a later timestamp than all that it replaces".to_owned())
+        }
+        Ok(Kind::Undo(_)) => Err("an undo file replaces nothing".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// Is this text behind the bare word `migrate` no prose? The names with a hyphen are no words, and of
@@ -101,6 +129,14 @@ fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
             directives.statement_timeout = Some(value.parse::<Period>()?.0);
         }
         Directive::Requires => directives.requires.push(value.parse()?),
+        Directive::Replaces if directives.replaces.is_some() => {
+            return Err("it stands here once already".to_owned());
+        }
+        Directive::Replaces => directives.replaces = Some(Replacement::new(value.parse()?)),
+        Directive::MadeOf => match &mut directives.replaces {
+            Some(replaces) => replaces.made_of(value)?,
+            None => return Err("it comes after `-- migrate: replaces`".to_owned()),
+        },
         Directive::Allow => {
             directives.allows.insert(Rule::to_allow(value)?);
         }
@@ -144,6 +180,66 @@ mod tests {
         let required: Vec<_> = found.requires.iter().map(ToString::to_string).collect();
         assert_eq!(required, ["impl/20231201130000", "core/20231201130000"]);
         assert!(found.allows.contains(&Rule::UnsetVariable));
+    }
+
+    fn squash(text: &str) -> Result<Option<Replacement>, String> {
+        let path = Path::new("20240301000001_core_squash.sql");
+        let text = text.replace("@", "-- migrate: replaces core/");
+        read(path, text.as_bytes())
+            .map(|found| found.replaces)
+            .map_err(|error| error.problem)
+    }
+
+    #[test]
+    fn what_it_replaces_and_what_that_is_made_of() {
+        let found = squash(
+            "@20240101000000..core/20240301000000\n-- migrate: made-of 20240201000001 20240301000000\n\
+             -- migrate: made-of 20240101000000 20240201000000 as 20240201000001\nSELECT 1;\n",
+        )
+        .unwrap()
+        .unwrap();
+        let holds = |text: &str| found.holds(&text.parse().unwrap());
+        assert!(holds("core/20240101000000") && holds("core/20240201000001"));
+        assert!(!holds("core/20240102000000") && !holds("impl/20240101000000"));
+        assert_eq!(found.recorded().len(), 4);
+        let range = squash("@20240101000000..core/20240301000000\n")
+            .unwrap()
+            .unwrap();
+        assert!(range.holds(&"core/20240102000000".parse().unwrap()));
+        assert_eq!(
+            range.recorded(),
+            ["core/20240101000000..core/20240301000000"]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_replaced_is_said() {
+        const RANGE: &str = "@20240101000000..core/20240301000000\n-- migrate: made-of";
+        for (text, said) in [
+            ("@20240101000000", "the first and the last"),
+            ("@20240101000000..impl/20240301000000", "one track"),
+            ("@20240301000000..core/20240101000000", "later"),
+            ("@20240101000000..core/20240301000001", "later timestamp"),
+            (
+                "-- migrate: replaces impl/20240101000000..impl/20240201000000",
+                "another",
+            ),
+            ("-- migrate: made-of 20240101000000", "comes after"),
+            (RANGE, "expected the timestamps"),
+            (&format!("{RANGE} 2024"), "14 digits"),
+            (&format!("{RANGE} 20250101000000"), "is not in"),
+            (
+                &format!("{RANGE} 20240102000000 as 20240101000000"),
+                "not earlier",
+            ),
+            (
+                &format!("{RANGE} 20240101000000\n@20240101000000..core/20240301000000"),
+                "once",
+            ),
+        ] {
+            let problem = squash(text).unwrap_err();
+            assert!(problem.contains(said), "{text}: {problem}");
+        }
     }
 
     #[test]

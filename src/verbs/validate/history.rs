@@ -36,6 +36,8 @@ pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
         | Obstacle::Unfinished { name, .. }
         | Obstacle::DuplicateRow { name, .. }
         | Obstacle::Unmet { name, .. }
+        | Obstacle::PartlyReplaced { name, .. }
+        | Obstacle::TooLate { name, .. }
         | Obstacle::OutOfOrder { name, .. } => Finding {
             track: Some(name.track.clone()),
             name: Some(name.file_name()),
@@ -56,7 +58,8 @@ fn rule(obstacle: &Obstacle) -> Rule {
         Obstacle::Unfinished { .. } => Rule::Unfinished,
         Obstacle::Unmet { .. } => Rule::UnmetRequirement,
         Obstacle::Circle { .. } => Rule::CircularRequirement,
-        Obstacle::OutOfOrder { .. } => Rule::OutOfOrder,
+        Obstacle::PartlyReplaced { .. } => Rule::PartlyReplaced,
+        Obstacle::OutOfOrder { .. } | Obstacle::TooLate { .. } => Rule::OutOfOrder,
     }
 }
 
