@@ -56,6 +56,7 @@ mod repair;
 mod run;
 mod sessions;
 mod settings;
+mod squash;
 mod status;
 mod templates;
 mod transactions;

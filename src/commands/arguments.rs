@@ -17,6 +17,7 @@ use crate::tree::{Track, Version};
 use crate::verbs::Target;
 use crate::verbs::adopt::Source as Adoption;
 use crate::verbs::repair::{Action, Order};
+use crate::verbs::squash::Order as SquashOrder;
 
 /// What every command is told.
 ///
@@ -155,6 +156,18 @@ pub fn import_order(call: &EvaluatedCall) -> Result<(Tool, String), Error> {
     let into = flag(call, "into")?.filter(|into| !into.is_empty());
     let into = into.ok_or_else(|| missing("into", "say where the files go, such as ./db/core"))?;
     Ok((tool(&from)?, into))
+}
+
+/// What `migrate squash` is to replace.
+pub fn squash_order(call: &EvaluatedCall) -> Result<SquashOrder, Error> {
+    let to = call.get_flag_value("to").ok_or_else(|| Error::BadFlag {
+        flag: "to",
+        problem: "say up to which timestamp, such as --to 20240108090000".to_owned(),
+    })?;
+    Ok(SquashOrder {
+        to: version(&to)?,
+        dry_run: switch(call, "dry-run")?,
+    })
 }
 
 fn tool(name: &str) -> Result<Tool, Error> {

@@ -17,6 +17,7 @@ mod root;
 mod run;
 mod signature;
 mod snapshot;
+mod squash;
 mod status;
 mod table;
 #[cfg(test)]

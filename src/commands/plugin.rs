@@ -6,8 +6,8 @@ use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
 use super::{
-    add, adopt, drift, history, impact, import, rehearse, repair, root, run, snapshot, status,
-    undo, validate,
+    add, adopt, drift, history, impact, import, rehearse, repair, root, run, snapshot, squash,
+    status, undo, validate,
 };
 
 /// PostgreSQL migrations for nushell.
@@ -34,6 +34,7 @@ impl Plugin for MigratePlugin {
             Box::new(impact::Impact),
             Box::new(drift::Drift),
             Box::new(snapshot::Snapshot),
+            Box::new(squash::Squash),
         ]
     }
 }

@@ -170,6 +170,26 @@ pub enum Error {
     )]
     NoScratch { detail: String },
 
+    #[error(
+        "there is no pg_dump for PostgreSQL {wanted} on this computer{}",
+        others(found)
+    )]
+    #[diagnostic(
+        code(migrate::no_pg_dump),
+        help(
+            "install PostgreSQL's client programs of version {wanted} or newer, with pg_restore \
+             beside it, on PATH or beside psql"
+        )
+    )]
+    NoDump { wanted: u32, found: Vec<u32> },
+
+    #[error("the database could not be dumped{}", quoted(detail))]
+    #[diagnostic(
+        code(migrate::dump_failed),
+        help("the words above are those of pg_dump or pg_restore")
+    )]
+    NotDumped { detail: String },
+
     #[error(transparent)]
     #[diagnostic(transparent)]
     Psql(#[from] psql::Error),
@@ -177,6 +197,16 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Unreadable(#[from] Unreadable),
+}
+
+/// The versions that are too old.
+fn others(found: &[u32]) -> String {
+    let mut found: Vec<_> = found.iter().map(ToString::to_string).collect();
+    found.dedup();
+    match found.as_slice() {
+        [] => String::new(),
+        _ => format!(", only {}", found.join(", ")),
+    }
 }
 
 impl Report for Error {

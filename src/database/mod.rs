@@ -4,6 +4,7 @@
 mod address;
 pub mod catalog;
 pub mod dependents;
+pub mod dump;
 pub mod error;
 pub mod identity;
 pub mod ledger;

@@ -169,21 +169,25 @@ fn is_ready(lock: &str) -> bool {
         .is_some_and(|status| status.trim() == "ready")
 }
 
-/// Of this major version where Debian keeps it; else beside psql, on the caller's PATH, or the newest
-/// of Debian's.
 fn find(psql: &Path, search: Option<&str>, major: u32) -> Option<PathBuf> {
-    let same = Path::new(DEBIAN).join(format!("{major}/bin/initdb"));
-    let debian = debian_folders()
-        .into_iter()
-        .map(|folder| folder.join("initdb"));
-    let on_path = which::which_in_global("initdb", search)
-        .into_iter()
-        .flatten();
-    [same, psql.with_file_name("initdb")]
-        .into_iter()
-        .chain(on_path)
-        .chain(debian)
-        .find(|program| program.is_file())
+    programs("initdb", psql, search, major).next()
+}
+
+/// One of PostgreSQL's programs, wherever it is installed: of this major version where Debian keeps
+/// it; then beside psql, on the caller's PATH, and the newest of Debian's.
+pub fn programs(
+    name: &str,
+    psql: &Path,
+    search: Option<&str>,
+    major: u32,
+) -> impl Iterator<Item = PathBuf> {
+    let same = Path::new(DEBIAN).join(format!("{major}/bin")).join(name);
+    let debian = debian_folders().into_iter().map(|folder| folder.join(name));
+    let on_path = which::which_in_global(name, search).into_iter().flatten();
+    let all = [same, psql.with_file_name(name)].into_iter();
+    all.chain(on_path.collect::<Vec<_>>())
+        .chain(debian.collect::<Vec<_>>())
+        .filter(|program| program.is_file())
 }
 
 /// The folders of Debian's programs, the newest major first.

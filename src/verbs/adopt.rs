@@ -92,7 +92,8 @@ pub fn adopt(context: &Context, order: &Order) -> Result<Vec<AdoptRow>, Error> {
             ..
         } => predecessor(context, &tree, &mut database, &ledgers)?,
         Source::Tool { tool, table } => {
-            let track = the_track(context, &tree)?;
+            // A foreign history is one history, and so becomes one track.
+            let track = context.only_track(&tree)?;
             let entries = read(&mut database, *tool, table.as_deref())?;
             sides.take_over(*tool, &track, &entries, order)?
         }
@@ -113,25 +114,6 @@ fn with_fate(mut rows: Vec<AdoptRow>, dry_run: bool) -> Vec<AdoptRow> {
         }
     }
     rows
-}
-
-/// A foreign history is one history, and so becomes one track.
-fn the_track(context: &Context, tree: &Tree) -> Result<Track, Error> {
-    let in_tree = tree.migrations.iter().map(|found| found.name.track.clone());
-    let in_tree: BTreeSet<_> = in_tree.collect();
-    let asked: BTreeSet<_> = context.tracks.iter().cloned().collect();
-    let candidates = if asked.is_empty() { in_tree } else { asked };
-    let mut tracks = candidates.into_iter();
-    match (tracks.next(), tracks.next()) {
-        (Some(only), None) => Ok(only),
-        (Some(first), Some(second)) => Err(Error::AdoptTrack {
-            tracks: [first, second].into_iter().chain(tracks).collect(),
-        }),
-        (None, _) => Err(crate::plan::Error::NoMigrations {
-            root: tree.root.clone(),
-        }
-        .into()),
-    }
 }
 
 fn read(database: &mut Database, tool: Tool, named: Option<&str>) -> Result<Vec<Entry>, Error> {

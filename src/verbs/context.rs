@@ -6,13 +6,14 @@ use std::path::{Component, Path, PathBuf};
 
 use nu_protocol::Value;
 
+use super::Error;
 use crate::checks::{Source, closures_of};
 use crate::database::{Address, Ledgers};
 use crate::plan::scope::scope;
 use crate::process::interrupt::Interrupt;
 use crate::settings::shell::CHECKS;
 use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
-use crate::tree::{self, Migration, Track, Tree, Version, WorkingFolder, discover};
+use crate::tree::{self, Migration, Requirement, Track, Tree, Version, WorkingFolder, discover};
 use crate::{plan, psql};
 
 /// Where the closures of the configuration stand, for reports.
@@ -32,6 +33,7 @@ pub struct Target {
 }
 
 /// What a command knows before it starts.
+#[derive(Clone)]
 pub struct Context {
     pub(super) caller: Caller,
     pub(super) root: PathBuf,
@@ -41,6 +43,8 @@ pub struct Context {
     pub(super) is_replay: bool,
     /// The files that count, where not all of the directory do.
     only: Option<BTreeSet<(Track, Version)>>,
+    /// A file that counts without lying in the directory.
+    added: Option<Migration>,
 }
 
 impl Context {
@@ -71,6 +75,7 @@ impl Context {
             tracks: target.tracks,
             is_replay: false,
             only: None,
+            added: None,
         })
     }
 
@@ -82,7 +87,7 @@ impl Context {
     /// The same context for another database.
     pub(super) fn at(&self, text: String) -> Self {
         let origin = Origin::Default;
-        let mut other = self.copy();
+        let mut other = self.clone();
         other.caller.settings.database = Some(Sourced { text, origin });
         other.is_replay = true;
         other
@@ -90,14 +95,14 @@ impl Context {
 
     /// The same surroundings with the ledgers where the search path leads.
     pub(super) fn without_schema(&self) -> Self {
-        let mut other = self.copy();
+        let mut other = self.clone();
         other.caller.settings.schema = None;
         other
     }
 
     /// The same context with some of its files only, of all tracks.
     pub(super) fn with_only(&self, files: BTreeSet<(Track, Version)>) -> Self {
-        let mut other = self.copy();
+        let mut other = self.clone();
         other.tracks.clear();
         other.only = Some(files);
         other
@@ -108,14 +113,13 @@ impl Context {
         self.only.as_ref().is_some_and(BTreeSet::is_empty)
     }
 
-    fn copy(&self) -> Self {
+    /// The same context with some of its files only, and one more that lies elsewhere.
+    pub(super) fn excerpt(&self, kept: &BTreeSet<Requirement>, added: Option<Migration>) -> Self {
+        let files = kept.iter().cloned();
+        let files = files.map(|found| (found.track, found.version)).collect();
         Self {
-            caller: self.caller.clone(),
-            root: self.root.clone(),
-            tracks: self.tracks.clone(),
-            checks: self.checks.clone(),
-            is_replay: self.is_replay,
-            only: self.only.clone(),
+            added,
+            ..self.with_only(files)
         }
     }
 
@@ -134,6 +138,11 @@ impl Context {
             tree.migrations.retain(|migration| {
                 only.contains(&(migration.name.track.clone(), migration.name.version.clone()))
             });
+        }
+        if let Some(added) = &self.added {
+            tree.migrations.push(added.clone());
+            tree.migrations
+                .sort_by(|one, other| one.name.cmp(&other.name));
         }
         for migration in &mut tree.migrations {
             self.allow(migration);
@@ -181,6 +190,25 @@ impl Context {
                 } else {
                     self.tracks.contains(track)
                 }
+        }
+    }
+
+    /// The one track that a command is about: the one that is named, or the tree's only one.
+    pub(super) fn only_track(&self, tree: &Tree) -> Result<Track, Error> {
+        let in_tree = tree.migrations.iter().map(|found| found.name.track.clone());
+        let in_tree: BTreeSet<_> = in_tree.collect();
+        let asked: BTreeSet<_> = self.tracks.iter().cloned().collect();
+        let candidates = if asked.is_empty() { in_tree } else { asked };
+        let mut tracks = candidates.into_iter();
+        match (tracks.next(), tracks.next()) {
+            (Some(only), None) => Ok(only),
+            (Some(first), Some(second)) => Err(Error::TrackUnclear {
+                tracks: [first, second].into_iter().chain(tracks).collect(),
+            }),
+            (None, _) => Err(plan::Error::NoMigrations {
+                root: tree.root.clone(),
+            }
+            .into()),
         }
     }
 

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use super::scratch::{Order, Schemas, schemas};
 use super::snapshot::{comparable, kept};
 use super::{Context, Error};
-use crate::database::catalog::{Detail, Difference, Object, compare};
+use crate::database::catalog::{self, Detail, Difference, Object};
 use crate::database::ledger::{Row, RowState};
 use crate::plan::Request;
+use crate::plan::status::{State, compare};
 use crate::preflight::Preflight;
-use crate::tree::{Track, Version};
 
 /// An object that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,47 +45,45 @@ pub fn drift(
         Expected::Folder(folder) => {
             let folder = context.caller.shell.directory.join(folder);
             let expected = kept(&folder)?;
-            compare(&comparable(&database.catalog(detail)?), &expected)
+            catalog::compare(&comparable(&database.catalog(detail)?), &expected)
         }
         Expected::Replay(request) => {
-            let applied = applied(&database.recorded(|_| true)?.rows);
+            let recorded = database.recorded(|_| true)?.rows;
             drop(database);
             let order = Order {
                 request,
                 preflight,
                 detail,
             };
-            let Schemas { target, scratch } = schemas(&replayable(context, applied)?, &order)?;
-            compare(&target, &scratch)
+            let Schemas { target, scratch } = schemas(&replayable(context, recorded)?, &order)?;
+            catalog::compare(&target, &scratch)
         }
     };
     Ok(differences.into_iter().map(row).collect())
 }
 
-/// What is applied, by what identifies it, and by its name.
-fn applied(rows: &[Row]) -> Vec<(Track, Option<Version>, String)> {
-    rows.iter()
-        .filter(|row| row.state == RowState::Applied)
-        .map(|row| (row.track.clone(), row.version(), row.name.clone()))
-        .collect()
-}
-
-/// The context with the files of what is applied.
-fn replayable(
-    context: &Context,
-    applied: Vec<(Track, Option<Version>, String)>,
-) -> Result<Context, Error> {
+/// The context with the files of what is applied, and those that stand for such.
+fn replayable(context: &Context, rows: Vec<Row>) -> Result<Context, Error> {
     let tree = context.tree()?;
-    let files: BTreeSet<_> = tree
-        .migrations
+    let in_tree = tree.migrations.iter().map(|found| &found.name.track);
+    let tracks: BTreeSet<_> = rows
         .iter()
-        .map(|migration| (migration.name.track.clone(), migration.name.version.clone()))
+        .map(|row| &row.track)
+        .chain(in_tree)
+        .cloned()
+        .collect();
+    let applied: Vec<_> = rows
+        .into_iter()
+        .filter(|row| row.state == RowState::Applied)
         .collect();
     let (mut only, mut missing) = (BTreeSet::new(), Vec::new());
-    for (track, version, name) in applied {
-        match version.map(|version| (track, version)) {
-            Some(file) if files.contains(&file) => drop(only.insert(file)),
-            _ => missing.push(name),
+    for status in compare(&tracks, &tree.migrations, &applied) {
+        match (status.migration, status.row) {
+            (Some(file), row) if row.is_some() || status.state == State::Applied => {
+                only.insert((file.name.track.clone(), file.name.version.clone()));
+            }
+            (None, Some(row)) if status.state != State::Replaced => missing.push(row.name.clone()),
+            _ => {}
         }
     }
     if missing.is_empty() {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
-use super::add;
 use super::validate::Finding;
+use super::{add, squash};
 use crate::checks::Complaint;
 use crate::error::{Interrupted, NotWritten, Report, count, list};
 use crate::execution::failure::{Failure, committed_before};
@@ -62,12 +62,16 @@ pub enum Error {
     #[diagnostic(transparent)]
     NotWritten(#[from] NotWritten),
 
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Squash(#[from] squash::Error),
+
     #[error("the directory holds several tracks: {}", tracks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     #[diagnostic(
         code(migrate::track_unclear),
-        help("another tool's history becomes one track; name it: --track core")
+        help("this is about one track; name it: --track core")
     )]
-    AdoptTrack { tracks: Vec<Track> },
+    TrackUnclear { tracks: Vec<Track> },
 
     #[error("the connection was lost while the ledger was written: {error}")]
     #[diagnostic(
@@ -216,8 +220,9 @@ impl Report for Error {
             | Self::RepairStopped { error, .. } => Some(&**error),
             Self::Interrupted(cause) => Some(cause),
             Self::Foreign(cause) => Some(cause),
+            Self::Squash(cause) => Some(cause),
             Self::NotWritten(cause) => Some(cause),
-            Self::AdoptTrack { .. } | Self::AdoptUnknown { .. } => None,
+            Self::TrackUnclear { .. } | Self::AdoptUnknown { .. } => None,
             Self::Invalid { .. }
             | Self::NothingToRepair
             | Self::NamelessRepair { .. }

@@ -16,6 +16,7 @@ pub mod round_trip;
 pub mod run;
 pub mod scratch;
 pub mod snapshot;
+pub mod squash;
 pub mod status;
 pub mod undo;
 pub mod validate;

@@ -13,6 +13,7 @@ use crate::database::{self, Database};
 use crate::plan::Request;
 use crate::preflight::Preflight;
 use crate::process::interrupt::Interrupt;
+use crate::process::progress::Progress;
 use crate::psql;
 use crate::sql::cluster::{self, Reach};
 use crate::tree::{self, Material, relative};
@@ -48,45 +49,67 @@ pub fn scratch(
     Ok(compare(&target, &scratch))
 }
 
-/// Applies the context's files to a new database. It is beside the target where that is allowed and
-/// does no harm, else in a server of its own on this computer. It is removed in any case.
+/// Applies the context's files to a new database.
 pub(super) fn schemas(context: &Context, order: &Order<'_>) -> Result<Schemas, Error> {
-    let reaches = reaches(context)?;
-    let mut target = context
-        .address()?
-        .dial(&context.caller.interrupt)?
-        .answer()?;
-    let expected = target.catalog(order.detail)?;
-    let found = if let Some(first) = reaches.first() {
-        let why = format!("{first} would change the target's whole server");
-        on_its_own(context, target, &reaches, &why, order)
-    } else {
-        let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
-        match target.create_database(&name) {
-            Ok(()) => beside(context, &name, order),
-            Err(psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic }) => {
-                let target = context
-                    .address()?
-                    .dial(&context.caller.interrupt)?
-                    .answer()?;
-                let why = format!(
-                    "the target's server makes no database ({})",
-                    diagnostic.message
-                );
-                on_its_own(context, target, &reaches, &why, order)
-            }
-            Err(error) => Err(error.into()),
+    let mut database = dial(context)?;
+    let target = database.catalog(order.detail)?;
+    let progress = order.preflight.progress;
+    let scratch = in_scratch(context, database, progress, |scratch| {
+        if !scratch.has_nothing() {
+            run(scratch, order.request, order.preflight)?;
         }
-    }?;
-    Ok(Schemas {
-        target: expected,
-        scratch: found,
-    })
+        Ok(dial(scratch)?.catalog(order.detail)?)
+    })?;
+    Ok(Schemas { target, scratch })
+}
+
+fn dial(context: &Context) -> Result<Database, Error> {
+    let dialing = context.address()?.dial(&context.caller.interrupt)?;
+    Ok(dialing.answer()?)
+}
+
+/// Does some work in a new database, which is beside the target where that is allowed and does no
+/// harm, else in a server of its own on this computer. It is removed in any case.
+pub(super) fn in_scratch<T>(
+    context: &Context,
+    mut target: Database,
+    progress: Progress,
+    work: impl Fn(&Context) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let work = |scratch: &Context| {
+        prepare(scratch)?;
+        work(scratch)
+    };
+    let reaches = reaches(context)?;
+    if let Some(first) = reaches.first() {
+        let why = format!("{first} would change the target's whole server");
+        return on_its_own(context, target, &reaches, &why, progress, work);
+    }
+    let name = format!("migrate_scratch_{}", Uuid::new_v4().simple());
+    match target.create_database(&name) {
+        Ok(()) => beside(context, &name, work),
+        Err(psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic }) => {
+            let why = format!(
+                "the target's server makes no database ({})",
+                diagnostic.message
+            );
+            on_its_own(context, dial(context)?, &reaches, &why, progress, work)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Makes the schema of the ledgers.
+fn prepare(scratch: &Context) -> Result<(), Error> {
+    if let Some(schema) = &scratch.caller.settings.schema {
+        dial(&scratch.without_schema())?.create_schema(schema)?;
+    }
+    Ok(())
 }
 
 /// A statement of a migration that reaches beyond its database.
-struct Reaching {
-    file: String,
+pub(super) struct Reaching {
+    pub file: String,
     reach: Reach,
 }
 
@@ -97,7 +120,8 @@ impl fmt::Display for Reaching {
     }
 }
 
-fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
+/// What the files of the tree have of it.
+pub(super) fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
     let tree = context.tree()?;
     let folders = context.folders();
     let mut found = Vec::new();
@@ -119,9 +143,13 @@ fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
     Ok(found)
 }
 
-fn beside(context: &Context, name: &str, order: &Order<'_>) -> Result<Catalog, Error> {
+fn beside<T>(
+    context: &Context,
+    name: &str,
+    work: impl Fn(&Context) -> Result<T, Error>,
+) -> Result<T, Error> {
     let scratch = context.on_database(name)?;
-    let found = fill(&scratch, order);
+    let found = work(&scratch);
     let removed = remove(context, &scratch, name);
     let left = removed.is_err().then(|| name.to_owned());
     match (found, removed) {
@@ -148,13 +176,14 @@ fn remove(context: &Context, scratch: &Context, name: &str) -> Result<(), Error>
     Ok(dial(context)?.drop_database(name)?)
 }
 
-fn on_its_own(
+fn on_its_own<T>(
     context: &Context,
     mut target: Database,
     reaches: &[Reaching],
     why: &str,
-    order: &Order<'_>,
-) -> Result<Catalog, Error> {
+    progress: Progress,
+    work: impl Fn(&Context) -> Result<T, Error>,
+) -> Result<T, Error> {
     let search = context
         .caller
         .shell
@@ -171,11 +200,7 @@ fn on_its_own(
         },
     })?;
     let scratch = context.at(throwaway.conninfo());
-    let mut server = scratch
-        .without_schema()
-        .address()?
-        .dial(&context.caller.interrupt)?
-        .answer()?;
+    let mut server = dial(&scratch.without_schema())?;
     // Migrations grant to roles that others make. One that they make themselves must not be there.
     let mut roles = target.roles()?;
     roles.retain(|role| {
@@ -186,12 +211,9 @@ fn on_its_own(
     });
     server.create_roles(&roles)?;
     let place = place(server.server.major(), wanted);
-    order
-        .preflight
-        .progress
-        .note(&format!("{place}, because {why}"));
+    progress.note(&format!("{place}, because {why}"));
     drop((target, server));
-    fill(&scratch, order).map_err(|error| Error::InScratch {
+    work(&scratch).map_err(|error| Error::InScratch {
         error: Box::new(error),
         place: Some(format!("{place}, because {why}")),
         left: None,
@@ -207,23 +229,4 @@ fn place(major: u32, wanted: u32) -> String {
     } else {
         format!("{place} (the target is PostgreSQL {wanted}: what differs may come from that)")
     }
-}
-
-fn fill(context: &Context, order: &Order<'_>) -> Result<Catalog, Error> {
-    if let Some(schema) = &context.caller.settings.schema {
-        context
-            .without_schema()
-            .address()?
-            .dial(&context.caller.interrupt)?
-            .answer()?
-            .create_schema(schema)?;
-    }
-    if !context.has_nothing() {
-        run(context, order.request, order.preflight)?;
-    }
-    let mut database = context
-        .address()?
-        .dial(&context.caller.interrupt)?
-        .answer()?;
-    Ok(database.catalog(order.detail)?)
 }

@@ -45,6 +45,7 @@ prop_compose! {
                 .collect(),
             allows: allows.into_iter().collect::<BTreeSet<_>>(),
             transaction_control,
+            replaces: None,
             near_miss: None,
         }
     }

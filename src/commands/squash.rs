@@ -1,0 +1,93 @@
+//! `migrate squash`: one migration in place of a track's first ones.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{squash_order, switch};
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::verbs::squash::{SquashRow, squash};
+
+pub struct Squash;
+
+impl PluginCommand for Squash {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate squash"
+    }
+
+    fn description(&self) -> &str {
+        "Write one migration that makes what a track's first ones make, and prove it."
+    }
+
+    fn extra_description(&self) -> &str {
+        "Runs the files of a track up to --to in a scratch database, writes down what they make (schema \
+         and rows, by pg_dump), runs that in another scratch database, and compares both: every object, \
+         and every statement of a dump of each. Only where nothing differs the new file is left, right behind the last one \
+         that it replaces, with the line `-- migrate: replaces core/FIRST..core/LAST`. A database that has \
+         all of these counts the new file as applied, one that has none runs it in their place, and one \
+         that has some is refused until it has the rest. The old files may then be removed. The target \
+         is not changed: it only says which server the scratch databases are made on."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .named(
+                "to",
+                SyntaxShape::Any,
+                "what is no later is replaced: 14 digits, or a datetime",
+                None,
+            )
+            .switch("dry-run", "make and prove it, and leave no file", Some('n'))
+            .limits_statements()
+            .checks_first()
+            .gives::<SquashRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![Example {
+            example: "migrate squash ./db --track core --to 20240108090000 --dry-run",
+            description: "Could these be one file?",
+            result: None,
+        }]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let order = squash_order(call)?;
+            let closures = closures(engine, call, context)?;
+            let skip = switch(call, "skip-validation")?;
+            squash(context, &order, &preflight(call, &closures, skip)?)
+        })
+    }
+}
+
+impl Row for SquashRow {
+    const PRIORITY: &'static [&'static str] = &["name", "state", "migrations", "replaces"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("name", |row| {
+                let name = row.file.file_name().unwrap_or_default();
+                name.to_string_lossy().into_owned()
+            }),
+            Column::text("state", |row| {
+                if row.is_written { "written" } else { "planned" }.to_owned()
+            }),
+            Column::int("migrations", |row| row.migrations),
+            Column::text("replaces", |row| row.replaces.clone()),
+            Column::text("requires", |row| row.requires.join(", ")),
+            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+        ]
+    }
+}
