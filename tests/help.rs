@@ -13,6 +13,7 @@ fn every_example_runs() {
         for example in examples {
             let mut project = Project::with(&[
                 ("core/20240101000000_core_a.sql", "SELECT 1;\n"),
+                ("core/20240102000000_core_b.sql", "SELECT 1;\n"),
                 ("impl/20240101000000_impl_a.sql", "SELECT 1;\n"),
             ]);
             let database = format!("dbname={}", project.database);

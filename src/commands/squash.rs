@@ -50,7 +50,7 @@ impl PluginCommand for Squash {
 
     fn examples(&self) -> Vec<Example<'_>> {
         vec![Example {
-            example: "migrate squash ./db --track core --to 20240108090000 --dry-run",
+            example: "migrate squash ./db --track core --to 20240115140000 --dry-run",
             description: "Could these be one file?",
             result: None,
         }]

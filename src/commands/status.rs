@@ -25,7 +25,8 @@ impl PluginCommand for Status {
 
     fn extra_description(&self) -> &str {
         "state is one of: pending (not in the database), applied, changed (the file differs from \
-         what was applied), missing (applied, and the file is gone), failed, running."
+         what was applied), missing (applied, and the file is gone), failed, running; replaced (another \
+         file stands for it) and partial (it stands for others, of which only some are applied)."
     }
 
     fn signature(&self) -> Signature {

@@ -5,6 +5,7 @@ use thiserror::Error as ThisError;
 
 use super::Tool;
 use crate::error::{Report, count, list};
+use crate::tree::{Name, Version};
 
 #[derive(Debug, ThisError, Diagnostic)]
 pub enum Error {
@@ -72,6 +73,27 @@ pub enum Error {
         )
     )]
     NotMapped { tool: Tool, versions: Vec<String> },
+
+    #[error("{tool} has applied some of what {file} replaces, and not all of it")]
+    #[diagnostic(
+        code(migrate::partly_replaced),
+        help(
+            "apply the rest with {tool}; or put the replaced files back (version control has them), \
+             adopt, and apply the rest with `migrate run --to`"
+        )
+    )]
+    PartlyReplaced { tool: Tool, file: Name },
+
+    #[error("{version} lies in what {file} replaces, and the replaced files are gone")]
+    #[diagnostic(
+        code(migrate::partly_replaced),
+        help(
+            "if the database has all of them, name the new file: --baseline {}; if it has some, put \
+             the replaced files back first",
+            file.version
+        )
+    )]
+    BaselineInside { version: Version, file: Name },
 
     #[error("the folder cannot be imported from {tool}:\n{}", list(problems))]
     #[diagnostic(

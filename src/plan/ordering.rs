@@ -226,7 +226,7 @@ mod tests {
         };
         // Also in a tree without the file.
         assert_eq!(
-            ordered(&[needing.clone()], &[recorded]).unwrap(),
+            ordered(std::slice::from_ref(&needing), &[recorded]).unwrap(),
             ["acme_a"]
         );
         assert!(ordered(&[needing], &[row("20240102000001_core_s.sql")]).is_err());
