@@ -183,7 +183,7 @@ pub mod testing {
     pub use crate::database::throwaway::{account, debian_folders};
     pub use crate::execution::frame::Frame;
     pub use crate::plan::status::compare;
-    pub use crate::plan::{Fit, Group, Obstacle, Request, Step, fit, group, select};
+    pub use crate::plan::{Fit, Group, Link, Obstacle, Request, Step, fit, group, select};
     pub use crate::psql::connection::conninfo::{parameters, split_password};
     pub use crate::psql::message::{Diagnostic, Message, Pointer, decisive_error, parse};
     pub use crate::settings::{
@@ -195,6 +195,6 @@ pub mod testing {
     pub use crate::tree::checksum::Checksum;
     pub use crate::tree::directives::{self, Directive, Directives};
     pub use crate::tree::file_name::{Kind, classify, parse_recorded};
-    pub use crate::tree::{Migration, Requirement, Track, Version};
+    pub use crate::tree::{Bridge, Migration, Requirement, Track, Version};
     pub use crate::verbs::add::template::NAMES as TEMPLATES;
 }

@@ -19,6 +19,7 @@ mod adopt;
 mod ahead;
 mod allowed;
 mod benches;
+mod bridges;
 mod catalog;
 mod checks;
 mod citus;

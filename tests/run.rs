@@ -63,7 +63,7 @@ fn columns_have_their_types() {
     assert_eq!(
         types.text(),
         "track string, name string, state string, duration duration, applied_at datetime, \
-         execution_id string, group int, notices list<string>, \
+         execution_id string, group int, reason nothing, notices list<string>, \
          validation_time nothing, validation list<any>"
     );
     assert_eq!(
@@ -127,7 +127,7 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
         .json();
     let planned = |track: &str, name: &str, group: i32| {
         json!({"track": track, "name": name, "state": "planned", "duration": null,
-               "applied_at": null, "execution_id": null, "group": group,
+               "applied_at": null, "execution_id": null, "group": group, "reason": null,
                "validation_time": null, "validation": []})
     };
     assert_eq!(

@@ -139,6 +139,9 @@ impl Row for RehearsalRow {
                 Some(row.run.applied.as_ref()?.execution_id.clone())
             }),
             Column::int("group", |row| row.run.group),
+            Column::optional_text("reason", |row| {
+                row.run.reason.as_ref().map(ToString::to_string)
+            }),
             Column::texts("notices", |row| row.run.notices.clone()),
             Column::optional_duration("validation_time", |row| row.run.validation_time()),
             Column::new("validation", list(), |row, span| {

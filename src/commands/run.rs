@@ -29,7 +29,8 @@ impl PluginCommand for Run {
     }
 
     fn extra_description(&self) -> &str {
-        "Order: track core first, then the others alphabetically, each by timestamp. Every \
+        "Order: track core first, then the others alphabetically, each by timestamp; what a file \
+         `requires`, or is to run `before`, changes that, and the column reason says where. Every \
          migration is recorded in its track's ledger within the same transaction; if one fails, \
          nothing of its transaction stays. Refuses to run when an applied file was changed or is \
          gone. Gives a row per applied migration, with the group that shares its transaction and \
@@ -129,6 +130,7 @@ impl Row for RunRow {
                 Some(row.applied.as_ref()?.execution_id.clone())
             }),
             Column::int("group", |row| row.group),
+            Column::optional_text("reason", |row| row.reason.as_ref().map(ToString::to_string)),
             Column::texts("notices", |row| row.notices.clone()),
             Column::optional_duration("validation_time", Self::validation_time),
             Column::new("validation", list(), |row, span| {

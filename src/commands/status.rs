@@ -26,7 +26,8 @@ impl PluginCommand for Status {
     fn extra_description(&self) -> &str {
         "state is one of: pending (not in the database), applied, changed (the file differs from \
          what was applied), missing (applied, and the file is gone), failed, running; replaced (another \
-         file stands for it) and partial (it stands for others, of which only some are applied)."
+         file stands for it) and partial (it stands for others, of which only some are applied); \
+         not-needed (it was to run before a step of another track, and that step is applied already)."
     }
 
     fn signature(&self) -> Signature {

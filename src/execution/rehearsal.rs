@@ -201,7 +201,10 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
                     effects,
                 },
                 None => RehearsalRow {
-                    run: RunRow::not_applied(step.migration.name.clone(), number),
+                    run: RunRow {
+                        reason: step.reason.clone(),
+                        ..RunRow::not_applied(step.migration.name.clone(), number)
+                    },
                     ending: RehearsalEnding::Skipped,
                     effects: Effects::default(),
                 },

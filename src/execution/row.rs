@@ -6,7 +6,7 @@ use chrono::{DateTime, FixedOffset};
 
 use super::effects::Effects;
 use crate::checks::Check;
-use crate::plan::Plan;
+use crate::plan::{Plan, Reason};
 use crate::tree::Name;
 
 /// A row of `migrate run`.
@@ -17,6 +17,8 @@ pub struct RunRow {
     pub applied: Option<Applied>,
     /// The transaction it shares with others, counted from 1.
     pub group: usize,
+    /// Why it runs, or at this place.
+    pub reason: Option<Reason>,
     /// What the server and psql said while it ran.
     pub notices: Vec<String>,
     /// The checks that it passed before.
@@ -29,8 +31,10 @@ impl RunRow {
         let numbered = (1..).zip(&plan.groups);
         numbered
             .flat_map(|(group, steps)| {
-                let names = steps.steps().iter().map(|step| step.migration.name.clone());
-                names.map(move |name| Self::not_applied(name, group))
+                steps.steps().iter().map(move |step| Self {
+                    reason: step.reason.clone(),
+                    ..Self::not_applied(step.migration.name.clone(), group)
+                })
             })
             .collect()
     }
@@ -41,6 +45,7 @@ impl RunRow {
             name,
             applied: None,
             group,
+            reason: None,
             notices: vec![],
             checks: vec![],
         }

@@ -107,6 +107,7 @@ impl Runner<'_, '_> {
             name: step.migration.name.clone(),
             applied: None,
             group: self.number,
+            reason: step.reason.clone(),
             notices: notices::of(printed),
             checks,
         });

@@ -50,6 +50,7 @@ pub fn fit(
             adds_enum_value,
             plain,
             direction: Direction::Up,
+            reason: None,
         })
     } else {
         Err(forbidden)
@@ -241,6 +242,7 @@ mod tests {
             adds_enum_value,
             plain: None,
             direction: Direction::Up,
+            reason: None,
         };
         let [a, b, c, d] = FILES;
         let steps = vec![

@@ -6,6 +6,7 @@ mod grouping;
 mod hindrance;
 mod obstacle;
 mod ordering;
+mod reason;
 pub mod replacement;
 pub mod scope;
 mod selection;
@@ -22,7 +23,8 @@ use crate::sql::variables::usage::Leftovers;
 use crate::tree::{Migration, Version};
 pub use error::Error;
 pub use grouping::{fit, group, place};
-pub use obstacle::{Obstacle, Obstacles};
+pub use obstacle::{Link, Obstacle, Obstacles};
+pub use reason::Reason;
 pub use selection::select;
 pub use steps::{down, in_circle, steps};
 
@@ -77,6 +79,8 @@ pub struct Step {
     /// Is its file SQL and nothing else?
     pub plain: Option<Plain>,
     pub direction: Direction,
+    /// Why it runs, or at this place.
+    pub reason: Option<Reason>,
 }
 
 /// What a step does to the ledger.

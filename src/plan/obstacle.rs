@@ -121,12 +121,33 @@ pub enum Obstacle {
     )]
     TooLate { name: Name, squash: Name },
 
-    #[error("these require each other: {}", names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
+    #[error("these wait for each other:\n  {}", sentences(links).join("\n  "))]
     #[diagnostic(
         code(migrate::unmet_requirement),
-        help("circle: remove one of the lines `-- migrate: requires`")
+        help("circle: remove one of the lines `-- migrate: requires` or `-- migrate: before`")
     )]
-    Circle { names: Vec<Name> },
+    Circle { links: Vec<Link> },
+
+    /// A bridge to a step that is neither applied nor part of the plan.
+    #[error("{name} is to run before {step}, which is neither applied nor part of this plan")]
+    #[diagnostic(
+        code(migrate::unmet_bridge),
+        help(
+            "bridge: correct the line `-- migrate: before`, or leave out --track, --to or --steps, so \
+             that the step is part of the plan"
+        )
+    )]
+    UnmetBridge { name: Name, step: Requirement },
+
+    /// A bridge within a track.
+    #[error("{name} is to run before a step of its own track")]
+    #[diagnostic(
+        code(migrate::unmet_bridge),
+        help(
+            "own track: within a track the timestamps order; remove the line `-- migrate: before`"
+        )
+    )]
+    OwnBridge { name: Name },
 
     /// A pending migration is older than one that is applied.
     #[error("{name} is pending, but {newest} of track {} is already applied", name.track)]
@@ -141,6 +162,39 @@ pub enum Obstacle {
     },
 }
 
+/// A migration that waits for the next one of a circle.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    pub name: Name,
+    pub wait: Wait,
+}
+
+/// Why a migration waits for another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// It requires it.
+    Requirement,
+    /// It comes after it in its track.
+    Track,
+    /// The other one is a bridge to it.
+    Bridge,
+}
+
+fn sentences(links: &[Link]) -> Vec<String> {
+    let next = links.iter().cycle().skip(1);
+    links
+        .iter()
+        .zip(next)
+        .map(
+            |(Link { name, wait }, Link { name: other, .. })| match wait {
+                Wait::Requirement => format!("{name} requires {other}"),
+                Wait::Track => format!("{name} comes after {other} in its track"),
+                Wait::Bridge => format!("{other} is to run before {name}"),
+            },
+        )
+        .collect()
+}
+
 impl Obstacle {
     /// The gravest first.
     fn rank(&self) -> u8 {
@@ -149,7 +203,10 @@ impl Obstacle {
             Self::Changed { .. } => 1,
             Self::PartlyReplaced { .. } => 2,
             Self::Missing { .. } | Self::DuplicateRow { .. } => 3,
-            Self::Unmet { .. } | Self::Circle { .. } => 4,
+            Self::Unmet { .. }
+            | Self::Circle { .. }
+            | Self::UnmetBridge { .. }
+            | Self::OwnBridge { .. } => 4,
             Self::OutOfOrder { .. } | Self::TooLate { .. } => 5,
         }
     }

@@ -1,13 +1,13 @@
 //! Which migrations are going to run, and what in the history forbids it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::ordering::order;
 use super::replacement::{lacking, late};
 use super::{Obstacle, Request};
 use crate::database::ledger::Row;
 use crate::plan::status::{State, Status, pending};
-use crate::tree::{Migration, Track, Version};
+use crate::tree::{Migration, Requirement, Track, Version};
 
 /// The migrations that are going to run, in their order.
 ///
@@ -35,7 +35,7 @@ pub fn select<'a>(
                 squash: squash.name,
             }),
     );
-    let pending = order(&pending, rows).unwrap_or_else(|unmet| {
+    let pending = order(&pending, rows, &needless(statuses)).unwrap_or_else(|unmet| {
         obstacles.extend(unmet);
         pending
     });
@@ -51,6 +51,15 @@ pub fn select<'a>(
     } else {
         Err(obstacles)
     }
+}
+
+/// The bridges that nobody has to wait for any more.
+fn needless(statuses: &[Status<'_>]) -> BTreeSet<Requirement> {
+    let needless = statuses
+        .iter()
+        .filter(|status| status.state == State::NotNeeded)
+        .filter_map(|status| status.migration);
+    needless.map(Migration::identity).collect()
 }
 
 fn broken(statuses: &[Status<'_>]) -> Vec<Obstacle> {
@@ -94,7 +103,9 @@ pub(super) fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
     let recorded = || status.row.map(|row| row.name.clone());
     let name = || status.migration.map(|migration| migration.name.clone());
     Some(match status.state {
-        State::Pending | State::Applied | State::Replaced | State::Partial => return None,
+        State::Pending | State::Applied | State::Replaced | State::Partial | State::NotNeeded => {
+            return None;
+        }
         State::Changed => Obstacle::Changed {
             name: name()?,
             recorded: recorded()?,

@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::replacement;
 use crate::database::ledger::{Row, RowState};
 use crate::tree::checksum::REPLACED;
-use crate::tree::{Migration, Track, Version};
+use crate::tree::{Migration, Requirement, Track, Version};
 
 /// The state of one migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
-#[strum(serialize_all = "lowercase")]
+#[strum(serialize_all = "kebab-case")]
 pub enum State {
     /// A file that no ledger knows.
     Pending,
@@ -28,6 +28,8 @@ pub enum State {
     Failed,
     /// A step outside a transaction began and did not report back.
     Running,
+    /// A bridge to a step that is applied already.
+    NotNeeded,
 }
 
 /// One migration, seen from both sides; at least one of them is there.
@@ -54,6 +56,11 @@ pub fn compare<'a>(
     let files = migrations
         .iter()
         .filter(|migration| tracks.contains(&migration.name.track));
+    let has_bridges = migrations
+        .iter()
+        .any(|migration| migration.directives.before.is_some());
+    // Of all tracks: a bridge leads to another.
+    let there = has_bridges.then(|| There::new(rows));
     let rows: Vec<_> = rows
         .iter()
         .filter(|row| tracks.contains(&row.track))
@@ -69,7 +76,10 @@ pub fn compare<'a>(
                 track: &migration.name.track,
                 migration: Some(migration),
                 row,
-                state: row.map_or(State::Pending, |row| state(migration, row)),
+                state: row.map_or_else(
+                    || state_without_row(migration, there.as_ref()),
+                    |row| state(migration, row),
+                ),
                 squash: None,
             }
         })
@@ -132,6 +142,50 @@ impl Status<'_> {
 
 fn is_replaced(hash: Option<&String>) -> bool {
     hash.is_some_and(|hash| hash == REPLACED)
+}
+
+/// The steps that are in the database.
+pub(super) struct There<'a> {
+    rows: Vec<&'a Row>,
+    steps: BTreeSet<Requirement>,
+}
+
+impl<'a> There<'a> {
+    pub(super) fn new(rows: &'a [Row]) -> Self {
+        let rows: Vec<_> = rows
+            .iter()
+            .filter(|row| row.state == RowState::Applied)
+            .collect();
+        let steps = rows.iter().filter_map(|row| {
+            Some(Requirement {
+                track: row.track.clone(),
+                version: row.version()?,
+            })
+        });
+        Self {
+            steps: steps.collect(),
+            rows,
+        }
+    }
+
+    /// Is it, or what stands for it?
+    pub(super) fn has(&self, step: &Requirement) -> bool {
+        let mut track = self.rows.iter().filter(|row| row.track == step.track);
+        self.steps.contains(step) || track.any(|row| row.stands_for(step))
+    }
+}
+
+fn state_without_row(migration: &Migration, there: Option<&There<'_>>) -> State {
+    match &migration.directives.before {
+        Some(bridge)
+            if !bridge.or_now
+                && bridge.step.track != migration.name.track
+                && there.is_some_and(|there| there.has(&bridge.step)) =>
+        {
+            State::NotNeeded
+        }
+        _ => State::Pending,
+    }
 }
 
 fn state(migration: &Migration, row: &Row) -> State {
@@ -219,6 +273,31 @@ mod tests {
             };
             assert_eq!(states(&files[..1], &[row]), [state]);
         }
+    }
+
+    #[test]
+    fn a_bridge_to_what_is_applied_is_not_needed() {
+        let bridge = |text: &str| {
+            let mut found = migration("20240101000000_impl_a.sql");
+            found.directives.before = Some(text.parse().unwrap());
+            found
+        };
+        let state = |file: Migration, rows: &[Row]| {
+            let tracks = tracks(&["impl"]);
+            compare(&tracks, std::slice::from_ref(&file), rows)[0].state
+        };
+        let plain = "core/20240101000000";
+        assert_eq!(state(bridge(plain), &[]), State::Pending);
+        assert_eq!(state(bridge(plain), &[row(A)]), State::NotNeeded);
+        let failed = Row {
+            state: RowState::Failed,
+            ..row(A)
+        };
+        assert_eq!(state(bridge(plain), &[failed]), State::Pending);
+        let or_now = bridge("core/20240101000000 or-now");
+        assert_eq!(state(or_now, &[row(A)]), State::Pending);
+        let done = row("20240101000000_impl_a.sql");
+        assert_eq!(state(bridge(plain), &[row(A), done]), State::Applied);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From pending migrations to steps: how each fits into a transaction, or what forbids it.
 //! Pure: files are read through a function that the caller gives.
 
-use super::{Direction, Error, Step, fit};
+use super::{Direction, Error, Reason, Step, fit};
 use crate::checks::{self, Script};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
@@ -41,6 +41,7 @@ pub fn steps(
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
                 leftovers,
+                reason: Reason::of_bridge(migration, pending),
                 ..step
             }),
             Err(found) => {

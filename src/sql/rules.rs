@@ -37,6 +37,7 @@ pub enum Rule {
     UnsetVariable,
     NeedsNoTransaction,
     UnmetRequirement,
+    UnmetBridge,
     CircularRequirement,
     OutOfOrder,
     PartlyReplaced,
@@ -89,6 +90,7 @@ impl Rule {
             | Self::UnsetVariable
             | Self::NeedsNoTransaction
             | Self::UnmetRequirement
+            | Self::UnmetBridge
             | Self::CircularRequirement
             | Self::OutOfOrder
             | Self::PartlyReplaced

@@ -29,7 +29,7 @@ pub use error::{BadDirective, Error};
 use file_name::{Kind, Rule};
 use migration::examine_once;
 pub use migration::{Material, Migration, content, examine};
-pub use name::{LONGEST_TRACK, Name, Requirement, Track, Version};
+pub use name::{Bridge, LONGEST_TRACK, Name, Requirement, Track, Version};
 pub use working_folder::WorkingFolder;
 
 /// The folders that hold no migrations but what new ones are made from.

@@ -1,4 +1,4 @@
-//! The words of the domain: track, version, name and requirement.
+//! The words of the domain: track, version, name, requirement and bridge.
 //! Must not touch the file system or the database.
 
 use std::fmt;
@@ -167,6 +167,32 @@ impl FromStr for Requirement {
 impl fmt::Display for Requirement {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.track, self.version)
+    }
+}
+
+/// A step of another track, right before which a migration is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bridge {
+    pub step: Requirement,
+    /// Does it run, too, where that step is applied already?
+    pub or_now: bool,
+}
+
+impl FromStr for Bridge {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut words = text.split_whitespace();
+        let step = words.next().unwrap_or_default().parse()?;
+        let or_now = match words.next() {
+            None => false,
+            Some("or-now") => true,
+            Some(other) => return Err(format!("only `or-now` can follow, not `{other}`")),
+        };
+        match words.next() {
+            None => Ok(Self { step, or_now }),
+            Some(other) => Err(format!("nothing can follow `or-now`, not `{other}`")),
+        }
     }
 }
 

@@ -169,8 +169,8 @@ impl Context {
         Address::of(&self.caller)
     }
 
-    /// The tracks whose ledgers matter: those asked for, else those of the tree; and those that
-    /// something in the tree requires.
+    /// The tracks whose ledgers matter: those asked for, else those of the tree; and those whose
+    /// steps something in the tree names.
     pub(super) fn wants<'a>(&'a self, tree: &'a Tree) -> impl Fn(&Track) -> bool + 'a {
         let in_tree: BTreeSet<_> = tree
             .migrations
@@ -180,7 +180,7 @@ impl Context {
         let required: BTreeSet<_> = tree
             .migrations
             .iter()
-            .flat_map(|migration| &migration.directives.requires)
+            .flat_map(|migration| migration.directives.other_steps())
             .map(|required| &required.track)
             .collect();
         move |track| {

@@ -258,6 +258,7 @@ fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
                     execution_id: execution_id.to_owned(),
                 }),
                 group: applied.last().map_or(1, |row| row.group + 1),
+                reason: None,
                 notices: vec![],
                 checks: vec![],
             });

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use nu_plugin_migrate::testing::{
-    Migration, Obstacle, Request, Requirement, Row, RowState, Track, Version, compare, select,
+    Bridge, Migration, Obstacle, Request, Requirement, Row, RowState, Track, Version, compare,
+    select,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -39,6 +40,7 @@ prop_compose! {
         is_older in prop_oneof![2 => Just(true), 1 => Just(false)],
         nowhere in proptest::collection::vec((any::<Index>(), 0..TRACKS.len()), 0..2),
         has_nowhere in prop_oneof![3 => Just(false), 1 => Just(true)],
+        bridges in proptest::collection::vec((any::<Index>(), any::<Index>(), any::<bool>()), 0..4),
         applied in proptest::collection::vec(0..8_u8, 18),
     ) -> World {
         let nodes: Vec<_> = names
@@ -63,6 +65,15 @@ prop_compose! {
                     .directives
                     .requires
                     .push(Requirement { track, version: version(99) });
+            }
+        }
+        if !files.is_empty() {
+            for (from, step, or_now) in bridges {
+                let (from, step) = (from.index(files.len()), step.index(files.len()));
+                let step = identities[step].1.clone();
+                if step.track != identities[from].1.track {
+                    files[from].directives.before = Some(Bridge { step, or_now });
+                }
             }
         }
         let rows = files
@@ -97,18 +108,29 @@ struct Graph<'a> {
 impl<'a> Graph<'a> {
     fn new(world: &'a World, to: Option<&Version>) -> Self {
         let known: BTreeSet<_> = world.rows.iter().map(|row| row.name.as_str()).collect();
-        let pending: Vec<_> = world
-            .files
-            .iter()
-            .filter(|file| !known.contains(file.name.file_name().as_str()))
-            .filter(|file| to.is_none_or(|to| file.name.version <= *to))
-            .collect();
         let applied: BTreeSet<_> = world
             .rows
             .iter()
             .filter(|row| row.state == RowState::Applied)
             .map(|row| (row.track.clone(), row.version().unwrap()))
             .collect();
+        let is_there =
+            |step: &Requirement| applied.contains(&(step.track.clone(), step.version.clone()));
+        let unknown = world
+            .files
+            .iter()
+            .filter(|file| !known.contains(file.name.file_name().as_str()));
+        let (needless, pending): (Vec<_>, Vec<_>) = unknown.partition(|file| {
+            let bridge = file.directives.before.as_ref();
+            bridge.is_some_and(|bridge| !bridge.or_now && is_there(&bridge.step))
+        });
+        let pending: Vec<_> = pending
+            .into_iter()
+            .filter(|file| to.is_none_or(|to| file.name.version <= *to))
+            .collect();
+        let is_there = |step: &Requirement| {
+            is_there(step) || needless.iter().any(|file| identity(file) == *step)
+        };
         let mut waits: Vec<Vec<bool>> = pending
             .iter()
             .map(|one| pending.iter().map(|other| is_edge(one, other)).collect())
@@ -120,17 +142,17 @@ impl<'a> Graph<'a> {
                 }
             }
         }
+        let named = |file: &Migration| {
+            let bridge = file.directives.before.as_ref().map(|bridge| &bridge.step);
+            let steps = file.directives.requires.iter().chain(bridge);
+            steps.cloned().collect::<Vec<_>>()
+        };
         let unmet = pending
             .iter()
-            .flat_map(|file| {
-                let requires = file.directives.requires.iter();
-                requires.map(|required| (*file, required))
-            })
-            .filter(|(_, required)| !pending.iter().any(|file| identity(file) == **required))
-            .filter(|(_, required)| {
-                !applied.contains(&(required.track.clone(), required.version.clone()))
-            })
-            .map(|(file, required)| (file.name.file_name(), required.to_string()))
+            .flat_map(|file| named(file).into_iter().map(|step| (*file, step)))
+            .filter(|(_, step)| !pending.iter().any(|file| identity(file) == *step))
+            .filter(|(_, step)| !is_there(step))
+            .map(|(file, step)| (file.name.file_name(), step.to_string()))
             .collect();
         Self {
             pending,
@@ -150,6 +172,21 @@ impl<'a> Graph<'a> {
         self.waits[place][place]
     }
 
+    /// What goes before one of them, or with it: a bridge takes its step along.
+    fn comes_with(&self, place: usize) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut next = vec![place];
+        while let Some(place) = next.pop() {
+            if found.insert(place) {
+                next.extend((0..self.pending.len()).filter(|&other| self.waits[place][other]));
+                let bridge = self.pending[place].directives.before.as_ref();
+                let step = |step| self.pending.iter().position(|one| identity(one) == step);
+                next.extend(bridge.and_then(|bridge| step(bridge.step.clone())));
+            }
+        }
+        found
+    }
+
     fn has_circle(&self) -> bool {
         (0..self.pending.len()).any(|place| self.is_on_a_circle(place))
     }
@@ -157,7 +194,9 @@ impl<'a> Graph<'a> {
 
 /// Must `one` wait for `other`: because it says so, or because it is later in its track?
 fn is_edge(one: &Migration, other: &Migration) -> bool {
+    let is_bridge = other.directives.before.as_ref();
     one.directives.requires.contains(&identity(other))
+        || is_bridge.is_some_and(|bridge| bridge.step == identity(one))
         || one.name.track == other.name.track && one.name.version > other.name.version
 }
 
@@ -181,6 +220,8 @@ fn check_order(graph: &Graph<'_>, order: &[Migration]) -> Result<(), TestCaseErr
     let unique: BTreeSet<_> = places.iter().copied().collect();
     prop_assert_eq!(unique.len(), places.len(), "one runs twice");
     prop_assert_eq!(places.len(), graph.pending.len(), "one is left out");
+    let mut pulls = BTreeSet::new();
+    let mut puller = None;
     for (turn, &place) in places.iter().enumerate() {
         for &later in &places[turn..] {
             prop_assert!(
@@ -190,13 +231,17 @@ fn check_order(graph: &Graph<'_>, order: &[Migration]) -> Result<(), TestCaseErr
                 graph.pending[later].name
             );
         }
-        // Nothing is pulled forward for nothing: the first of those that remain needs it.
-        let first = places[turn..].iter().copied().min().unwrap();
+        // Nothing is pulled forward for nothing: the first of those that remained needs it.
+        let is_done = puller.is_none_or(|puller| places[..turn].contains(&puller));
+        if is_done && !pulls.contains(&place) {
+            let first = places[turn..].iter().copied().min().unwrap();
+            pulls = graph.comes_with(first);
+            puller = Some(first);
+        }
         prop_assert!(
-            first == place || graph.waits[first][place],
-            "{} runs before {}, which does not need it",
-            graph.pending[place].name,
-            graph.pending[first].name
+            pulls.contains(&place),
+            "{} runs too early",
+            graph.pending[place].name
         );
     }
     Ok(())
@@ -208,15 +253,19 @@ fn check_obstacles(graph: &Graph<'_>, obstacles: &[Obstacle]) -> Result<(), Test
     for obstacle in obstacles {
         let text = obstacle.to_string();
         match obstacle {
-            Obstacle::Unmet { name, required } => {
+            Obstacle::Unmet { name, required }
+            | Obstacle::UnmetBridge {
+                name,
+                step: required,
+            } => {
                 prop_assert!(text.contains(&name.file_name()), "{}", text);
                 prop_assert!(text.contains(&required.to_string()), "{}", text);
                 unmet.insert((name.file_name(), required.to_string()));
             }
-            Obstacle::Circle { names } => {
-                let places: Vec<_> = names
+            Obstacle::Circle { links } => {
+                let places: Vec<_> = links
                     .iter()
-                    .map(|name| graph.place(&name.file_name()))
+                    .map(|link| graph.place(&link.name.file_name()))
                     .collect();
                 let next = places.iter().cycle().skip(1);
                 for (&one, &other) in places.iter().zip(next) {

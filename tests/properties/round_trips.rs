@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use nu_plugin_migrate::testing::{
-    Directives, Key, Kind, Origin, Requirement, Rule, SettingsError, Track, TransactionControl,
-    Version, classify, directives, file, parameters, parse_recorded, split_password,
+    Bridge, Directives, Key, Kind, Origin, Requirement, Rule, SettingsError, Track,
+    TransactionControl, Version, classify, directives, file, parameters, parse_recorded,
+    split_password,
 };
 use proptest::prelude::*;
 
@@ -28,6 +29,7 @@ prop_compose! {
         lock_timeout in period(),
         statement_timeout in period(),
         requires in proptest::collection::vec((track(), version()), 0..4),
+        before in proptest::option::of((track(), version(), any::<bool>())),
         allows in proptest::sample::subsequence(
             Rule::all().filter(|rule| rule.can_be_allowed()).collect::<Vec<_>>(), 0..4),
         transaction_control in proptest::option::of(prop_oneof![
@@ -43,6 +45,10 @@ prop_compose! {
                 .into_iter()
                 .map(|(track, version)| Requirement { track, version })
                 .collect(),
+            before: before.map(|(track, version, or_now)| Bridge {
+                step: Requirement { track, version },
+                or_now,
+            }),
             allows: allows.into_iter().collect::<BTreeSet<_>>(),
             transaction_control,
             replaces: None,
@@ -65,6 +71,10 @@ fn lines(directives: &Directives) -> Vec<String> {
     lines.extend(millis("statement-timeout", directives.statement_timeout));
     let control = directives.transaction_control;
     lines.extend(control.map(|control| format!("transaction-control {control}")));
+    lines.extend(directives.before.as_ref().map(|bridge| {
+        let or_now = if bridge.or_now { " or-now" } else { "" };
+        format!("before {}{or_now}", bridge.step)
+    }));
     lines.extend(
         directives
             .requires

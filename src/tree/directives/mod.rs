@@ -11,7 +11,7 @@ use std::time::Duration;
 use strum::{EnumIter, EnumProperty, EnumString, IntoEnumIterator, IntoStaticStr};
 
 use super::file_name::{Kind, classify};
-use super::{BadDirective, Name, Requirement};
+use super::{BadDirective, Bridge, Name, Requirement};
 use crate::settings::{Period, TransactionControl};
 use crate::sql::rules::Rule;
 pub use lines::Dialect;
@@ -29,6 +29,8 @@ pub struct Directives {
     pub requires: Vec<Requirement>,
     /// `replaces core/FIRST..core/LAST`, and `made-of` what: it stands for these.
     pub replaces: Option<Replacement>,
+    /// `before core/20260226120000`: the step of another track that it prepares for.
+    pub before: Option<Bridge>,
     /// `allow RULE`: findings of `validate` that are meant to be so.
     pub allows: BTreeSet<Rule>,
     /// `transaction-control unwrap`: what its own BEGIN and COMMIT mean.
@@ -36,6 +38,14 @@ pub struct Directives {
     /// A comment that was probably meant as a directive. It stops the file as long as it is pending:
     /// one that is applied ran as it is, and cannot be edited.
     pub near_miss: Option<BadDirective>,
+}
+
+impl Directives {
+    /// The steps, perhaps of other tracks, that it names.
+    pub fn other_steps(&self) -> impl Iterator<Item = &Requirement> {
+        let bridge = self.before.as_ref().map(|bridge| &bridge.step);
+        self.requires.iter().chain(bridge)
+    }
 }
 
 const SQL: Dialect = Dialect {
@@ -57,6 +67,8 @@ pub enum Directive {
     Replaces,
     #[strum(props(value = "20230101000000 20231201130000"))]
     MadeOf,
+    #[strum(props(value = "core/20260226120000"))]
+    Before,
     #[strum(props(value = "5sec"))]
     LockTimeout,
     #[strum(props(value = "10min"))]
@@ -137,6 +149,10 @@ fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
             Some(replaces) => replaces.made_of(value)?,
             None => return Err("it comes after `-- migrate: replaces`".to_owned()),
         },
+        Directive::Before if directives.before.is_some() => {
+            return Err("it has its place before another step already".to_owned());
+        }
+        Directive::Before => directives.before = Some(value.parse()?),
         Directive::Allow => {
             directives.allows.insert(Rule::to_allow(value)?);
         }
@@ -239,6 +255,28 @@ mod tests {
         ] {
             let problem = squash(text).unwrap_err();
             assert!(problem.contains(said), "{text}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_bridge_has_one_place() {
+        let before = |text: &str| {
+            let found = read_all(&format!("-- migrate: before {text}\n"));
+            found.map(|found| found.before.unwrap())
+        };
+        let bridge = before("core/20260226120000").unwrap();
+        assert_eq!(bridge.step.to_string(), "core/20260226120000");
+        assert!(!bridge.or_now);
+        assert!(before("core/20260226120000  or-now").unwrap().or_now);
+        for bad in [
+            "",
+            "core",
+            "or-now",
+            "core/20260226120000 or now",
+            "core/20260226120000 or-now please",
+            "core/20260226120000\n-- migrate: before core/20260227120000",
+        ] {
+            assert!(before(bad).is_err(), "{bad}");
         }
     }
 

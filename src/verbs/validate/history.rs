@@ -27,9 +27,9 @@ pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
             name: Some(recorded.clone()),
             ..base
         },
-        Obstacle::Circle { names } => Finding {
-            track: names.first().map(|name| name.track.clone()),
-            name: names.first().map(ToString::to_string),
+        Obstacle::Circle { links } => Finding {
+            track: links.first().map(|link| link.name.track.clone()),
+            name: links.first().map(|link| link.name.file_name()),
             ..base
         },
         Obstacle::Changed { name, .. }
@@ -38,6 +38,8 @@ pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
         | Obstacle::Unmet { name, .. }
         | Obstacle::PartlyReplaced { name, .. }
         | Obstacle::TooLate { name, .. }
+        | Obstacle::UnmetBridge { name, .. }
+        | Obstacle::OwnBridge { name }
         | Obstacle::OutOfOrder { name, .. } => Finding {
             track: Some(name.track.clone()),
             name: Some(name.file_name()),
@@ -57,6 +59,7 @@ fn rule(obstacle: &Obstacle) -> Rule {
         Obstacle::DuplicateRow { .. } => Rule::DuplicateRow,
         Obstacle::Unfinished { .. } => Rule::Unfinished,
         Obstacle::Unmet { .. } => Rule::UnmetRequirement,
+        Obstacle::UnmetBridge { .. } | Obstacle::OwnBridge { .. } => Rule::UnmetBridge,
         Obstacle::Circle { .. } => Rule::CircularRequirement,
         Obstacle::PartlyReplaced { .. } => Rule::PartlyReplaced,
         Obstacle::OutOfOrder { .. } | Obstacle::TooLate { .. } => Rule::OutOfOrder,
