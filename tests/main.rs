@@ -65,3 +65,4 @@ mod undo;
 mod validate;
 mod validation;
 mod variables;
+mod verify;

@@ -19,6 +19,7 @@ pub mod record;
 pub mod script;
 mod text;
 mod verdict;
+pub mod verification;
 mod workspace;
 
 use std::fmt;
@@ -29,6 +30,7 @@ pub use error::Error;
 pub use nu::{Broken, Invocation, Nu};
 pub use process::Answer;
 pub use script::{Script, Stage};
+pub use verification::Verification;
 pub use workspace::Workspace;
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,6 +19,8 @@ pub enum Stage {
     Early,
     /// Right before its own SQL, within the run's transaction.
     Late,
+    /// Right behind its own SQL, before the run's transaction is committed.
+    After,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +36,7 @@ pub struct Script {
 }
 
 /// The lines there are, for messages.
-const KNOWN: &str = "late, read-write, time-limit 5min";
+const KNOWN: &str = "late, after, read-write, time-limit 5min";
 
 const NU: Dialect = Dialect {
     comment: "#",
@@ -75,9 +77,13 @@ impl Script {
     fn take(&mut self, text: &str) -> Result<(), String> {
         let (name, value) = text.split_once(char::is_whitespace).unwrap_or((text, ""));
         match (name, value.trim()) {
-            ("late", "") => self.stage = Stage::Late,
+            ("late", "") if self.stage != Stage::After => self.stage = Stage::Late,
+            ("after", "") if self.stage != Stage::Late => self.stage = Stage::After,
+            ("late" | "after", "") => {
+                return Err("it runs before its SQL or after it, not both".to_owned());
+            }
             ("read-write", "") => self.may_write = true,
-            ("late" | "read-write", _) => return Err("it takes no value".to_owned()),
+            ("late" | "after" | "read-write", _) => return Err("it takes no value".to_owned()),
             ("time-limit", value) => self.time_limit = Some(value.parse::<Period>()?.0),
             _ => {
                 return Err(format!(
@@ -85,8 +91,8 @@ impl Script {
                 ));
             }
         }
-        if self.stage == Stage::Late && self.may_write {
-            Err("a late script looks into the run's own transaction and can only read".to_owned())
+        if self.stage != Stage::Early && self.may_write {
+            Err("it looks into the run's own transaction and can only read".to_owned())
         } else {
             Ok(())
         }
@@ -128,12 +134,16 @@ mod tests {
         assert_eq!(late.stage, Stage::Late);
         assert_eq!(late.time_limit, Some(Duration::from_mins(5)));
         assert!(read("# migrate: read-write").unwrap().may_write);
+        assert_eq!(read("# migrate: after").unwrap().stage, Stage::After);
     }
 
     #[test]
     fn a_typo_is_an_error_with_its_line() {
         for bad in [
             "lat",
+            "after\n# migrate: late",
+            "after\n# migrate: read-write",
+            "after that",
             "late please",
             "time-limit soon",
             "no-transaction",

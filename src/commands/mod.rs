@@ -24,6 +24,7 @@ mod table;
 mod tests;
 mod undo;
 mod validate;
+mod verify;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

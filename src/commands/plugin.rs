@@ -7,7 +7,7 @@ use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegi
 
 use super::{
     add, adopt, drift, history, impact, import, rehearse, repair, root, run, snapshot, squash,
-    status, undo, validate,
+    status, undo, validate, verify,
 };
 
 /// PostgreSQL migrations for nushell.
@@ -35,6 +35,7 @@ impl Plugin for MigratePlugin {
             Box::new(drift::Drift),
             Box::new(snapshot::Snapshot),
             Box::new(squash::Squash),
+            Box::new(verify::Verify),
         ]
     }
 }

@@ -158,7 +158,7 @@ impl Database {
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The error for a psql that ended between a run's steps.
-fn unexpected(ending: Ending) -> psql::Error {
+pub fn unexpected(ending: Ending) -> psql::Error {
     match ending {
         Ending::Interrupted | Ending::Overdue => Interrupted.into(),
         Ending::Exited { status, output } => {

@@ -86,7 +86,7 @@ pub enum Fault {
     )]
     LockLost,
 
-    /// A late validation script did not pass.
+    /// A check within the run did not pass.
     #[error("the validation failed: {rejection}")]
     #[diagnostic(code(migrate::validation_failed), help("{}", advice(rejection)))]
     Rejected {
@@ -94,7 +94,7 @@ pub enum Fault {
         rejection: Box<Rejection>,
     },
 
-    /// A late validation script could not be run.
+    /// A check within the run could not be run.
     #[error("{name} cannot be checked: {error}")]
     #[diagnostic(forward(error))]
     Unchecked { name: Name, error: checks::Error },

@@ -1,4 +1,5 @@
-//! Late checks: right before a step's SQL, with the run's own session to answer their questions.
+//! Late checks: right before a step's SQL, with the run's own session to answer their questions, as it
+//! does for those behind it.
 
 use std::fs;
 use std::io;
@@ -9,13 +10,15 @@ use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
 use crate::checks::questions::Reply;
-use crate::checks::{Answer, Broken, Check, Verdict};
+use crate::checks::verification::QUESTIONS;
+use crate::checks::{self, Answer, Broken, Check, Verdict};
 use crate::error::Report;
 use crate::execution::script::{self, Bracket, Completion};
 use crate::plan::Step;
 use crate::psql::{Ending, Session};
 use crate::sql::inspection::{Script, inspect};
 use crate::sql::lexer::{Command, Item, scan};
+use crate::tree::Name;
 
 impl Runner<'_, '_> {
     /// All checks of a step, the late one just passed.
@@ -29,23 +32,8 @@ impl Runner<'_, '_> {
         };
         let late = self
             .checker
-            .late(step, &mut session)
-            .map_err(|broken| match broken {
-                Broken::Error(error) if error.is_interruption() => Fault::Interrupted,
-                Broken::Error(error) => Fault::Unchecked {
-                    name: name.clone(),
-                    error,
-                },
-                // What a question ran has ended the transaction, or the server is gone.
-                Broken::Session(ending) => match fault_of(ending, Stage::Begin) {
-                    Fault::Ledger { .. } => Fault::TransactionEnded { name: name.clone() },
-                    Fault::ConnectionLost { detail, .. } => Fault::ConnectionLost {
-                        during: Some(name.clone()),
-                        detail,
-                    },
-                    other => other,
-                },
-            })?;
+            .at(checks::Stage::Late, step, &mut session)
+            .map_err(|broken| unchecked(name, broken))?;
         match late {
             None => {}
             Some(Verdict::Passed(check)) => checks.push(check),
@@ -60,11 +48,29 @@ impl Runner<'_, '_> {
     }
 }
 
-/// The run's session, in which questions can only read.
-struct Questioned<'a> {
-    session: &'a mut Session,
-    bracket: Bracket,
-    statement_timeout: Duration,
+/// Why a check within the run gives no verdict.
+pub(super) fn unchecked(name: &Name, broken: Broken) -> Fault {
+    let name = name.clone();
+    match broken {
+        Broken::Error(error) if error.is_interruption() => Fault::Interrupted,
+        Broken::Error(error) => Fault::Unchecked { name, error },
+        // What a question ran has ended the transaction, or the server is gone.
+        Broken::Session(ending) => match fault_of(ending, Stage::Begin) {
+            Fault::Ledger { .. } => Fault::TransactionEnded { name },
+            Fault::ConnectionLost { detail, .. } => Fault::ConnectionLost {
+                during: Some(name),
+                detail,
+            },
+            other => other,
+        },
+    }
+}
+
+/// A session in which questions can only read.
+pub(super) struct Questioned<'a> {
+    pub session: &'a mut Session,
+    pub bracket: Bracket,
+    pub statement_timeout: Duration,
 }
 
 impl Answer for Questioned<'_> {
@@ -91,9 +97,6 @@ impl Answer for Questioned<'_> {
         })
     }
 }
-
-/// How a statement that only asks begins.
-const QUESTIONS: [&str; 6] = ["SELECT", "VALUES", "TABLE", "WITH", "SHOW", "EXPLAIN"];
 
 /// The meta-commands that a question may use; none of them runs what a query gives, or a program.
 const HARMLESS: [&str; 18] = [
@@ -133,7 +136,7 @@ fn refused(text: &str) -> Option<Reply> {
     })?;
     Some(Reply {
         stderr: format!(
-            "psql: error: a late check cannot use {found}: it asks within the run's own transaction\n"
+            "psql: error: this check cannot use {found}: it asks within the run's own transaction\n"
         ),
         failed: true,
         ..Reply::default()

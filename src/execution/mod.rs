@@ -1,6 +1,7 @@
 //! Drives a plan through a session, group by group, and says exactly where it stopped.
 //! Must not judge what a stop means for the database; `outcome` asks the server.
 
+mod after;
 mod diagnosis;
 pub mod effects;
 mod evidence;
@@ -34,6 +35,7 @@ use crate::plan::{Group, Plan};
 use crate::preflight::Checker;
 use crate::process::progress::Progress;
 use crate::tree::{Name, WorkingFolder};
+pub use after::verify;
 pub use failure::Failure;
 use fault::Fault;
 pub use rehearsal::rehearse;

@@ -5,8 +5,10 @@ use serde::Deserialize;
 
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
+use super::late::unchecked;
 use super::runner::Runner;
 use super::{Phase, StoppedIn};
+use crate::checks::{Broken, Check};
 use crate::database::ledger::table::{Started, Table};
 use crate::database::parse;
 use crate::execution::script::{self, Bracket};
@@ -31,7 +33,7 @@ impl Runner<'_, '_> {
     pub(super) fn no_transaction(&mut self, tables: &[Table], step: &Step) -> Result<(), Fault> {
         let name = &step.migration.name;
         let sense = |error: psql::Error| Fault::lost(&error, Some(name));
-        let checks = self.checked(step, Bracket::Transaction)?;
+        let mut checks = self.checked(step, Bracket::Transaction)?;
         let ensure = self.ensure(tables, step);
         let ensure = ensure.map_or_else(String::new, |statement| statement + ";\n");
         let entry = self.entry(step, Started::At(""), &checks);
@@ -54,6 +56,7 @@ impl Runner<'_, '_> {
         }
         self.enter(Phase::Running);
         let printed = self.run_file(step)?;
+        checks.extend(self.verified(step)?);
         self.enter(Phase::Ending);
 
         let entry = self.entry(step, Started::At(&before.now), &checks);
@@ -88,6 +91,17 @@ impl Runner<'_, '_> {
             self.stopped_in = StoppedIn::Nothing;
         }
         fault
+    }
+
+    /// Checks what the file has made, in a session that is clean of it.
+    fn verified(&mut self, step: &Step) -> Result<Vec<Check>, Fault> {
+        if step.is_checked_after() {
+            let name = &step.migration.name;
+            let clean = script::clean_outside(&self.limits);
+            let cleaned = self.database.session.ask(&clean);
+            cleaned.map_err(|ending| unchecked(name, Broken::Session(ending)))?;
+        }
+        self.checked_after(step, Bracket::Transaction)
     }
 
     /// Runs the file, and looks at what it has left behind.

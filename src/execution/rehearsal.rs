@@ -104,8 +104,7 @@ impl Runner<'_, '_> {
         transaction: &Transaction,
         started: Started<'_>,
     ) -> Result<bool, Fault> {
-        let name = &step.migration.name;
-        let checks = self.checked(step, Bracket::Savepoint)?;
+        let mut checks = self.checked(step, Bracket::Savepoint)?;
         let prepared = self.prepare(step)?;
         let include = self.guarded(self.include(step, &prepared));
         let session = &mut self.database.session;
@@ -119,10 +118,7 @@ impl Runner<'_, '_> {
             .ask(&script::completion())
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         if self.judge(&mut answer, step, &prepared, &printed).is_err() {
-            let undo = script::undo_attempt(&self.limits);
-            let undone = self.database.session.ask(&undo);
-            undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
-            self.forget(step)?;
+            self.undo_attempt(step)?;
             self.note(step, checks, &printed);
             return Ok(false);
         }
@@ -138,6 +134,15 @@ impl Runner<'_, '_> {
             .session
             .ask(&record)
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
+        match self.checked_after(step, Bracket::Savepoint) {
+            Ok(more) => checks.extend(more),
+            Err(Fault::Rejected { .. }) => {
+                self.undo_attempt(step)?;
+                self.note(step, checks, &printed);
+                return Ok(false);
+            }
+            Err(fault) => return Err(fault),
+        }
         self.note(step, checks, &printed);
         self.forget(step)?;
         Ok(true)
@@ -155,6 +160,14 @@ impl Runner<'_, '_> {
             .map_err(|ending| fault_of(ending, Stage::Begin))?;
         self.receipts = parse(&output).map_err(|error| Fault::lost(&error, None))?;
         self.check_receipts(steps)
+    }
+
+    fn undo_attempt(&mut self, step: &Step) -> Result<(), Fault> {
+        let name = &step.migration.name;
+        let undo = script::undo_attempt(&self.limits);
+        let undone = self.database.session.ask(&undo);
+        undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
+        self.forget(step)
     }
 
     fn look(&mut self) -> Result<Look, Fault> {

@@ -64,7 +64,7 @@ impl Runner<'_, '_> {
     /// psql as it was, and the transaction aborted where it fails; and a check looks at what the steps
     /// before its own have made.
     fn may_follow(&self, last: Option<&Step>, step: &Step) -> bool {
-        last.is_some_and(|last| last.plain.is_some())
+        last.is_some_and(|last| last.plain.is_some() && !last.is_checked_after())
             && step.undoes().is_none()
             && !self.checker.is_late(step)
     }
@@ -121,7 +121,7 @@ impl Runner<'_, '_> {
         let Sent {
             step,
             prepared,
-            checks,
+            mut checks,
         } = sent;
         let printed = self
             .hear(step)
@@ -133,6 +133,7 @@ impl Runner<'_, '_> {
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         self.judge(&mut answer, step, &prepared, &printed)?;
         self.compare_again(step, &prepared)?;
+        checks.extend(self.checked_after(step, Bracket::Savepoint)?);
         self.note(step, checks, &printed);
         let ended = match step.undoes() {
             Some(_) => Some(self.take_ended(step, &mut answer)?),

@@ -55,6 +55,10 @@ pub enum Error {
     #[diagnostic(code(migrate::misread), help("{WRITE_IT_CLEARLY}"))]
     Misread { violations: Vec<Violation> },
 
+    #[error("what is no query cannot verify a migration:\n{}", list(violations))]
+    #[diagnostic(code(migrate::bad_verification), help("{ONLY_QUERIES}"))]
+    NoQueries { violations: Vec<Violation> },
+
     #[error("psql variables are used and have no value:\n{}", list(uses))]
     #[diagnostic(code(migrate::unset_variable), help("{}", give_a_value(uses.first())))]
     UnsetVariables { uses: Vec<Violation> },
@@ -96,6 +100,10 @@ pub const WRITE_IT_CLEARLY: &str = "psql drops a line from a NUL byte on: save t
      It takes the next line of an E'' string for a plain string, and the server does not: write it \
      as one string.\nIt follows a circle of includes until it crashes: leave one out, or put it into \
      \\if";
+
+/// The way out for a `.verify.sql` file that does more than ask.
+pub const ONLY_QUERIES: &str = "a file .verify.sql holds queries, each of which gives true or no \
+     row: SELECT, VALUES, TABLE or WITH, without meta-commands";
 
 /// The way out for a variable that nobody has set.
 pub fn give_a_value(found: Option<&Violation>) -> String {

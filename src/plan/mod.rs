@@ -16,7 +16,7 @@ pub mod undo;
 
 use std::ops::Range;
 
-use crate::checks::Script;
+use crate::checks::{Script, Stage, Verification};
 use crate::settings::TransactionMode;
 use crate::sql::inspection::Plain;
 use crate::sql::variables::usage::Leftovers;
@@ -26,7 +26,7 @@ pub use grouping::{fit, group, place};
 pub use obstacle::{Link, Obstacle, Obstacles};
 pub use reason::Reason;
 pub use selection::select;
-pub use steps::{down, in_circle, steps};
+pub use steps::{down, in_circle, steps, verification};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Request {
@@ -72,6 +72,8 @@ pub struct Step {
     pub fit: Fit,
     /// The validation script, if there is one.
     pub validation: Option<Script>,
+    /// The queries that must hold behind it, if there are any.
+    pub verification: Option<Verification>,
     /// What it leaves in psql.
     pub leftovers: Leftovers,
     /// Does it add an enum value, which only later transactions can use?
@@ -103,6 +105,12 @@ pub enum Fit {
 }
 
 impl Step {
+    /// Does something have to hold behind it, before it counts as applied?
+    pub fn is_checked_after(&self) -> bool {
+        let script = self.validation.as_ref();
+        self.verification.is_some() || script.is_some_and(|script| script.stage == Stage::After)
+    }
+
     /// For an undo, the name under which the ledger has what it undoes.
     pub fn undoes(&self) -> Option<&str> {
         match &self.direction {

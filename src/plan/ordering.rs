@@ -231,7 +231,8 @@ mod tests {
     use super::*;
     use crate::database::ledger::RowState;
     use crate::database::ledger::examples::row;
-    use crate::tree::examples::migration;
+    use crate::tree::checksum::REPLACED;
+    use crate::tree::examples::{migration, squash};
 
     fn requiring(file: &str, required: &[&str]) -> Migration {
         let mut migration = migration(file);
@@ -283,6 +284,25 @@ mod tests {
             ..row("20240102000000_impl_b.sql")
         };
         assert!(ordered(&migrations, &[failed]).is_err());
+    }
+
+    #[test]
+    fn what_stands_for_it_is_enough() {
+        let range = "core/20240101000000..core/20240102000000";
+        let standing = squash("20240102000001_core_s.sql", range, &[]);
+        let needing = requiring("20240101000000_acme_a.sql", &["core/20240102000000"]);
+        let pending = [needing.clone(), standing.clone()];
+        assert_eq!(ordered(&pending, &[]).unwrap(), ["core_s", "acme_a"]);
+        let recorded = Row {
+            parts: [(range.to_owned(), REPLACED.to_owned())].into(),
+            ..row("20240102000001_core_s.sql")
+        };
+        // Also in a tree without the file.
+        assert_eq!(
+            ordered(std::slice::from_ref(&needing), &[recorded]).unwrap(),
+            ["acme_a"]
+        );
+        assert!(ordered(&[needing], &[row("20240102000001_core_s.sql")]).is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! Pure: files are read through a function that the caller gives.
 
 use super::{Direction, Error, Reason, Step, fit};
-use crate::checks::{self, Script};
+use crate::checks::{self, Script, Verification};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, inspect};
@@ -26,6 +26,7 @@ pub fn steps(
     let mut violations = Vec::new();
     let mut misread = Vec::new();
     let mut without_value = Vec::new();
+    let mut no_queries = Vec::new();
     for migration in pending {
         let material = read(migration)?;
         let script = material.script(migration);
@@ -37,9 +38,15 @@ pub fn steps(
         let mut inspection = inspect(script, &included);
         misread.append(&mut inspection.misread);
         misread.extend(material.circles().iter().cloned().map(in_circle));
+        let verification = verification(migration, material.verification.as_deref());
+        let verification = verification.unwrap_or_else(|found| {
+            no_queries.extend(found);
+            None
+        });
         match fit(migration, inspection, control) {
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
+                verification,
                 leftovers,
                 reason: Reason::of_bridge(migration, pending),
                 ..step
@@ -53,6 +60,11 @@ pub fn steps(
     if !misread.is_empty() {
         return Err(Error::Misread {
             violations: misread,
+        });
+    }
+    if !no_queries.is_empty() {
+        return Err(Error::NoQueries {
+            violations: no_queries,
         });
     }
     if !violations.is_empty() {
@@ -104,6 +116,20 @@ pub fn in_circle(include: Violation) -> Violation {
 fn validation(migration: &Migration, text: Option<&str>) -> Result<Option<Script>, checks::Error> {
     match (&migration.validation, text) {
         (Some(path), Some(text)) => Script::read(path, text).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The queries that must hold behind a migration.
+///
+/// # Errors
+/// What of the file is no query.
+pub fn verification(
+    migration: &Migration,
+    text: Option<&[u8]>,
+) -> Result<Option<Verification>, Vec<Violation>> {
+    match (&migration.verification, text) {
+        (Some(path), Some(text)) => Verification::read(path, text).map(Some),
         _ => Ok(None),
     }
 }

@@ -7,6 +7,7 @@ pub mod error;
 use std::collections::BTreeMap;
 
 use std::io;
+use std::time::Duration;
 
 use nu_protocol::{PluginRegistryFile, Span, Value};
 
@@ -40,7 +41,7 @@ pub struct Checker<'a> {
     preflight: &'a Preflight<'a>,
     execution_id: &'a str,
     passed: BTreeMap<String, Vec<Check>>,
-    /// What the late checks are told, by file name.
+    /// What the late checks and those behind the SQL are told, by file name.
     records: BTreeMap<String, Value>,
     child: Option<(Nu, Workspace)>,
 }
@@ -113,7 +114,7 @@ impl<'a> Checker<'a> {
                 Verdict::Passed(check) => checks.push(check),
                 Verdict::Rejected(rejection) => return Err(self.rejected(*rejection)),
             },
-            Stage::Late => {
+            Stage::Late | Stage::After => {
                 self.records.insert(step.migration.name.file_name(), record);
             }
         }
@@ -216,13 +217,29 @@ impl<'a> Checker<'a> {
         late_script(step).is_some() && !self.preflight.skip
     }
 
-    /// Checks a step right before its own SQL, if it has asked for that.
-    pub fn late(
+    /// Are checks left out?
+    pub fn skips(&self) -> bool {
+        self.preflight.skip
+    }
+
+    /// How long a check may take that does not say so itself; zero is for ever.
+    pub fn time_limit(&self) -> Duration {
+        self.caller.settings.validation_timeout
+    }
+
+    /// Runs the script of a step at this stage of it, right before or behind its own SQL, if it has
+    /// asked for that.
+    pub fn at(
         &mut self,
+        stage: Stage,
         step: &Step,
         session: &mut dyn Answer,
     ) -> Result<Option<Verdict>, Broken> {
-        let Some(script) = late_script(step).filter(|_| !self.preflight.skip) else {
+        let script = step
+            .validation
+            .as_ref()
+            .filter(|script| script.stage == stage);
+        let Some(script) = script.filter(|_| !self.preflight.skip) else {
             return Ok(None);
         };
         let record = self.records.get(&step.migration.name.file_name()).cloned();

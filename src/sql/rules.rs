@@ -52,6 +52,7 @@ pub enum Rule {
     ValidationUnparsed,
     ValidationPassed,
     ValidationLate,
+    BadVerification,
     /// One of the linter's, by its name there; see `unsafe_ddl`.
     #[strum(disabled)]
     UnsafeDdl(&'static str),
@@ -100,7 +101,8 @@ impl Rule {
             | Self::DuplicateRow
             | Self::Unfinished
             | Self::ValidationFailed
-            | Self::ValidationUnparsed => Severity::Error,
+            | Self::ValidationUnparsed
+            | Self::BadVerification => Severity::Error,
         }
     }
 

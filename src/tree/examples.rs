@@ -11,6 +11,7 @@ pub fn migration(file: &str) -> Migration {
     Migration {
         validation: None,
         undo: None,
+        verification: None,
         name: parse_recorded(file).unwrap(),
         path: format!("/db/{file}").into(),
         directives: Directives::default(),

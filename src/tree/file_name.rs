@@ -13,6 +13,8 @@ pub enum Kind {
     Validation(Name),
     /// The undo (`.down.sql`) of the migration so named.
     Undo(Name),
+    /// The queries (`.verify.sql`) that must hold behind the migration so named.
+    Verification(Name),
     /// Nothing of ours: a README, an include, a helper module.
     Other,
 }
@@ -36,7 +38,7 @@ pub enum Rule {
     NotUnicode,
     /// Another file of the track has the same timestamp.
     TimestampTaken { by: String },
-    /// A `.nu` or `.down.sql` that stands beside no migration.
+    /// A `.nu`, `.down.sql` or `.verify.sql` that stands beside no migration.
     CompanionAlone {
         /// The migration file it should stand beside.
         missing: String,
@@ -91,6 +93,7 @@ pub fn classify(file_name: &str) -> Result<Kind, Rule> {
     let folded = file_name.to_ascii_lowercase();
     for (ending, kind) in [
         (".down.sql", Kind::Undo as fn(Name) -> Kind),
+        (".verify.sql", Kind::Verification),
         (".sql", Kind::Migration),
         (".nu", Kind::Validation),
     ] {
@@ -168,7 +171,11 @@ mod tests {
             ),
             (
                 "20240102030405_core_create_users.down.sql",
-                Kind::Undo(create),
+                Kind::Undo(create.clone()),
+            ),
+            (
+                "20240102030405_core_create_users.verify.sql",
+                Kind::Verification(create),
             ),
             (
                 "20231241130000_acme-7_it's 100% \\ größer-now.sql",

@@ -19,6 +19,8 @@ pub struct Migration {
     pub validation: Option<PathBuf>,
     /// The file that undoes it, which is read only when it is to run.
     pub undo: Option<PathBuf>,
+    /// The queries that must hold behind it.
+    pub verification: Option<PathBuf>,
     pub directives: Directives,
     /// What the file's content was when it was read, with all it includes.
     pub checksum: Checksum,
@@ -95,6 +97,8 @@ pub struct Material {
     includes: Includes,
     /// The text of the validation script, if there is one.
     pub validation: Option<String>,
+    /// The queries that must hold behind it, if there are any.
+    pub verification: Option<Vec<u8>>,
 }
 
 impl Material {
@@ -108,6 +112,7 @@ impl Material {
             content,
             includes,
             validation: migration.validation_text()?,
+            verification: migration.verification_text()?,
         })
     }
 
@@ -164,6 +169,7 @@ impl Migration {
                 path: path.clone(),
                 validation: None,
                 undo: None,
+                verification: None,
                 directives,
                 checksum,
             })
@@ -175,5 +181,10 @@ impl Migration {
     pub fn validation_text(&self) -> Result<Option<String>, Unreadable> {
         let text = |path| Ok(String::from_utf8_lossy(&content(path)?).into_owned());
         self.validation.as_deref().map(text).transpose()
+    }
+
+    /// The queries that must hold behind it, if there are any.
+    pub fn verification_text(&self) -> Result<Option<Vec<u8>>, Unreadable> {
+        self.verification.as_deref().map(content).transpose()
     }
 }

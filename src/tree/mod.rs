@@ -38,6 +38,9 @@ pub const TEMPLATES: &str = "templates";
 /// What follows a migration's stem in the name of the file that undoes it.
 pub const UNDO: &str = "down.sql";
 
+/// What follows it in the name of the file with the queries that must hold behind it.
+pub const VERIFICATION: &str = "verify.sql";
+
 /// Fewer files than this are not worth a thread.
 const SHARE: usize = 64;
 
@@ -203,6 +206,7 @@ struct Found {
     path: PathBuf,
     validation: Option<PathBuf>,
     undo: Option<PathBuf>,
+    verification: Option<PathBuf>,
 }
 
 /// Tells migrations from companions and other files, and collects every broken rule.
@@ -211,6 +215,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
     let mut companions = Vec::new();
     let mut validations = BTreeSet::new();
     let mut undos = BTreeSet::new();
+    let mut verifications = BTreeSet::new();
     let mut misnamed = Vec::new();
     for path in files {
         match classify(&path) {
@@ -221,6 +226,10 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
             }
             Ok(Kind::Undo(name)) => {
                 undos.insert(path.clone());
+                companions.push((name, path));
+            }
+            Ok(Kind::Verification(name)) => {
+                verifications.insert(path.clone());
                 companions.push((name, path));
             }
             Ok(Kind::Other) => {}
@@ -238,6 +247,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
         .map(|(name, path)| Found {
             validation: validations.take(&path.with_extension("nu")),
             undo: undos.take(&path.with_extension(UNDO)),
+            verification: verifications.take(&path.with_extension(VERIFICATION)),
             name,
             path,
         })
@@ -347,6 +357,7 @@ fn read(found: Found, folders: &WorkingFolder, interrupt: &Interrupt) -> Result<
         path: found.path,
         validation: found.validation,
         undo: found.undo,
+        verification: found.verification,
     })
 }
 

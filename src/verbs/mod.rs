@@ -20,6 +20,7 @@ pub mod squash;
 pub mod status;
 pub mod undo;
 pub mod validate;
+pub mod verify;
 
 pub use context::{Context, Target};
 pub use error::Error;

@@ -48,6 +48,7 @@ fn migration(name: &str) -> Migration {
     Migration {
         validation: None,
         undo: None,
+        verification: None,
         name: parse_recorded(name).unwrap(),
         path: format!("/db/{name}").into(),
         directives: Directives::default(),

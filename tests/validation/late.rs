@@ -81,7 +81,7 @@ fn a_late_script_cannot_take_the_transaction_away() {
         let project = with_script(&script);
         let output = project.nu("migrate run db | get 1.validation.0.result");
         assert!(
-            output.text().contains("a late check cannot use"),
+            output.text().contains("this check cannot use"),
             "{question}: {output:?}"
         );
         assert_eq!(project.tables(), "a b c migrations_core", "{question}");

@@ -96,7 +96,7 @@ fn a_line_at_the_top_that_means_nothing_is_an_error_with_its_place() {
     let project = with_script("# Words.\n# migrate: lat\n");
     let error = refused(&project, "migrate run db");
     assert!(
-        error.contains("line 2") && error.contains("late, read-write"),
+        error.contains("line 2") && error.contains("late, after, read-write"),
         "{error}"
     );
 }

@@ -11,7 +11,7 @@ mod transaction;
 
 pub use completion::{Completion, completion};
 pub use constraints::Followed;
-pub use no_transaction::{begin_outside, check_outside, finish_outside};
+pub use no_transaction::{begin_outside, check_outside, clean_outside, finish_outside};
 pub use question::{Bracket, question};
 pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};

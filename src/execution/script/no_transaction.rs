@@ -1,6 +1,6 @@
 //! A no-transaction file, with its ledger row written before and after it.
 
-use super::state::{Limits, clean_session, in_one_message};
+use super::state::{Limits, clean_session, in_one_message, joined};
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
 use crate::database::questions::INVALID_INDEXES;
@@ -32,6 +32,11 @@ pub fn check_outside() -> String {
          pg_catalog.transaction_timestamp() <> pg_catalog.statement_timestamp(),\n  \
          'invalid_indexes', {INVALID_INDEXES});\n"
     )
+}
+
+/// Before the checks behind it: the session as a new one would be.
+pub fn clean_outside(limits: &Limits) -> String {
+    format!("{};\n", joined(&clean_session(limits), limits))
 }
 
 /// At its good end: the row says applied. Answers with what was recorded.

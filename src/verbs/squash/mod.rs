@@ -129,6 +129,7 @@ impl Workshop<'_> {
             path,
             validation: None,
             undo: None,
+            verification: None,
             directives,
             checksum,
         };

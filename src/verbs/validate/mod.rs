@@ -169,6 +169,12 @@ impl Validation<'_> {
             &settings.variables,
             major,
         ));
+        if let Err(found) = plan::verification(migration, material.verification.as_deref()) {
+            let found = found
+                .iter()
+                .map(|found| scripts::no_query(migration, found));
+            self.findings.extend(found);
+        }
         match migration.undoing(&self.context.folders()) {
             Ok(Some(mut undo)) => {
                 self.context.allow(&mut undo);
@@ -235,7 +241,7 @@ impl Validation<'_> {
                             }
                         }
                     }
-                    Stage::Late => {
+                    Stage::Late | Stage::After => {
                         let verdict = self.checker.parse(&script)?;
                         scripts::parsed(migration, &script, verdict)
                             .unwrap_or_else(|| scripts::postponed(migration, &script))

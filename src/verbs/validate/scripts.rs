@@ -6,7 +6,9 @@ use miette::Diagnostic;
 
 use super::Finding;
 use super::names::unreadable;
-use crate::checks::{self, Check, Rejection, Script, Verdict, shown};
+use crate::checks::{self, Check, Rejection, Script, Stage, Verdict, shown};
+use crate::plan::error::ONLY_QUERIES;
+use crate::sql::inspection::Violation;
 use crate::sql::rules::Rule;
 use crate::tree::Migration;
 
@@ -48,12 +50,13 @@ pub fn parsed(migration: &Migration, script: &Script, verdict: Verdict) -> Optio
     }
 }
 
-/// A late script, which only a run can run.
+/// A late script, or one behind the SQL, which only a run can run.
 pub fn postponed(migration: &Migration, script: &Script) -> Finding {
-    let message = format!(
-        "{} parses; it is late and runs only in a run, right before its own SQL",
-        script.name()
-    );
+    let when = match script.stage {
+        Stage::After => "it runs only in a run, right after its own SQL",
+        _ => "it is late and runs only in a run, right before its own SQL",
+    };
+    let message = format!("{} parses; {when}", script.name());
     about(migration, Some(script), Rule::ValidationLate, message)
 }
 
@@ -75,5 +78,16 @@ fn about(migration: &Migration, script: Option<&Script>, rule: Rule, message: St
     Finding {
         file: Some(file.clone()),
         ..Finding::about(migration, rule, message)
+    }
+}
+
+/// What is no query in a `.verify.sql` file.
+pub fn no_query(migration: &Migration, found: &Violation) -> Finding {
+    let message = format!("{} is no query", found.found);
+    Finding {
+        file: Some(found.path.clone()),
+        line: Some(found.line),
+        help: Some(ONLY_QUERIES.to_owned()),
+        ..Finding::about(migration, Rule::BadVerification, message)
     }
 }

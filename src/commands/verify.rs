@@ -1,0 +1,88 @@
+//! `migrate verify`: what must hold behind applied migrations, at any time.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature};
+
+use super::signature::MigrateSignature;
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer, preflight};
+use crate::checks::Closures;
+use crate::verbs::verify::{VerifyRow, verify};
+
+pub struct Verify;
+
+impl PluginCommand for Verify {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate verify"
+    }
+
+    fn description(&self) -> &str {
+        "Run the checks behind applied migrations against the database as it is now. Changes nothing."
+    }
+
+    fn extra_description(&self) -> &str {
+        "The checks are those that a run makes right behind a migration's SQL: a `.nu` file that says \
+         `# migrate: after`, and the queries of a `.verify.sql` file, each of which must give true or no \
+         row. Gives a row for each of these files beside an applied migration. A check that does not hold is \
+         a row with ok false, and no error."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .reaches_database()
+            .named(
+                "set",
+                nu_protocol::SyntaxShape::Record(Default::default()),
+                "psql variables, such as { tenant: acme }",
+                None,
+            )
+            .switch("quiet", "say nothing meanwhile", Some('q'))
+            .gives::<VerifyRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate verify ./db | where not ok",
+                description: "What does not hold any more",
+                result: None,
+            },
+            Example {
+                example: "if (migrate verify ./db | any {|row| not $row.ok }) { error make { msg: 'not as it was' } }",
+                description: "Fail a script unless everything holds",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            let closures = Closures::new(engine.clone(), vec![]);
+            verify(context, &preflight(call, &closures, false)?)
+        })
+    }
+}
+
+impl Row for VerifyRow {
+    const PRIORITY: &'static [&'static str] = &["track", "name", "ok", "message"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("track", |row| row.name.track.to_string()),
+            Column::text("name", |row| row.name.file_name()),
+            Column::text("check", |row| row.check.clone()),
+            Column::bool("ok", |row| row.ok),
+            Column::optional_text("message", |row| row.message.clone()),
+            Column::optional_duration("duration", |row| Some(row.duration)),
+        ]
+    }
+}
