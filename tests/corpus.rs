@@ -28,7 +28,7 @@ fn what_each_way_finds() {
     }
     let rows = project.nu(
         "ls db | get name | sort | each {|folder| {
-            rules: (migrate validate $folder --offline --quiet | get rule)
+            rules: (migrate validate $folder --quiet | get rule)
             effects: (try {
                 migrate rehearse $folder --quiet | first
                 | {

@@ -31,6 +31,7 @@ mod drift;
 mod errors;
 mod failover;
 mod faults;
+mod hazards;
 mod help;
 mod house;
 mod impact;

@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lock;
 pub mod questions;
 pub mod reconnect;
+pub mod relations;
 mod scratch;
 pub mod server;
 pub mod snapshot;

@@ -1,12 +1,14 @@
 //! Statements that lock or rewrite more than people expect, by the rules of the linter squawk.
 //! Pure; what psql alone understands is hidden from the linter, with every position kept.
 
+mod deed;
 mod hazards;
 
 use squawk_linter::{Linter, Version};
 use squawk_syntax::SourceFile;
 
 use crate::sql::lexer::{Item, scan};
+pub use deed::{Deed, Family, Named};
 use hazards::HAZARDS;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,15 +22,59 @@ pub struct Violation {
     pub help: &'static str,
 }
 
+/// Rules about the statement itself, whoever else is there.
+const ABOUT_ITSELF: [&str; 4] = [
+    "identifier-too-long",
+    "ban-duplicate-column-assignments",
+    "ban-create-domain-with-constraint",
+    "ban-drop-database",
+];
+
+/// What fails, or is lost, whether somebody waits for a lock or not.
+const NOT_ABOUT_TIME: [&str; 5] = [
+    "adding-required-field",
+    "ban-set-schema",
+    "ban-truncate-cascade",
+    "ban-drop-",
+    "renaming-",
+];
+
+impl Violation {
+    /// Does it hurt only where somebody or something is there already?
+    pub fn is_about_others(&self) -> bool {
+        !ABOUT_ITSELF.contains(&self.rule)
+    }
+
+    /// Does it hurt by how long it takes?
+    pub fn is_about_time(&self) -> bool {
+        !NOT_ABOUT_TIME
+            .iter()
+            .any(|rule| self.rule.starts_with(rule))
+    }
+
+    /// Does it fail on a table with rows, whoever uses it?
+    pub fn fails_on_rows(&self) -> bool {
+        self.rule == "adding-required-field"
+    }
+}
+
+/// A statement, and what the linter finds in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Statement {
+    pub deed: Deed,
+    pub violations: Vec<Violation>,
+}
+
 pub fn rules() -> impl Iterator<Item = &'static str> {
     HAZARDS.iter().map(|(name, _)| *name)
 }
 
-/// What the linter finds in a script. Text that is not UTF-8 is left alone.
+/// What the linter finds in a script, statement by statement. Text that is not UTF-8 is left alone.
 ///
 /// `major` is the server's major version; `is_in_transaction` tells how the script is going to run.
-pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<Violation> {
-    let Ok(text) = String::from_utf8(masked(content)) else {
+pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<Statement> {
+    let (masked, variables) = masked(content);
+    let Ok(text) = String::from_utf8(masked) else {
         return vec![];
     };
     let mut linter = Linter::from(HAZARDS.iter().map(|(_, hazard)| hazard.rule));
@@ -36,7 +82,8 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
     if let Some(version) = major.and_then(|major| major.to_string().parse::<Version>().ok()) {
         linter.settings.pg_version = version;
     }
-    let found = linter.lint(&SourceFile::parse(&text), &text);
+    let file = SourceFile::parse(&text);
+    let found = linter.lint(&file, &text);
     let mut violations: Vec<_> = found
         .into_iter()
         .filter_map(|found| {
@@ -44,22 +91,56 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
                 .iter()
                 .find(|(_, hazard)| hazard.rule == found.code)?;
             let start = usize::from(found.text_range.start());
-            Some(Violation {
+            let violation = Violation {
                 rule,
                 line: text.get(..start)?.matches('\n').count() + 1,
                 message: hazard.effect.to_owned(),
                 help: hazard.instead,
-            })
+            };
+            Some((start, violation))
         })
         .collect();
-    violations.sort_by_key(|found| (found.line, found.rule));
-    violations.dedup();
+    violations.sort_by_key(|(start, found)| (found.line, found.rule, *start));
+    violations.dedup_by(|(_, one), (_, other)| one == other);
+    let mut statements: Vec<_> = file
+        .syntax_node()
+        .children()
+        .map(|node| {
+            let range = node.text_range();
+            let is_in = |at: usize| (range.start().into()..range.end().into()).contains(&at);
+            let (its, others) = std::mem::take(&mut violations)
+                .into_iter()
+                .partition(|(start, _)| is_in(*start));
+            violations = others;
+            // What a variable stands for, nobody knows.
+            let is_known = !variables.iter().any(|at| is_in(*at));
+            Statement {
+                deed: if is_known {
+                    deed::deed(&node)
+                } else {
+                    Deed::default()
+                },
+                violations: without_place(its),
+            }
+        })
+        .collect();
+    statements.push(Statement {
+        deed: Deed::default(),
+        violations: without_place(violations),
+    });
+    statements
+}
+
+fn without_place(violations: Vec<(usize, Violation)>) -> Vec<Violation> {
     violations
+        .into_iter()
+        .map(|(_, violation)| violation)
+        .collect()
 }
 
 /// The script as the server would be sent it, as far as that can be told: meta-commands and COPY data
-/// are blank, variables are words. Every byte stays where it is.
-fn masked(content: &[u8]) -> Vec<u8> {
+/// are blank, variables are words. Every byte stays where it is. With the places of the variables.
+fn masked(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
     let mut text = content.to_vec();
     let mut blank = |range: std::ops::Range<usize>| {
         for byte in text.get_mut(range).unwrap_or_default() {
@@ -70,6 +151,7 @@ fn masked(content: &[u8]) -> Vec<u8> {
     };
     let items = scan(content);
     let mut ends = Vec::new();
+    let mut places = Vec::new();
     let mut is_behind_copy = false;
     for (index, item) in items.iter().enumerate() {
         let (variables, range) = match item {
@@ -79,6 +161,7 @@ fn masked(content: &[u8]) -> Vec<u8> {
         // `:name` is a word without its colon, `:'name'` a string, `:"name"` an identifier.
         for variable in variables {
             blank(variable.range.start..variable.range.start + 1);
+            places.push(variable.range.start);
         }
         let next = items
             .get(index + 1)
@@ -106,7 +189,7 @@ fn masked(content: &[u8]) -> Vec<u8> {
             *byte = b';';
         }
     }
-    text
+    (text, places)
 }
 
 #[cfg(test)]
@@ -116,6 +199,7 @@ mod tests {
     fn found(script: &str) -> Vec<String> {
         lint(script.as_bytes(), Some(15), true)
             .into_iter()
+            .flat_map(|statement| statement.violations)
             .map(|found| format!("{} {}", found.line, found.rule))
             .collect()
     }

@@ -1,4 +1,4 @@
-//! What a pending migration and its includes hold. Pure.
+//! What a pending migration and its includes hold. Pure; hazards are for `hazards`.
 
 use super::{Finding, names};
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
@@ -6,18 +6,15 @@ use crate::plan::{Fit, in_circle, place};
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
 use crate::sql::rules::Rule;
-use crate::sql::unsafe_ddl;
 use crate::sql::variables::Variables;
 use crate::sql::variables::usage::unset;
 use crate::tree::{Material, Migration};
 
-/// `major` is the server's, where one is connected.
 pub fn content(
     migration: &Migration,
     material: &Material,
     control: TransactionControl,
     users: &Variables,
-    major: Option<u32>,
 ) -> Vec<Finding> {
     let script = material.script(migration);
     let included = material.scripts();
@@ -75,22 +72,18 @@ pub fn content(
                 ..Finding::about(migration, Rule::NotUtf8, "it is not UTF-8".to_owned())
             });
         }
-        // What stands for others runs on fresh databases alone, where nobody waits for a lock.
-        let is_fresh = migration.directives.replaces.is_some();
-        let hazards = unsafe_ddl::lint(script.content, major, !is_outside);
-        findings.extend(
-            hazards
-                .into_iter()
-                .filter(|_| !is_fresh)
-                .map(|found| Finding {
-                    file: Some(script.path.to_owned()),
-                    line: Some(found.line),
-                    help: Some(found.help.to_owned()),
-                    ..Finding::about(migration, Rule::UnsafeDdl(found.rule), found.message)
-                }),
-        );
     }
     findings
+}
+
+/// Does it share a transaction with others, or run on its own?
+pub fn is_in_transaction(
+    migration: &Migration,
+    material: &Material,
+    control: TransactionControl,
+) -> bool {
+    let inspection = inspect(material.script(migration), &material.scripts());
+    place(migration, &inspection, control) != Some(Fit::NoTransaction)
 }
 
 const OWN_FILE: &str =

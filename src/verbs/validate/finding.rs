@@ -18,6 +18,10 @@ pub struct Finding {
     pub line: Option<usize>,
     pub message: String,
     pub help: Option<String>,
+    /// What of the database it is about tells how grave it is, where that is not the rule's own.
+    pub measured: Option<Severity>,
+    /// How much it would hurt, compared with others.
+    pub weight: u64,
 }
 
 impl Finding {
@@ -31,6 +35,8 @@ impl Finding {
             line: None,
             message,
             help: Some(help.into()),
+            measured: None,
+            weight: 0,
         }
     }
 
@@ -44,11 +50,13 @@ impl Finding {
             line: None,
             message,
             help: None,
+            measured: None,
+            weight: 0,
         }
     }
 
     pub fn severity(&self) -> Severity {
-        self.rule.severity()
+        self.measured.unwrap_or_else(|| self.rule.severity())
     }
 }
 

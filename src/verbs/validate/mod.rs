@@ -3,10 +3,13 @@
 
 mod content;
 mod finding;
+mod hazards;
 mod history;
 mod names;
 mod scripts;
+mod surroundings;
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
@@ -22,6 +25,8 @@ use crate::preflight::{Checker, Preflight};
 use crate::sql::rules::{Rule, Severity};
 use crate::tree::{Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
+use hazards::Manner;
+use surroundings::Surroundings;
 
 /// What `migrate validate` is asked for.
 pub struct Order {
@@ -58,6 +63,8 @@ pub fn validate(
     findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
     let allowed = allowed(&survey);
     findings.retain(|finding| !is_allowed(finding, &allowed));
+    // What would hurt most comes first; else the order of the files.
+    findings.sort_by_key(|finding| (finding.severity(), Reverse(finding.weight)));
     let is_error = |finding: &Finding| finding.severity() == Severity::Error;
     if order.strict && findings.iter().any(is_error) {
         return Err(Error::Invalid { findings });
@@ -95,8 +102,9 @@ impl Validation<'_> {
     fn offline(&mut self, survey: &Survey) -> Result<(), Error> {
         let tracks = self.tracks(survey, &Ledgers::default())?;
         let statuses = compare(&tracks, &survey.migrations, &[]);
+        let mut surroundings = Surroundings::default();
         for migration in pending(&statuses) {
-            self.files(migration, None)?;
+            self.files(migration, &mut surroundings, None)?;
         }
         for migration in pending(&statuses) {
             if let Some(script) = self.script(migration) {
@@ -128,9 +136,9 @@ impl Validation<'_> {
         let invalid = database.invalid_indexes()?;
         self.findings
             .extend(invalid.iter().map(|index| history::invalid_index(index)));
-        let major = database.server.major();
+        let mut surroundings = Surroundings::of(&mut database)?;
         for migration in pending(&statuses) {
-            self.files(migration, Some(major))?;
+            self.files(migration, &mut surroundings, Some(&mut database))?;
         }
         self.checks(&statuses, &database)
     }
@@ -159,15 +167,21 @@ impl Validation<'_> {
         }
     }
 
-    fn files(&mut self, migration: &Migration, major: Option<u32>) -> Result<(), plan::Error> {
+    fn files(
+        &mut self,
+        migration: &Migration,
+        surroundings: &mut Surroundings,
+        database: Option<&mut Database>,
+    ) -> Result<(), Error> {
         let settings = &self.context.caller.settings;
-        let material = Material::read(migration, &self.context.folders())?;
+        let control = settings.transaction_control;
+        let folders = self.context.folders();
+        let material = Material::read(migration, &folders).map_err(plan::Error::from)?;
         self.findings.extend(content::content(
             migration,
             &material,
-            settings.transaction_control,
+            control,
             &settings.variables,
-            major,
         ));
         if let Err(found) = plan::verification(migration, material.verification.as_deref()) {
             let found = found
@@ -175,6 +189,17 @@ impl Validation<'_> {
                 .map(|found| scripts::no_query(migration, found));
             self.findings.extend(found);
         }
+        let manner = Manner {
+            major: database.as_ref().map(|database| database.server.major()),
+            is_in_transaction: content::is_in_transaction(migration, &material, control),
+        };
+        self.findings.extend(hazards::hazards(
+            migration,
+            &material,
+            manner,
+            surroundings,
+            database,
+        )?);
         match migration.undoing(&self.context.folders()) {
             Ok(Some(mut undo)) => {
                 self.context.allow(&mut undo);
@@ -202,12 +227,12 @@ impl Validation<'_> {
             &material,
             settings.transaction_control,
             &settings.variables,
-            None,
         );
-        self.findings.extend(found.into_iter().filter(|finding| {
-            !matches!(finding.rule, Rule::UnsafeDdl(_))
-                && !undo.directives.allows.contains(&finding.rule)
-        }));
+        self.findings.extend(
+            found
+                .into_iter()
+                .filter(|finding| !undo.directives.allows.contains(&finding.rule)),
+        );
         Ok(())
     }
 
