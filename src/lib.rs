@@ -95,6 +95,7 @@
 //! **A setting**
 //! - `settings/key.rs`: a variant of `Key` with its environment variable, default and flag, if it has them.
 //! - `settings/mod.rs`: a field of `Settings`, parsed in `resolve`.
+//! - Where it holds a secret: `verbs/settings.rs` hides it.
 //! - With a flag: `commands/signature.rs`, or the file of the one command that has it;
 //!   `commands/arguments.rs` reads every flag of a `Key` by itself.
 //! - `docs/reference.md`: a row in the table of settings. `tests/readme.rs` compares names and default.

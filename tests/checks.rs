@@ -159,7 +159,7 @@ fn in_a_late_script_about_uncommitted_tables() {
         "db/20240102000000_core_b.nu",
         format!("# migrate: late\nuse migrate/checks.nu *\n{}", script()),
     );
-    let output = project.nu("migrate run db --quiet | get 1.validation.0.output | to text");
+    let output = project.nu("migrate run db --quiet --full | get 1.validation.0.output | to text");
     // The ledger of core is a table, too.
     let said = output
         .text()
@@ -289,7 +289,7 @@ fn an_error_points_at_the_script_and_not_into_the_helpers() {
             "db/20240101000000_core_a.nu",
             format!("use migrate/checks.nu *\n\n{check}\n"),
         );
-        let finding = project.nu("migrate validate db --quiet | where severity == error | first | [$in.line ($in.message | str contains 'core_a.nu:3:')] | to json -r");
+        let finding = project.nu("migrate validate db --quiet --full | where severity == error | first | [$in.line ($in.detail | str contains 'core_a.nu:3:')] | to json -r");
         assert_eq!(finding.text(), "[3,true]", "{check}: {}", finding.stderr);
     }
 }

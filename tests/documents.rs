@@ -42,7 +42,7 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
     let outputs: Vec<_> = output
         .stdout
         .split(&format!("{MARK}\n"))
-        .map(|output| output.trim_end().replace(&project.database, "erp"))
+        .map(|output| as_at_home(output.trim_end(), &project))
         .collect();
     if std::env::var_os("MIGRATE_TEST_BLESS").is_some() {
         let different = blocks.iter().zip(&outputs).any(|(block, output)| {
@@ -69,10 +69,25 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
     }
 }
 
+/// An output with the place that a reader would have.
+fn as_at_home(output: &str, project: &Project) -> String {
+    let known = |name| project.environment.get(name).map_or("", String::as_str);
+    let here = format!(
+        "{}:{} as {}",
+        known("PGHOST"),
+        known("PGPORT"),
+        known("PGUSER")
+    );
+    output
+        .replace(&project.database, "erp")
+        .replace(&here, "localhost:5432 as alice")
+}
+
 /// A block's commands, which print what a person would see. An error ends only a nu of its own.
 fn printed(block: &Block) -> String {
     let code = &block.code;
-    let fails = (block.output.as_ref()).is_some_and(|output| output.starts_with("Error: "));
+    let fails = (block.output.as_ref())
+        .is_some_and(|output| output.lines().any(|line| line.starts_with("Error: ")));
     if fails {
         format!(
             "^$nu.current-exe --no-config-file --no-std-lib --plugins '[{PLUGIN}]' \

@@ -21,7 +21,7 @@ fn project() -> Project {
 fn server(project: &Project, options: &str) -> String {
     project
         .nu(&format!(
-            "migrate run db -q {options} | last | get notices.0"
+            "migrate run db -q --full {options} | last | get notices.0"
         ))
         .text()
         .to_owned()

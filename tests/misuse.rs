@@ -438,7 +438,7 @@ fn durations_are_what_postgresql_can_hold() {
     );
     assert_eq!(project.code("migrate run db"), "migrate::bad_directive");
     project.remove("db/20240102000000_core_b.sql");
-    let script = "migrate run db --quiet --lock-timeout 500us | get 0.notices | to json -r";
+    let script = "migrate run db --quiet --full --lock-timeout 500us | get 0.notices | to json -r";
     assert_eq!(project.nu(script).json(), serde_json::json!(["1ms"]));
 }
 

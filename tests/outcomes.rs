@@ -196,7 +196,7 @@ fn nothing_is_said_of_a_row_that_could_not_be_read() {
             !said.contains("says `running`") && !said.contains("--retry"),
             "{said}"
         );
-        assert!(said.contains("migrate status DIR"), "{said}");
+        assert!(said.contains("migrate status ./db"), "{said}");
         assert_eq!(project.sql(LEDGER), row);
     }
 }
@@ -413,7 +413,10 @@ fn a_warning_at_commit_is_shown_and_kept() {
     let Some((cluster, server, project)) = waiting_for_a_standby() else {
         return;
     };
-    let run = start(&project, "migrate run ./db | get 0.notices | to text");
+    let run = start(
+        &project,
+        "migrate run ./db --full | get 0.notices | to text",
+    );
     project.wait_until(WAITS_FOR_STANDBY);
     server.sql(
         "postgres",

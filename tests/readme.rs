@@ -69,6 +69,32 @@ fn the_commands_the_directives_and_the_templates_are_all_there() {
 }
 
 #[test]
+fn every_column_is_explained() {
+    let (_, columns) = REFERENCE.split_once("## Columns").unwrap();
+    let (columns, _) = columns.split_once("\n## ").unwrap();
+    let names: Vec<_> = columns
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|cell| cell.split(", "))
+        .collect();
+    for command in MigratePlugin.commands() {
+        for (_, output) in command.signature().input_output_types {
+            let nu_protocol::Type::Table(columns) = output else {
+                continue;
+            };
+            for (column, _) in columns.iter() {
+                let name = format!("`{column}`");
+                assert!(
+                    names.contains(&name.as_str()),
+                    "{}: {column}",
+                    command.name()
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn the_example_tree_applies() {
     let project = Project::new();
     let tree = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/erp");

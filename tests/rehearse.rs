@@ -57,23 +57,23 @@ fn effects_are_told_and_nothing_stays() {
     let before = state(&project);
     let rows = project.nu(
         "migrate rehearse db --quiet | update locks { each {|lock| $'($lock.relation) ($lock.mode) ($lock.blocks)' } } \
-         | select state rewrites indexes rows group locks notices applied_at | to json -r",
+         | select state rewrites indexes rows group locks notices | to json -r",
     );
     assert_eq!(
         rows.json(),
         json!([
             {"state": "rehearsed", "rewrites": ["customer"], "indexes": ["customer_pkey"], "rows": 0, "group": 1,
              "locks": ["customer ACCESS EXCLUSIVE everybody", "customer_pkey ACCESS EXCLUSIVE everybody"],
-             "notices": [], "applied_at": null},
+             "notices": []},
             {"state": "rehearsed", "rewrites": [], "indexes": ["invoice_customer"], "rows": 0, "group": 1,
-             "locks": ["invoice SHARE writers"], "notices": [], "applied_at": null},
+             "locks": ["invoice SHARE writers"], "notices": []},
             {"state": "skipped", "rewrites": [], "indexes": [], "rows": 0, "group": 2,
-             "locks": [], "notices": [], "applied_at": null},
+             "locks": [], "notices": []},
             {"state": "rehearsed", "rewrites": [], "indexes": [], "rows": 16, "group": 3,
              "locks": ["customer ROW EXCLUSIVE DDL", "customer_pkey ROW EXCLUSIVE DDL", "invoice ROW EXCLUSIVE DDL"],
-             "notices": ["hello"], "applied_at": null},
+             "notices": ["hello"]},
             {"state": "rehearsed", "rewrites": [], "indexes": ["fresh_pkey"], "rows": 0, "group": 3,
-             "locks": [], "notices": [], "applied_at": null},
+             "locks": [], "notices": []},
         ]),
         "{}",
         rows.stderr

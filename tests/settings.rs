@@ -233,3 +233,66 @@ fn only_regular_files_are_read() {
         );
     }
 }
+
+#[test]
+fn the_settings_in_force_are_shown_without_secrets() {
+    let mut project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    project.write(
+        "db/migrate.json",
+        r#"{"lock_wait": "7sec", "variables": {"token": "s3cret"}}"#,
+    );
+    project
+        .set(
+            "DATABASE_URL",
+            "postgresql://me:s3cret@nowhere.invalid/other",
+        )
+        .set("MIGRATE_LOCK_WAIT", "9sec");
+    let database = project.database.clone();
+    let rows = project.nu(&format!(
+        "migrate settings db --database {database} | select key value source overrides | to nuon --raw"
+    ));
+    let said = rows.text().to_owned();
+    assert!(!said.contains("s3cret"), "{said}");
+    let password = &project.environment["PGPASSWORD"];
+    assert!(
+        password.is_empty() || !said.contains(&format!("\"{password}\"")),
+        "{said}"
+    );
+    for part in [
+        format!(
+            "[database,\"{database}\",flag,\"DATABASE_URL postgresql://me@nowhere.invalid/other\"]"
+        ),
+        "token".to_owned(),
+        "(hidden)".to_owned(),
+        format!("{database} on "),
+    ] {
+        assert!(said.contains(&part), "{part}: {said}");
+    }
+    let wait = project.nu(
+        "migrate settings db --offline | where key == lock_wait | first | [$in.value ($in.source | str contains migrate.json) $in.overrides] | to nuon",
+    );
+    assert_eq!(wait.text(), "[\"7sec\", true, \"MIGRATE_LOCK_WAIT 9sec\"]");
+    // A server that is not there is told as a row.
+    let works = project.nu("migrate settings db | where works == false | get key | to nuon");
+    assert_eq!(works.text(), "[connection]");
+}
+
+#[test]
+fn missing_rights_are_told_with_the_way_out() {
+    let mut project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    project.nu("migrate run db").text();
+    let role = format!("{}_reader", project.database);
+    project.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT SELECT ON migrations_core TO {role}; REVOKE CREATE ON SCHEMA public FROM public"
+    ));
+    project.set("PGUSER", &role).set("PGPASSWORD", "x");
+    let said =
+        project.nu("migrate settings db | where works == false | get value | str join ' | '");
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    for part in [
+        "GRANT CREATE ON SCHEMA public TO",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON",
+    ] {
+        assert!(said.text().contains(part), "{said:?}");
+    }
+}

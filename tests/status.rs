@@ -8,7 +8,7 @@ const CORE_A: (&str, &str) = (
     "core/20240101000000_core_a.sql",
     "CREATE TABLE core_a (id int);\n",
 );
-const CORE_B: (&str, &str) = ("core/20240102000000_core_b.sql", "SELECT pg_sleep(0.03);\n");
+const CORE_B: (&str, &str) = ("core/20240102000000_core_b.sql", "SELECT pg_sleep(0.3);\n");
 const IMPL: (&str, &str) = ("impl/20240103000090_impl_no-date.sql", "SELECT 1;\n");
 
 fn applied() -> Project {
@@ -28,11 +28,11 @@ fn a_database_without_ledgers_is_all_pending_and_stays_untouched() {
             {"track": "core", "version": "20240101000000", "description": "a", "state": "pending",
              "pending": true, "applied_at": null, "duration": null,
              "timestamp": "2024-01-01T00:00:00+00:00", "name": "20240101000000_core_a.sql",
-             "file": file(CORE_A.0), "validation_time": null, "changes": []},
+             "file": file(CORE_A.0), "validation_time": null, "changes": null, "error": null},
             {"track": "impl", "version": "20240103000090", "description": "no-date",
              "state": "pending", "pending": true, "applied_at": null, "duration": null,
              "timestamp": null, "name": "20240103000090_impl_no-date.sql", "file": file(IMPL.0),
-             "validation_time": null, "changes": []},
+             "validation_time": null, "changes": null, "error": null},
         ])
     );
     assert_eq!(project.tables(), "");
@@ -61,7 +61,10 @@ fn the_pipelines_of_the_contract() {
         "migrate history ./db | sort-by duration | last | get name",
         "20240102000000_core_b.sql",
     );
-    says("migrate history ./db | where duration > 20ms | length", "1");
+    says(
+        "migrate history ./db | where duration > 290ms | length",
+        "1",
+    );
     says(
         "migrate status ./db | where state == applied | get duration | math sum | describe",
         "duration",
@@ -158,7 +161,7 @@ fn offline_needs_no_database() {
         project
             .nu("migrate status ./db --offline | get state | uniq | to json")
             .json(),
-        json!(["pending"])
+        json!(["unknown"])
     );
 }
 
@@ -178,7 +181,7 @@ fn history_tells_also_of_files_that_are_gone() {
                "name": "20240103000090_impl_no-date.sql", "timestamp": null,
                "description": "no-date", "state": "applied", "applied_at": "datetime",
                "duration": "duration", "applied_by": project.environment["PGUSER"],
-               "execution_id": 36, "hash": 64, "validation_time": null})
+               "execution_id": 36, "hash": 64, "validation_time": null, "error": null, "files": 1})
     );
     assert_eq!(
         project
@@ -234,4 +237,48 @@ fn a_plugin_that_has_read_a_file_notices_an_edit_that_keeps_size_and_time() {
         ])
     );
     assert_eq!(project.tables(), "a c migrations_core");
+}
+
+#[test]
+fn a_track_that_vanished_is_told_and_can_be_an_error() {
+    let project = applied();
+    let stderr = |script: &str| project.nu(script).stderr;
+    assert_eq!(stderr("migrate status ./db | ignore"), "");
+    // A submodule that is not checked out is an empty folder.
+    project.remove("db/impl/20240103000090_impl_no-date.sql");
+    let told = "the track impl has no file in";
+    for command in ["status ./db", "run ./db", "run ./db --dry-run"] {
+        let stderr = stderr(&format!("migrate {command} | ignore"));
+        assert!(
+            stderr.contains(told) && stderr.contains("1 migration in the database"),
+            "{stderr}"
+        );
+    }
+    // The folder of one track is about that track alone.
+    for command in ["status ./db/core", "status ./db --track core"] {
+        assert_eq!(
+            stderr(&format!("migrate {command} | ignore")),
+            "",
+            "{command}"
+        );
+    }
+    for command in [
+        "status ./db",
+        "run ./db",
+        "rehearse ./db",
+        "status ./db --offline",
+    ] {
+        let expecting = format!("migrate {command} --expect-tracks [core impl]");
+        assert_eq!(project.code(&expecting), "migrate::tracks_missing");
+    }
+    project.write("db/migrate.json", r#"{"expect_tracks": "core, impl"}"#);
+    assert_eq!(project.code("migrate run ./db"), "migrate::tracks_missing");
+    assert_eq!(
+        project
+            .nu("migrate run ./db --expect-tracks core | length")
+            .text(),
+        "0"
+    );
+    project.write("db/impl/20240103000090_impl_no-date.sql", "SELECT 1;\n");
+    assert_eq!(project.nu("migrate run ./db | length").text(), "0");
 }

@@ -103,7 +103,7 @@ fn a_backfill_goes_on_where_it_was() {
         .text();
     project.sql("CREATE TABLE example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, value text);
         INSERT INTO example (value) SELECT CASE WHEN n <= 10000 THEN 'done' END FROM generate_series(1, 25000) AS n");
-    let notices = project.nu("migrate run db --quiet | get 0.notices | to text");
+    let notices = project.nu("migrate run db --quiet --full | get 0.notices | to text");
     assert!(notices.text().ends_with("done up to 25000"), "{notices:?}");
     assert_eq!(
         project.sql("SELECT count(*) FILTER (WHERE value = 'done') || ' ' || count(*) FILTER (WHERE value = 'value ' || id) FROM example"),

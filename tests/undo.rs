@@ -41,11 +41,12 @@ fn one_step_goes_and_is_pending_again() {
         "1",
         "a dry run"
     );
-    let row = project.nu("migrate undo ./db | first | update undone_at { describe } | update applied_at { describe } | update duration { describe } | reject execution_id | to json");
+    let row = project.nu("migrate undo ./db | first | update undone_at { describe } | update applied_at { describe } | update duration { describe } | to json");
     assert_eq!(
         row.json(),
-        json!({"track": "impl", "name": I, "state": "undone", "duration": "duration",
-               "applied_at": "datetime", "undone_at": "datetime", "group": 1, "notices": []})
+        json!({"track": "impl", "version": "20240101000000", "state": "undone", "description": "i",
+               "duration": "duration", "applied_at": "datetime", "undone_at": "datetime",
+               "group": 1, "name": I, "notices": ""})
     );
     assert_eq!(project.tables(), "a b migrations_core migrations_impl");
     assert_eq!(project.sql("SELECT count(*) FROM migrations_impl"), "0");
@@ -181,8 +182,8 @@ fn the_file_has_variables_directives_and_a_clean_session() {
     ]);
     project.nu("migrate run ./db").text();
     assert_eq!(project.code("migrate undo ./db"), "migrate::unset_variable");
-    let notices =
-        project.nu("migrate undo ./db --quiet --set { tenant: acme } | get 0.notices | to json");
+    let notices = project
+        .nu("migrate undo ./db --quiet --full --set { tenant: acme } | get 0.notices | to json");
     assert_eq!(
         notices.json(),
         json!([format!("{A} acme"), "timeout 123ms"])

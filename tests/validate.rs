@@ -301,7 +301,7 @@ fn a_changed_include_is_told_from_a_changed_file() {
     project.nu("migrate run db --quiet | ignore").text();
     let changes = || {
         project
-            .nu("migrate status db | get changes | each {|files| $files | each { path basename } | str join ' ' } | to json -r")
+            .nu("migrate status db | get changes | each {|files| $files | default '' | split row ', ' | each { path basename } | str join ' ' } | to json -r")
             .text()
             .to_owned()
     };

@@ -118,7 +118,7 @@ fn nothing_of_one_file_is_seen_by_the_next() {
     for mode in ["all", "each"] {
         project.sql("DROP TABLE IF EXISTS migrations_core");
         let output = project.nu(&format!(
-            "$env.GIVEN = 'given'; migrate run db --quiet --transaction {mode} --set {{tenant: acme}} | get 1.notices | to json -r"
+            "$env.GIVEN = 'given'; migrate run db --quiet --full --transaction {mode} --set {{tenant: acme}} | get 1.notices | to json -r"
         ));
         assert_eq!(
             output.json(),
@@ -194,7 +194,7 @@ fn variables_come_from_every_source_and_the_strongest_wins() {
     );
     let output = project.nu(
         "$env.config.plugins.migrate = {variables: {a: config, b: config}}\n\
-         migrate run db --quiet --set {a: flag} | get 0.notices.0",
+         migrate run db --quiet --full --set {a: flag} | get 0.notices.0",
     );
     assert_eq!(output.text(), "flag config file 5");
 }
@@ -231,7 +231,7 @@ fn everything_psql_prints_is_live_and_in_the_notices() {
         ("rows.csv", "1,one\n2,\"two, with comma\"\n"),
         ("included.psql", "SELECT 'from include';\n"),
     ]);
-    let output = project.nu("migrate run db | get 0.notices | to json -r");
+    let output = project.nu("migrate run db --full | get 0.notices | to json -r");
     assert_eq!(
         output.json(),
         json!([
@@ -243,7 +243,12 @@ fn everything_psql_prints_is_live_and_in_the_notices() {
             "from warning"
         ])
     );
-    let mut live: Vec<_> = output.stderr.lines().collect();
+    let (where_it_runs, printed) = output.stderr.split_once('\n').unwrap();
+    assert!(
+        where_it_runs.starts_with("migrate: applying 1 migration in"),
+        "{where_it_runs}"
+    );
+    let mut live: Vec<_> = printed.lines().collect();
     live.sort_unstable();
     let name = "20240101000000_core_a.sql";
     assert_eq!(
@@ -279,9 +284,14 @@ fn what_is_printed_comes_while_the_file_runs() {
         .unwrap();
     let mut line = String::new();
     let started = Instant::now();
-    BufReader::new(run.stderr.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    stderr.read_line(&mut line).unwrap();
+    assert!(
+        line.starts_with("migrate: applying 1 migration in"),
+        "{line}"
+    );
+    line.clear();
+    stderr.read_line(&mut line).unwrap();
     assert_eq!(line, "20240101000000_core_a.sql: now\n");
     let early = started.elapsed();
     run.wait().unwrap();

@@ -44,8 +44,9 @@ fn queries_behind_a_migration_must_give_true_or_no_row() {
         "SELECT count(*) = 2 FROM b;\nSELECT * FROM b WHERE id IS NULL;\n\
          SELECT :'tenant' = 'it''s';\nSELECT txid_current_if_assigned() IS NOT NULL",
     );
-    let checks = project
-        .nu("migrate run db --set {tenant: \"it's\"} | last | get validation.check | to json -r");
+    let checks = project.nu(
+        "migrate run db --full --set {tenant: \"it's\"} | last | get validation.check | to json -r",
+    );
     assert_eq!(
         checks.json(),
         json!([format!("{B}.verify.sql")]),
@@ -95,8 +96,9 @@ fn a_script_behind_a_migration_sees_what_it_made() {
         &format!("db/{A}.sql"),
         "CREATE TABLE a (id int); CREATE SEQUENCE s;",
     );
-    let output = project
-        .nu("migrate run db | last | get validation.0 | [$in.output $in.result] | to json -r");
+    let output = project.nu(
+        "migrate run db --full | last | get validation.0 | [$in.output $in.result] | to json -r",
+    );
     let found = output.json();
     assert_eq!(found[1], json!(2), "{output:?}");
     assert!(

@@ -3,9 +3,10 @@
 use std::sync::LazyLock;
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{flag, positional, switch};
+use super::completion::completes;
 use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
@@ -57,8 +58,7 @@ impl PluginCommand for Add {
             .param(
                 Flag::new("template")
                     .arg(SyntaxShape::String)
-                    .desc("what to begin with: the name of a template, or a file")
-                    .completion(Completion::new_list(&template::NAMES)),
+                    .desc("what to begin with: the name of a template, or a file"),
             )
             .switch("no-transaction", "for outside of a transaction", None)
             .switch(
@@ -95,6 +95,8 @@ impl PluginCommand for Add {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -120,8 +122,8 @@ impl Row for AddedRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
             Column::text("kind", |row| row.kind.to_string()),
+            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
         ]
     }
 }

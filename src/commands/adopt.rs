@@ -1,14 +1,13 @@
 //! `migrate adopt`: takes over a database that another tool has migrated.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
-use strum::VariantNames;
+use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{adoption, switch};
+use super::completion::completes;
 use super::signature::{MigrateSignature, or_default};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
-use crate::foreign::Tool;
 use crate::settings::Key;
 use crate::verbs::adopt::{AdoptRow, Order, adopt};
 
@@ -42,8 +41,7 @@ impl PluginCommand for Adopt {
             .param(
                 Flag::new("from")
                     .arg(SyntaxShape::String)
-                    .desc("the tool that has migrated the database")
-                    .completion(Completion::new_list(Tool::VARIANTS)),
+                    .desc("the tool that has migrated the database"),
             )
             .named(
                 "table",
@@ -83,6 +81,8 @@ impl PluginCommand for Adopt {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -102,16 +102,16 @@ impl PluginCommand for Adopt {
 }
 
 impl Row for AdoptRow {
-    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "applied_at"];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row| row.track.to_string()),
-            Column::optional_text("name", |row| row.name.clone()),
             Column::text("state", |row| row.decision.to_string()),
+            Column::optional_text("name", |row| row.name.clone()),
             Column::optional_date("applied_at", |row| row.applied_at),
-            Column::text("version", |row| row.version.clone()),
             Column::optional_bool("verified", |row| row.is_verified),
+            Column::text("version", |row| row.version.clone()),
         ]
     }
 }

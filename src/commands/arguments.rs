@@ -188,6 +188,12 @@ fn flags(call: &EvaluatedCall) -> Result<Layer, Error> {
                 flag: name,
                 problem,
             })?,
+            (Key::ExpectTracks, Some(_)) => {
+                let words = one_or_more(call, name)?;
+                let words: Result<Vec<_>, _> =
+                    words.iter().map(|word| usable(word, name)).collect();
+                words?.join(" ")
+            }
             (_, Some(value)) => usable(&value, name)?,
         };
         let origin = Origin::Flag;

@@ -3,8 +3,9 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
+use super::completion::completes;
 use super::signature::MigrateSignature;
-use super::table::{Column, Row};
+use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer};
 use crate::verbs::history::{HistoryRow, history};
 
@@ -48,6 +49,8 @@ impl PluginCommand for History {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -60,14 +63,7 @@ impl PluginCommand for History {
 }
 
 impl Row for HistoryRow {
-    const PRIORITY: &'static [&'static str] = &[
-        "track",
-        "version",
-        "description",
-        "applied_at",
-        "duration",
-        "applied_by",
-    ];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
@@ -75,18 +71,21 @@ impl Row for HistoryRow {
             Column::optional_text("version", |row| {
                 Some(row.name.as_ref()?.version.to_string())
             }),
-            Column::text("name", |row| row.row.name.clone()),
-            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
+            Column::text("state", |row| row.row.state.to_string()),
             Column::optional_text("description", |row| {
                 Some(row.name.as_ref()?.description.clone())
             }),
-            Column::text("state", |row| row.row.state.to_string()),
-            Column::optional_date("applied_at", |row| row.row.applied_at),
             Column::optional_duration("duration", |row| row.row.duration()),
+            Column::optional_date("applied_at", |row| row.row.applied_at),
+            Column::optional_duration("validation_time", |row| row.row.validation_time()),
+            // Itself, and what it includes.
+            Column::int("files", |row| row.row.parts.len().max(1)),
+            Column::text("name", |row| row.row.name.clone()),
             Column::optional_text("applied_by", |row| row.row.applied_by.clone()),
+            Column::optional_text("error", |row| row.row.error.as_deref().map(one_line)),
+            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
             Column::optional_text("execution_id", |row| row.row.execution_id.clone()),
             Column::text("hash", |row| row.row.hash.clone()),
-            Column::optional_duration("validation_time", |row| row.row.validation_time()),
         ]
     }
 }

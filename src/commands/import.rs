@@ -1,14 +1,13 @@
 //! `migrate import`: turns another tool's files into ours.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Completion, Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
-use strum::VariantNames;
+use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{import_order, switch};
+use super::completion::completes;
 use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
-use crate::foreign::Tool;
 use crate::verbs::import::{ImportRow, Order, import};
 
 pub struct Import;
@@ -40,8 +39,7 @@ impl PluginCommand for Import {
             .param(
                 Flag::new("from")
                     .arg(SyntaxShape::String)
-                    .desc("the tool that the files are written for")
-                    .completion(Completion::new_list(Tool::VARIANTS)),
+                    .desc("the tool that the files are written for"),
             )
             .named(
                 "into",
@@ -66,6 +64,8 @@ impl PluginCommand for Import {
             result: None,
         }]
     }
+
+    completes!();
 
     fn run(
         &self,

@@ -5,6 +5,7 @@
 mod add;
 mod adopt;
 mod arguments;
+mod completion;
 mod drift;
 mod error;
 mod history;
@@ -15,6 +16,7 @@ mod rehearse;
 mod repair;
 mod root;
 mod run;
+mod settings;
 mod signature;
 mod snapshot;
 mod squash;
@@ -39,7 +41,7 @@ use crate::process::screen;
 use crate::settings::Shell;
 use crate::verbs::{Context, Error};
 pub use plugin::MigratePlugin;
-use table::{Row, table};
+use table::{Full, Row, table};
 
 /// Runs a command: who calls, then the work, then the table. It is one value: a stream of 1000 rows
 /// takes nushell and the plugin a third more time, because each row is sent and acknowledged by itself.
@@ -63,6 +65,22 @@ fn answer<R: Row>(
     let metadata =
         PipelineMetadata::default().with_table_width_priority_columns(call.head, R::PRIORITY);
     Ok(PipelineData::value(table(&rows, call.head), Some(metadata)))
+}
+
+/// The same, with the further columns of the flag `--full`.
+fn answer_in_full<R: Row>(
+    engine: &EngineInterface,
+    call: &EvaluatedCall,
+    work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
+) -> Result<PipelineData, LabeledError>
+where
+    Full<R>: Row,
+{
+    if !chosen(call, "full")? {
+        return answer(engine, call, work);
+    }
+    let full = |rows: Vec<R>| rows.into_iter().map(Full).collect();
+    answer(engine, call, |context| work(context).map(full))
 }
 
 /// Is the switch on that decides which columns come back? Anything but a bool is an error.
@@ -90,9 +108,13 @@ fn preflight<'a>(
     Ok(Preflight {
         registry: plugin::registry,
         closures,
-        progress: Progress {
-            quiet: arguments::switch(call, "quiet")?,
-        },
+        progress: progress(call)?,
         skip,
     })
+}
+
+/// What is said meanwhile, by the flag `--quiet`.
+fn progress(call: &EvaluatedCall) -> Result<Progress, Error> {
+    let quiet = arguments::switch(call, "quiet")?;
+    Ok(Progress { quiet })
 }

@@ -4,12 +4,14 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, Span, Value, record};
 
 use super::arguments::{request, switch};
+use super::completion::completes;
 use super::run::validation;
 use super::signature::MigrateSignature;
 use super::table::{self, Column, Row, list};
 use super::{MigratePlugin, answer, chosen, closures, preflight};
 use crate::database::catalog::Difference;
 use crate::execution::effects::Lock;
+use crate::execution::lock_mode::LockMode;
 use crate::execution::row::RehearsalRow;
 use crate::verbs::rehearse::rehearse;
 use crate::verbs::round_trip::{RoundTripRow, rehearse_undo};
@@ -51,6 +53,7 @@ impl PluginCommand for Rehearse {
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
+            .expects_tracks()
             .selects_steps()
             .limits_statements()
             .switch(
@@ -89,6 +92,8 @@ impl PluginCommand for Rehearse {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -122,39 +127,46 @@ impl PluginCommand for Rehearse {
 }
 
 impl Row for RehearsalRow {
-    const PRIORITY: &'static [&'static str] =
-        &["name", "state", "duration", "rows", "rewrites", "locks"];
+    const PRIORITY: &'static [&'static str] = &["rewrites", "locks", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row| row.run.name.track.to_string()),
-            Column::text("name", |row| row.run.name.file_name()),
-            Column::text("state", |row| row.ending.to_string()),
+            Column::text("version", |row| row.run.name.version.to_string()),
+            Column::text("description", |row| row.run.name.description.clone()),
+            Column::optional_text("blocks", |row| {
+                let strongest = row.effects.locks.iter().map(|lock| lock.mode);
+                Some(strongest.reduce(stronger)?.blocks().to_owned())
+            }),
             // A comparison with nothing is neither true nor false; a file that was left out took no
             // time.
             Column::optional_duration("duration", |row| Some(row.duration())),
-            // Nothing was applied.
-            Column::optional_date("applied_at", |_| None),
-            Column::optional_text("execution_id", |row| {
-                Some(row.run.applied.as_ref()?.execution_id.clone())
+            Column::int("rows", |row| {
+                usize::try_from(row.effects.rows).unwrap_or(usize::MAX)
             }),
+            Column::text("state", |row| row.ending.to_string()),
             Column::int("group", |row| row.run.group),
+            Column::optional_duration("validation_time", |row| row.run.validation_time()),
+            Column::new("locks", list(), |row, span| locks(&row.effects.locks, span)),
+            Column::texts("rewrites", |row| row.effects.rewrites.clone()),
+            Column::texts("indexes", |row| row.effects.indexes.clone()),
+            Column::new("validation", list(), |row, span| {
+                validation(&row.run.checks, span)
+            }),
             Column::optional_text("reason", |row| {
                 row.run.reason.as_ref().map(ToString::to_string)
             }),
             Column::texts("notices", |row| row.run.notices.clone()),
-            Column::optional_duration("validation_time", |row| row.run.validation_time()),
-            Column::new("validation", list(), |row, span| {
-                validation(&row.run.checks, span)
-            }),
-            Column::new("locks", list(), |row, span| locks(&row.effects.locks, span)),
-            Column::texts("rewrites", |row| row.effects.rewrites.clone()),
-            Column::texts("indexes", |row| row.effects.indexes.clone()),
-            Column::int("rows", |row| {
-                usize::try_from(row.effects.rows).unwrap_or(usize::MAX)
+            Column::text("name", |row| row.run.name.file_name()),
+            Column::optional_text("execution_id", |row| {
+                Some(row.run.applied.as_ref()?.execution_id.clone())
             }),
         ]
     }
+}
+
+fn stronger(one: LockMode, other: LockMode) -> LockMode {
+    if other > one { other } else { one }
 }
 
 fn locks(locks: &[Lock], span: Span) -> Value {

@@ -1,10 +1,11 @@
 //! `migrate repair`: edits ledger rows by hand.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::{orders, switch};
-use super::signature::MigrateSignature;
+use super::completion::completes;
+use super::signature::{MigrateSignature, names};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::repair::{RepairRow, repair};
@@ -28,12 +29,6 @@ impl PluginCommand for Repair {
     }
 
     fn signature(&self) -> Signature {
-        let names = || {
-            SyntaxShape::OneOf(vec![
-                SyntaxShape::List(Box::new(SyntaxShape::String)),
-                SyntaxShape::String,
-            ])
-        };
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
@@ -73,6 +68,8 @@ impl PluginCommand for Repair {
         }]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -87,13 +84,16 @@ impl PluginCommand for Repair {
 }
 
 impl Row for RepairRow {
-    const PRIORITY: &'static [&'static str] = &["track", "name", "action"];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row| row.track.to_string()),
+            Column::text("action", |row| {
+                let would = if row.is_dry_run { "would " } else { "" };
+                format!("{would}{}", row.action)
+            }),
             Column::text("name", |row| row.name.clone()),
-            Column::text("action", |row| row.action.to_string()),
         ]
     }
 }

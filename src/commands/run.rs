@@ -6,9 +6,10 @@ use nu_protocol::{
 };
 
 use super::arguments::{request, switch};
+use super::completion::completes;
 use super::signature::{MigrateSignature, or_default};
-use super::table::{self, Column, Row, list};
-use super::{MigratePlugin, answer, closures, preflight};
+use super::table::{self, Column, Full, Row, list, said, which};
+use super::{MigratePlugin, answer, answer_in_full, chosen, closures, preflight, progress};
 use crate::checks::Check;
 use crate::checks::caller::from_nuon;
 use crate::execution::row::RunRow;
@@ -45,6 +46,7 @@ impl PluginCommand for Run {
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
+            .expects_tracks()
             .switch("dry-run", "show the plan and touch nothing", Some('n'))
             .selects_steps()
             .limits_statements()
@@ -58,7 +60,14 @@ impl PluginCommand for Run {
                 None,
             )
             .checks_first()
+            .switch(
+                "full",
+                "give notices as a list, and what each check gave in the column validation",
+                None,
+            )
             .gives::<RunRow>()
+            .gives::<Planned>()
+            .gives::<Full<RunRow>>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -91,6 +100,8 @@ impl PluginCommand for Run {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -98,11 +109,15 @@ impl PluginCommand for Run {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        answer(engine, call, |context| {
+        if chosen(call, "dry-run")? {
+            return answer(engine, call, |context| {
+                let request = request(call, context.transaction_mode())?;
+                let rows = dry_run(context, &request, progress(call)?)?;
+                Ok(rows.into_iter().map(Planned).collect())
+            });
+        }
+        answer_in_full(engine, call, |context| {
             let request = request(call, context.transaction_mode())?;
-            if switch(call, "dry-run")? {
-                return dry_run(context, &request);
-            }
             let closures = closures(engine, call, context)?;
             let skip = switch(call, "skip-validation")?;
             run(context, &request, &preflight(call, &closures, skip)?)
@@ -111,32 +126,82 @@ impl PluginCommand for Run {
 }
 
 impl Row for RunRow {
-    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "duration", "group"];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
+        let mut columns = which(|row: &Self| &row.name, Self::state);
+        columns.extend(Self::times());
+        columns.push(Self::group_column());
+        columns.extend(Self::check_and_name());
+        columns.push(Self::reason());
+        columns.push(Column::text("notices", |row: &Self| said(&row.notices)));
+        columns.push(Column::optional_text("execution_id", |row: &Self| {
+            Some(row.applied.as_ref()?.execution_id.clone())
+        }));
+        columns
+    }
+}
+
+impl RunRow {
+    fn state(&self) -> String {
+        let is_applied = self.applied.is_some();
+        if is_applied { "applied" } else { "planned" }.to_owned()
+    }
+
+    fn group_column() -> Column<Self> {
+        Column::int("group", |row| row.group)
+    }
+
+    fn times() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.name.track.to_string()),
-            Column::text("name", |row| row.name.file_name()),
-            Column::text("state", |row| {
-                if row.applied.is_some() {
-                    "applied".to_owned()
-                } else {
-                    "planned".to_owned()
-                }
-            }),
             Column::optional_duration("duration", |row| Some(row.applied.as_ref()?.duration)),
             Column::optional_date("applied_at", |row| Some(row.applied.as_ref()?.applied_at)),
-            Column::optional_text("execution_id", |row| {
-                Some(row.applied.as_ref()?.execution_id.clone())
-            }),
-            Column::int("group", |row| row.group),
-            Column::optional_text("reason", |row| row.reason.as_ref().map(ToString::to_string)),
-            Column::texts("notices", |row| row.notices.clone()),
-            Column::optional_duration("validation_time", Self::validation_time),
-            Column::new("validation", list(), |row, span| {
-                validation(&row.checks, span)
-            }),
         ]
+    }
+
+    fn reason() -> Column<Self> {
+        Column::optional_text("reason", |row| row.reason.as_ref().map(ToString::to_string))
+    }
+
+    fn check_and_name() -> Vec<Column<Self>> {
+        vec![
+            Column::optional_duration("validation_time", Self::validation_time),
+            Column::text("name", |row| row.name.file_name()),
+        ]
+    }
+}
+
+impl Row for Full<RunRow> {
+    const PRIORITY: &'static [&'static str] = RunRow::PRIORITY;
+
+    fn columns() -> Vec<Column<Self>> {
+        let mut columns = Self::with(
+            RunRow::columns(),
+            Column::texts("notices", |row: &RunRow| row.notices.clone()),
+        );
+        columns.push(Column::new("validation", list(), |row, span| {
+            validation(&row.0.checks, span)
+        }));
+        columns
+    }
+}
+
+/// A row of a plan: the same columns, the groups before the times that nothing has taken yet.
+pub struct Planned(RunRow);
+
+impl Row for Planned {
+    const PRIORITY: &'static [&'static str] = &["name"];
+
+    fn columns() -> Vec<Column<Self>> {
+        let mut columns = which(|row: &RunRow| &row.name, RunRow::state);
+        columns.push(RunRow::group_column());
+        columns.extend(RunRow::times());
+        columns.extend(RunRow::check_and_name());
+        columns.push(RunRow::reason());
+        let columns = columns.into_iter();
+        columns
+            .map(|column| column.of(|row: &Self| &row.0))
+            .collect()
     }
 }
 

@@ -11,6 +11,8 @@ pub trait MigrateSignature {
     fn takes_directory(self) -> Self;
     /// The flags of every command that speaks to a database.
     fn reaches_database(self) -> Self;
+    /// The flag that says what the directory must hold.
+    fn expects_tracks(self) -> Self;
     /// The flags that say which migrations are meant, and what shares a transaction.
     fn selects_steps(self) -> Self;
     fn limits_statements(self) -> Self;
@@ -39,10 +41,7 @@ impl MigrateSignature for Signature {
     fn reaches_database(self) -> Self {
         self.named(
             "track",
-            SyntaxShape::OneOf(vec![
-                SyntaxShape::List(Box::new(SyntaxShape::String)),
-                SyntaxShape::String,
-            ]),
+            names(),
             "only this track, or a list such as [core impl]",
             Some('t'),
         )
@@ -51,6 +50,15 @@ impl MigrateSignature for Signature {
             SyntaxShape::String,
             "database name, conninfo string or URL, as psql takes it",
             Some('d'),
+        )
+    }
+
+    fn expects_tracks(self) -> Self {
+        self.named(
+            "expect-tracks",
+            names(),
+            "end with an error if the directory lacks one of these tracks",
+            None,
         )
     }
 
@@ -129,6 +137,14 @@ impl MigrateSignature for Signature {
     fn gives<R: Row>(self) -> Self {
         self.input_output_type(Type::Nothing, table_type::<R>())
     }
+}
+
+/// One word, or a list of words.
+pub fn names() -> SyntaxShape {
+    SyntaxShape::OneOf(vec![
+        SyntaxShape::List(Box::new(SyntaxShape::String)),
+        SyntaxShape::String,
+    ])
 }
 
 /// A flag's description with the default of its setting.

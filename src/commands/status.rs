@@ -4,8 +4,9 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
+use super::completion::completes;
 use super::signature::MigrateSignature;
-use super::table::{Column, Row};
+use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer, chosen};
 use crate::plan::status::State;
 use crate::verbs::status::{StatusRow, SummaryRow, status, summary};
@@ -27,13 +28,15 @@ impl PluginCommand for Status {
         "state is one of: pending (not in the database), applied, changed (the file differs from \
          what was applied), missing (applied, and the file is gone), failed, running; replaced (another \
          file stands for it) and partial (it stands for others, of which only some are applied); \
-         not-needed (it was to run before a step of another track, and that step is applied already)."
+         not-needed (it was to run before a step of another track, and that step is applied already); \
+         unknown with --offline."
     }
 
     fn signature(&self) -> Signature {
         let signature = Signature::build(self.name())
             .takes_directory()
             .reaches_database()
+            .expects_tracks()
             .switch("summary", "one row per track", Some('s'))
             .switch(
                 "offline",
@@ -68,6 +71,8 @@ impl PluginCommand for Status {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -87,14 +92,7 @@ impl PluginCommand for Status {
 }
 
 impl Row for StatusRow {
-    const PRIORITY: &'static [&'static str] = &[
-        "track",
-        "version",
-        "description",
-        "state",
-        "applied_at",
-        "duration",
-    ];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
@@ -102,20 +100,25 @@ impl Row for StatusRow {
             Column::optional_text("version", |row| {
                 Some(row.name.as_ref()?.version.to_string())
             }),
+            Column::text("state", |row| {
+                (row.state).map_or_else(|| "unknown".to_owned(), |state| state.to_string())
+            }),
             Column::optional_text("description", |row| {
                 Some(row.name.as_ref()?.description.clone())
             }),
-            Column::text("state", |row| row.state.to_string()),
-            Column::bool("pending", |row| row.state == State::Pending),
-            Column::optional_date("applied_at", |row| row.applied_at),
             Column::optional_duration("duration", |row| row.duration),
-            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
+            Column::optional_date("applied_at", |row| row.applied_at),
+            Column::optional_duration("validation_time", |row| row.validation_time),
+            Column::optional_bool("pending", |row| Some(row.state? == State::Pending)),
             Column::text("name", |row| row.file_name.clone()),
+            Column::optional_text("error", |row| row.error.as_deref().map(one_line)),
+            Column::optional_text("changes", |row| {
+                (!row.changes.is_empty()).then(|| row.changes.join(", "))
+            }),
+            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
             Column::optional_text("file", |row| {
                 Some(row.file.as_ref()?.to_string_lossy().into_owned())
             }),
-            Column::optional_duration("validation_time", |row| row.validation_time),
-            Column::texts("changes", |row| row.changes.clone()),
         ]
     }
 }
@@ -127,13 +130,13 @@ impl Row for SummaryRow {
         vec![
             Column::text("track", |row| row.track.to_string()),
             Column::int("total", |row| row.total),
-            Column::int("applied", |row| row.applied),
-            Column::int("pending", |row| row.pending),
-            Column::int("changed", |row| row.changed),
-            Column::int("missing", |row| row.missing),
-            Column::int("failed", |row| row.failed),
+            Column::optional_int("applied", |row| Some(row.counts.as_ref()?.applied)),
+            Column::optional_int("pending", |row| Some(row.counts.as_ref()?.pending)),
+            Column::optional_int("changed", |row| Some(row.counts.as_ref()?.changed)),
+            Column::optional_int("missing", |row| Some(row.counts.as_ref()?.missing)),
+            Column::optional_int("failed", |row| Some(row.counts.as_ref()?.failed)),
+            Column::optional_duration("duration", |row| row.duration),
             Column::optional_date("last_applied_at", |row| row.last_applied_at),
-            Column::duration("duration", |row| row.duration),
         ]
     }
 }

@@ -5,13 +5,25 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use nu_protocol::{Record, Span, Type, Value};
 
+use crate::tree::Name;
+
 /// A row of a command's table.
+///
+/// On a terminal of up to 120 characters nushell shows the columns that fit, from the left; where 14
+/// characters are left, it squeezes the next one in, and its cells become tall. So what a person looks
+/// for stands first, what is narrow stands before what is wide, and ids, hashes, absolute paths and
+/// long texts stand last. Cells are plain values, so that `to csv` can write them; lists and tables
+/// are asked for ([`Full`]). `tests/tables.rs` shows them.
 pub trait Row: Sized + 'static {
-    /// What stays when the terminal is too narrow for everything.
+    /// On a wider terminal: the last column that is shown where not all are, if it is in the right
+    /// half, and others that stay whole.
     const PRIORITY: &'static [&'static str];
 
     fn columns() -> Vec<Column<Self>>;
 }
+
+/// A row with what `--full` asks for.
+pub struct Full<R>(pub R);
 
 /// What a row holds in a column.
 type Cell<R> = Box<dyn Fn(&R, Span) -> Value>;
@@ -23,7 +35,31 @@ pub struct Column<R> {
     value: Cell<R>,
 }
 
+impl<R: 'static> Full<R> {
+    /// The columns of such a row, one of them in another form.
+    pub fn with(columns: Vec<Column<R>>, other: Column<R>) -> Vec<Column<Self>> {
+        let columns = columns
+            .into_iter()
+            .filter(|column| column.name != other.name);
+        let mut columns: Vec<_> = columns.collect();
+        columns.push(other);
+        let columns = columns.into_iter();
+        columns
+            .map(|column| column.of(|row: &Self| &row.0))
+            .collect()
+    }
+}
+
 impl<R: 'static> Column<R> {
+    /// The same column of a row that holds such a row.
+    pub fn of<W: 'static>(self, row: fn(&W) -> &R) -> Column<W> {
+        Column {
+            name: self.name,
+            kind: self.kind,
+            value: Box::new(move |whole, span| (self.value)(row(whole), span)),
+        }
+    }
+
     /// Any value. nushell checks what `let` is given against the type.
     pub fn new(name: &'static str, kind: Type, value: fn(&R, Span) -> Value) -> Self {
         let value = Box::new(value);
@@ -63,6 +99,7 @@ impl<R: 'static> Column<R> {
         Self::optional(name, Type::Int, value, int)
     }
 
+    #[allow(dead_code, reason = "a kind of cell that not every command has")]
     pub fn bool(name: &'static str, value: fn(&R) -> bool) -> Self {
         Self {
             name,
@@ -75,6 +112,7 @@ impl<R: 'static> Column<R> {
         Self::optional(name, Type::Bool, value, Value::bool)
     }
 
+    #[allow(dead_code, reason = "a kind of cell that not every command has")]
     pub fn duration(name: &'static str, value: fn(&R) -> Duration) -> Self {
         Self {
             name,
@@ -111,6 +149,27 @@ impl<R: 'static> Column<R> {
     }
 }
 
+/// The columns that say which migration a row is about, and what became of it.
+pub fn which<R: 'static>(name: fn(&R) -> &Name, state: fn(&R) -> String) -> Vec<Column<R>> {
+    let text = |column, value: Box<dyn Fn(&R) -> String>| Column {
+        name: column,
+        kind: Type::String,
+        value: Box::new(move |row: &R, span| Value::string(value(row), span)),
+    };
+    vec![
+        text("track", Box::new(move |row| name(row).track.to_string())),
+        text(
+            "version",
+            Box::new(move |row| name(row).version.to_string()),
+        ),
+        text("state", Box::new(state)),
+        text(
+            "description",
+            Box::new(move |row| name(row).description.clone()),
+        ),
+    ]
+}
+
 /// The type of a table of such rows.
 pub fn table_type<R: Row>() -> Type {
     let columns: Vec<_> = R::columns()
@@ -142,9 +201,24 @@ pub fn texts(texts: Vec<String>, span: Span) -> Value {
     Value::list(texts.collect(), span)
 }
 
-/// nushell counts durations in nanoseconds; 292 years fit.
+/// In whole milliseconds, as the ledgers have them; what took any time took one. nushell counts
+/// nanoseconds, and 292 years fit.
 pub fn duration(length: Duration, span: Span) -> Value {
-    Value::duration(i64::try_from(length.as_nanos()).unwrap_or(i64::MAX), span)
+    let milliseconds = length.as_nanos().div_ceil(1_000_000);
+    let nanoseconds = i64::try_from(milliseconds.saturating_mul(1_000_000));
+    Value::duration(nanoseconds.unwrap_or(i64::MAX), span)
+}
+
+/// A text in a single line: nushell draws a row as tall as its tallest cell, even where that cell is
+/// in a column which it does not show.
+pub fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.join(" ")
+}
+
+/// What was said, in a single line.
+pub fn said(lines: &[String]) -> String {
+    one_line(&lines.join("; "))
 }
 
 pub fn int(number: usize, span: Span) -> Value {

@@ -4,9 +4,10 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{extent, switch};
+use super::completion::completes;
 use super::signature::{MigrateSignature, or_default};
-use super::table::{Column, Row};
-use super::{MigratePlugin, answer, closures, preflight};
+use super::table::{Column, Full, Row, said, which};
+use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::settings::Key;
 use crate::verbs::undo::{Order, UndoRow, dry_run, undo};
 
@@ -62,7 +63,9 @@ impl PluginCommand for Undo {
                 None,
             )
             .checks_first()
+            .switch("full", "give notices as a list, and the execution_id", None)
             .gives::<UndoRow>()
+            .gives::<Full<UndoRow>>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -80,6 +83,8 @@ impl PluginCommand for Undo {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -87,7 +92,7 @@ impl PluginCommand for Undo {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        answer(engine, call, |context| {
+        answer_in_full(engine, call, |context| {
             let order = Order {
                 extent: extent(call)?,
                 atomic: switch(call, "atomic")?,
@@ -103,29 +108,40 @@ impl PluginCommand for Undo {
 }
 
 impl Row for UndoRow {
-    const PRIORITY: &'static [&'static str] = &["track", "name", "state", "duration", "applied_at"];
+    const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
-        vec![
-            Column::text("track", |row| row.run.name.track.to_string()),
-            Column::text("name", |row| row.run.name.file_name()),
-            Column::text("state", |row| {
-                if row.run.applied.is_some() {
-                    "undone".to_owned()
-                } else {
-                    "planned".to_owned()
-                }
-            }),
+        let state = |row: &Self| match row.run.applied {
+            Some(_) => "undone".to_owned(),
+            None => "planned".to_owned(),
+        };
+        let mut columns: Vec<Column<Self>> = which(|row: &Self| &row.run.name, state);
+        let others: Vec<Column<Self>> = vec![
             Column::optional_duration("duration", |row| Some(row.run.applied.as_ref()?.duration)),
             Column::optional_date("applied_at", |row| row.applied_at),
             Column::optional_date("undone_at", |row| {
                 Some(row.run.applied.as_ref()?.applied_at)
             }),
-            Column::optional_text("execution_id", |row| {
-                Some(row.run.applied.as_ref()?.execution_id.clone())
-            }),
             Column::int("group", |row| row.run.group),
-            Column::texts("notices", |row| row.run.notices.clone()),
-        ]
+            Column::text("name", |row| row.run.name.file_name()),
+            Column::text("notices", |row| said(&row.run.notices)),
+        ];
+        columns.extend(others);
+        columns
+    }
+}
+
+impl Row for Full<UndoRow> {
+    const PRIORITY: &'static [&'static str] = UndoRow::PRIORITY;
+
+    fn columns() -> Vec<Column<Self>> {
+        let mut columns = Self::with(
+            UndoRow::columns(),
+            Column::texts("notices", |row: &UndoRow| row.run.notices.clone()),
+        );
+        columns.push(Column::optional_text("execution_id", |row| {
+            Some(row.0.run.applied.as_ref()?.execution_id.clone())
+        }));
+        columns
     }
 }

@@ -4,9 +4,11 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
+use super::completion::completes;
 use super::signature::MigrateSignature;
-use super::table::{Column, Row};
-use super::{MigratePlugin, answer, closures, preflight};
+use super::table::{Column, Full, Row, one_line};
+use super::{MigratePlugin, answer_in_full, closures, preflight};
+use crate::sql::rules::Severity;
 use crate::verbs::validate::{Finding, Order, validate};
 
 pub struct Validate;
@@ -40,7 +42,16 @@ impl PluginCommand for Validate {
                 "look at the files alone; no database, and scripts are only parsed",
                 None,
             )
-            .switch("strict", "make an error of any finding that is one", None)
+            .switch(
+                "strict",
+                "end with an error if any finding is an error",
+                None,
+            )
+            .switch(
+                "deny-warnings",
+                "end with an error if any finding is an error or a warning",
+                None,
+            )
             .named(
                 "check",
                 SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
@@ -54,7 +65,13 @@ impl PluginCommand for Validate {
                 None,
             )
             .switch("quiet", "keep what scripts print to the report", Some('q'))
+            .switch(
+                "full",
+                "add the column detail: all that a failed check has said",
+                None,
+            )
             .gives::<Finding>()
+            .gives::<Full<Finding>>()
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
@@ -72,6 +89,8 @@ impl PluginCommand for Validate {
         ]
     }
 
+    completes!();
+
     fn run(
         &self,
         _plugin: &MigratePlugin,
@@ -79,10 +98,10 @@ impl PluginCommand for Validate {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
-        answer(engine, call, |context| {
+        answer_in_full(engine, call, |context| {
             let order = Order {
                 offline: switch(call, "offline")?,
-                strict: switch(call, "strict")?,
+                fails_on: fails_on(switch(call, "strict")?, switch(call, "deny-warnings")?),
             };
             let closures = closures(engine, call, context)?;
             validate(context, &preflight(call, &closures, false)?, &order)
@@ -90,21 +109,39 @@ impl PluginCommand for Validate {
     }
 }
 
+fn fails_on(is_strict: bool, denies_warnings: bool) -> Option<Severity> {
+    if denies_warnings {
+        Some(Severity::Warning)
+    } else {
+        is_strict.then_some(Severity::Error)
+    }
+}
+
 impl Row for Finding {
-    const PRIORITY: &'static [&'static str] = &["severity", "rule", "name", "line", "message"];
+    const PRIORITY: &'static [&'static str] = &["rule", "message", "place"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("severity", |found| found.severity().to_string()),
-            Column::text("rule", |found| found.rule.name().to_owned()),
+            Column::optional_text("place", |found| found.place.clone()),
+            Column::text("message", |found| one_line(&found.message)),
             Column::optional_text("track", |found| Some(found.track.as_ref()?.to_string())),
+            Column::optional_int("line", |found| found.line),
+            Column::text("rule", |found| found.rule.name().to_owned()),
             Column::optional_text("name", |found| found.name.clone()),
+            Column::optional_text("help", |found| found.help.as_deref().map(one_line)),
             Column::optional_text("file", |found| {
                 Some(found.file.as_ref()?.to_string_lossy().into_owned())
             }),
-            Column::optional_int("line", |found| found.line),
-            Column::text("message", |found| found.message.clone()),
-            Column::optional_text("help", |found| found.help.clone()),
         ]
+    }
+}
+
+impl Row for Full<Finding> {
+    const PRIORITY: &'static [&'static str] = Finding::PRIORITY;
+
+    fn columns() -> Vec<Column<Self>> {
+        let detail = Column::optional_text("detail", |found: &Finding| found.detail.clone());
+        Self::with(Finding::columns(), detail)
     }
 }

@@ -88,6 +88,11 @@ impl Database {
         Ok(Ledgers { tables, rows })
     }
 
+    /// Which database this is, for a person.
+    pub fn whereabouts(&self) -> String {
+        format!("{}, schema {}", self.server.reached(), self.place.schema)
+    }
+
     /// The names of all indexes that no query can use.
     pub fn invalid_indexes(&mut self) -> Result<Vec<String>, psql::Error> {
         self.ask_json(&questions::invalid_indexes())

@@ -138,6 +138,27 @@ pub fn is_citus_worker() -> &'static str {
     "SELECT coalesce(bool_or(groupid <> 0), false) FROM pg_catalog.pg_dist_local_group;\n"
 }
 
+/// Asks what the user may do to the ledgers: an object with `may_create` and `unwritable`.
+pub fn rights(schema: &str, tables: &[String]) -> String {
+    let tables: Vec<_> = tables
+        .iter()
+        .map(|table| Literal(table).to_string())
+        .collect();
+    let may: Vec<_> = ["SELECT", "INSERT", "UPDATE", "DELETE"]
+        .iter()
+        .map(|right| format!("pg_catalog.has_table_privilege(name, '{right}')"))
+        .collect();
+    format!(
+        "SELECT json_build_object(\n  \
+           'may_create', pg_catalog.has_schema_privilege({}, 'CREATE'),\n  \
+           'unwritable', (SELECT coalesce(json_agg(name), '[]')\n    \
+             FROM unnest(ARRAY[{}]::text[]) AS name WHERE NOT ({})));\n",
+        Literal(schema),
+        tables.join(", "),
+        may.join(" AND ")
+    )
+}
+
 /// A text of which an error of the server's does not end psql, so that more can be asked.
 pub fn survived(text: &str) -> String {
     format!("\\set ON_ERROR_STOP 0\n{text}\\set ON_ERROR_STOP 1\n")

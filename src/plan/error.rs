@@ -26,6 +26,16 @@ pub enum Error {
     #[strum(props(culprit = "directory"))]
     NoMigrations { root: PathBuf },
 
+    #[error("{} in {}: {}", if tracks.len() == 1 { "a track is missing" } else { "tracks are missing" }, root.display(), tracks.join(", "))]
+    #[diagnostic(
+        code(migrate::tracks_missing),
+        help(
+            "is a folder empty, or a submodule not checked out (`git submodule update --init`)? What \
+             must be there stands in --expect-tracks or the setting `expect_tracks`"
+        )
+    )]
+    TracksMissing { tracks: Vec<String>, root: PathBuf },
+
     #[error("there is no track `{track}`, neither in the directory nor in the database")]
     #[diagnostic(code(migrate::unknown_track), help("{}", if known.is_empty() { "there is no track at all".to_owned() } else { format!("there is {}", known.join(", ")) }))]
     #[strum(props(culprit = "--track"))]

@@ -1,12 +1,11 @@
 //! The reasons not to undo, and the way out of each.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
-use super::Obstacle;
+use super::obstacle::{Obstacle, ways_out};
 use crate::error::{Report, list};
 use crate::tree::Name;
 
@@ -54,6 +53,16 @@ pub enum Hindrance {
     Required { name: Name, by: Name },
 }
 
+impl Hindrance {
+    fn to_repair(&self) -> Option<String> {
+        match self {
+            Self::Obstacle(obstacle) => obstacle.to_repair(),
+            Self::NoUndo { name } => Some(name.file_name()),
+            Self::Required { .. } | Self::Squashed { .. } => None,
+        }
+    }
+}
+
 /// Everything that stands in the way of one undo. Its code is that of the first, its help names one
 /// way out for each kind.
 #[derive(Debug)]
@@ -73,9 +82,9 @@ impl Diagnostic for Hindrances {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let helps = self.0.iter().filter_map(|found| found.help());
-        let ways: BTreeSet<_> = helps.map(|help| help.to_string()).collect();
-        Some(Box::new(Vec::from_iter(ways).join("\n")))
+        let found = self.0.iter();
+        let helps = found.filter_map(|found| Some((found.help()?.to_string(), found.to_repair())));
+        Some(Box::new(ways_out(helps)))
     }
 }
 

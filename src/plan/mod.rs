@@ -23,7 +23,7 @@ use crate::sql::variables::usage::Leftovers;
 use crate::tree::{Migration, Version};
 pub use error::Error;
 pub use grouping::{fit, group, place};
-pub use obstacle::{Link, Obstacle, Obstacles};
+pub use obstacle::{Link, Obstacle, Obstacles, ways_out};
 pub use reason::Reason;
 pub use selection::select;
 pub use steps::{down, in_circle, steps, verification};

@@ -1,6 +1,6 @@
 //! The reasons not to run, and the way out of each.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use miette::Diagnostic;
@@ -196,6 +196,15 @@ fn sentences(links: &[Link]) -> Vec<String> {
 }
 
 impl Obstacle {
+    /// What `migrate repair` would be told, where it is certain.
+    pub fn to_repair(&self) -> Option<String> {
+        match self {
+            Self::Unfinished { name, .. } | Self::Changed { name, .. } => Some(name.file_name()),
+            Self::Missing { recorded, .. } => Some(recorded.clone()),
+            _ => None,
+        }
+    }
+
     /// The gravest first.
     fn rank(&self) -> u8 {
         match self {
@@ -264,10 +273,24 @@ impl Diagnostic for Obstacles {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        let helps = self.0.iter().filter_map(|found| found.help());
-        let ways: BTreeSet<_> = helps.map(|help| help.to_string()).collect();
-        Some(Box::new(Vec::from_iter(ways).join("\n")))
+        let found = self.0.iter();
+        let helps = found.filter_map(|found| Some((found.help()?.to_string(), found.to_repair())));
+        Some(Box::new(ways_out(helps)))
     }
+}
+
+/// One way out for each kind, with the names that a command in it is about.
+pub fn ways_out(helps: impl Iterator<Item = (String, Option<String>)>) -> String {
+    let mut ways: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (help, name) in helps {
+        ways.entry(help).or_default().extend(name);
+    }
+    let way = |(help, names): (String, Vec<String>)| match names.as_slice() {
+        [] => help,
+        [name] => help.replace("NAME", name),
+        names => help.replace("NAME", &format!("[{}]", names.join(" "))),
+    };
+    ways.into_iter().map(way).collect::<Vec<_>>().join("\n")
 }
 
 impl Report for Obstacles {}

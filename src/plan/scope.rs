@@ -1,9 +1,11 @@
 //! Which tracks a command is about. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 
 use super::Error;
 use crate::database::Ledgers;
+use crate::database::ledger::Row;
 use crate::tree::Track;
 use crate::tree::Tree;
 
@@ -35,6 +37,74 @@ pub fn scope(wanted: &[Track], tree: &Tree, ledgers: &Ledgers) -> Result<BTreeSe
             known: known.iter().map(ToString::to_string).collect(),
         }),
     }
+}
+
+/// Are the tracks in the tree that must be?
+///
+/// # Errors
+/// The names of those that are not.
+pub fn complete(tree: &Tree, expected: &[String]) -> Result<(), Error> {
+    let is_there = |track: &str| {
+        let mut names = tree.migrations.iter().map(|migration| &migration.name);
+        names.any(|name| name.track.as_str() == track)
+    };
+    let missing: Vec<_> = expected
+        .iter()
+        .filter(|track| !is_there(track))
+        .cloned()
+        .collect();
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::TracksMissing {
+            tracks: missing,
+            root: tree.root.clone(),
+        })
+    }
+}
+
+/// Tracks that have no file in the tree, and migrations that were applied by the same runs as some of
+/// the tree: they stood beside each other. How many migrations, by track.
+///
+/// Nothing is missed in the folder of a single track.
+pub fn vanished(tree: &Tree, rows: &[Row]) -> BTreeMap<Track, usize> {
+    let in_tree = everything(tree, &Ledgers::default());
+    if is_a_part(tree, &in_tree) {
+        return BTreeMap::new();
+    }
+    let runs: BTreeSet<_> = rows
+        .iter()
+        .filter(|row| in_tree.contains(&row.track))
+        .filter_map(|row| row.execution_id.as_deref())
+        .collect();
+    let others = rows.iter().filter(|row| !in_tree.contains(&row.track));
+    let mut vanished: BTreeMap<Track, (usize, bool)> = BTreeMap::new();
+    for row in others {
+        let (count, is_beside) = vanished.entry(row.track.clone()).or_default();
+        *count += 1;
+        *is_beside |= row
+            .execution_id
+            .as_deref()
+            .is_some_and(|run| runs.contains(run));
+    }
+    vanished
+        .into_iter()
+        .filter(|(_, (_, is_beside))| *is_beside)
+        .map(|(track, (count, _))| (track, count))
+        .collect()
+}
+
+/// Is the tree the folder of one track, beside others?
+fn is_a_part(tree: &Tree, tracks: &BTreeSet<Track>) -> bool {
+    let Some(track) = tracks.first().filter(|_| tracks.len() == 1) else {
+        return false;
+    };
+    let is_named_so = tree.root.file_name() == Some(OsStr::new(track.as_str()));
+    let mut folders = tree
+        .migrations
+        .iter()
+        .map(|migration| migration.path.parent());
+    is_named_so || folders.all(|folder| folder == Some(&tree.root))
 }
 
 /// The tracks of the tree and of the ledgers together.
@@ -85,5 +155,37 @@ mod tests {
             scope(&[], &empty, &ledgers),
             Err(Error::NoMigrations { .. })
         ));
+    }
+
+    #[test]
+    fn what_stood_beside_the_others_and_is_gone_has_vanished() {
+        use crate::database::ledger::examples::row;
+
+        let mut core = migration("20240101000000_core_a.sql");
+        core.path = "/db/core/20240101000000_core_a.sql".into();
+        let tree = |root: &str| Tree {
+            root: root.into(),
+            migrations: vec![core.clone()],
+        };
+        let of_run = |name: &str, run: &str| Row {
+            execution_id: Some(run.to_owned()),
+            ..row(name)
+        };
+        let rows = [
+            of_run("20240101000000_core_a.sql", "one"),
+            of_run("20240101000000_impl_a.sql", "one"),
+            of_run("20240102000000_impl_b.sql", "two"),
+            of_run("20240101000000_apart_a.sql", "three"),
+        ];
+        let found = vanished(&tree("/db"), &rows);
+        let found: Vec<_> = found
+            .iter()
+            .map(|(track, count)| (track.as_str(), *count))
+            .collect();
+        assert_eq!(found, [("impl", 2)]);
+        assert!(
+            vanished(&tree("/db/core"), &rows).is_empty(),
+            "a track's folder"
+        );
     }
 }

@@ -74,6 +74,9 @@ pub enum Key {
     /// The user's psql variables: an object.
     #[strum(props(flag = "set", variable = "MIGRATE_VARIABLES"))]
     Variables,
+    /// Tracks without which the directory is not whole.
+    #[strum(props(flag = "expect-tracks", variable = "MIGRATE_EXPECT_TRACKS"))]
+    ExpectTracks,
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
 }

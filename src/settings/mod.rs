@@ -10,6 +10,7 @@ pub mod error;
 pub mod file;
 mod key;
 mod origin;
+pub mod overview;
 mod period;
 pub mod shell;
 
@@ -67,6 +68,8 @@ pub struct Settings {
     pub validation_timeout: Duration,
     /// The user's psql variables: the sources are joined, name by name.
     pub variables: Variables,
+    /// The tracks that the directory must hold.
+    pub expect_tracks: Vec<String>,
     pub templates: Option<Sourced>,
 }
 
@@ -95,6 +98,7 @@ impl Settings {
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
             variables: found.variables()?,
+            expect_tracks: found.words(Key::ExpectTracks),
             templates: found.text(Key::Templates),
         })
     }
@@ -137,6 +141,13 @@ struct Found([Layer; 5]);
 impl Found {
     fn text(&self, key: Key) -> Option<Sourced> {
         self.0.iter().find_map(|layer| layer.get(&key)).cloned()
+    }
+
+    /// The words of a setting that is a list.
+    fn words(&self, key: Key) -> Vec<String> {
+        let text = self.text(key).map(|found| found.text).unwrap_or_default();
+        let words = text.split([',', ' ']).filter(|word| !word.is_empty());
+        words.map(str::to_owned).collect()
     }
 
     /// The value of a setting that has a default.

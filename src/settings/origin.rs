@@ -25,6 +25,19 @@ pub struct Sourced {
     pub origin: Origin,
 }
 
+impl Origin {
+    /// Where the value stands, as a word or a place.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Flag => "flag".to_owned(),
+            Self::PluginConfig => "$env.config.plugins.migrate".to_owned(),
+            Self::File { path, line, column } => format!("{}:{line}:{column}", path.display()),
+            Self::Environment(variable) => (*variable).to_owned(),
+            Self::Default => "default".to_owned(),
+        }
+    }
+}
+
 /// For the middle of a message about the value, with the blank before it.
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

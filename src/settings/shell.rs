@@ -176,6 +176,10 @@ fn layer(record: Record) -> Result<Layer, Error> {
                 Value::Record { .. } if key == Key::Variables => {
                     Some(object(&value).map_err(|problem| bad(format!("`{name}`: {problem}")))?)
                 }
+                Value::List { ref vals, .. } if key == Key::ExpectTracks => {
+                    let words: Option<Vec<_>> = vals.iter().map(setting).collect();
+                    words.map(|words| words.join(" "))
+                }
                 _ => setting(&value),
             };
             let text =

@@ -19,6 +19,7 @@ use std::num::NonZero;
 use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use walkdir::{DirEntry, WalkDir};
 
@@ -40,6 +41,8 @@ pub const UNDO: &str = "down.sql";
 
 /// What follows it in the name of the file with the queries that must hold behind it.
 pub const VERIFICATION: &str = "verify.sql";
+/// How long the names of files are looked for, where somebody has pressed Tab.
+const NAMES_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Fewer files than this are not worth a thread.
 const SHARE: usize = 64;
@@ -155,6 +158,18 @@ pub fn discover(
         root: root.to_owned(),
         migrations,
     })
+}
+
+/// The names of all migrations below a directory, in plan order; no file is read.
+pub fn names(root: &Path) -> Vec<Name> {
+    let files = walk(root, &Interrupt::after(NAMES_PATIENCE)).unwrap_or_default();
+    let migration = |file: &PathBuf| match classify(file) {
+        Ok(Kind::Migration(name)) => Some(name),
+        _ => None,
+    };
+    let mut names: Vec<_> = files.iter().filter_map(migration).collect();
+    names.sort_by(|one, other| (&one.track, &one.version).cmp(&(&other.track, &other.version)));
+    names
 }
 
 fn walk(root: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>, Error> {

@@ -9,7 +9,7 @@ use nu_protocol::Value;
 use super::Error;
 use crate::checks::{Source, closures_of};
 use crate::database::{Address, Ledgers};
-use crate::plan::scope::scope;
+use crate::plan::scope::{complete, scope};
 use crate::process::interrupt::Interrupt;
 use crate::settings::shell::CHECKS;
 use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
@@ -38,6 +38,8 @@ pub struct Context {
     pub(super) caller: Caller,
     pub(super) root: PathBuf,
     pub(super) tracks: Vec<Track>,
+    /// The sources of the settings, the strongest first.
+    pub(super) layers: [Layer; 4],
     checks: Vec<Source>,
     /// Is a history that may be applied elsewhere run once more? Its files ran as they are.
     pub(super) is_replay: bool,
@@ -62,9 +64,10 @@ impl Context {
             settings::file::load(named, &root, &shell.environment)?,
             settings::from_environment(&shell.environment),
         ];
-        let settings = Settings::resolve(layers)?;
+        let settings = Settings::resolve(layers.clone())?;
         let checks = configured_checks(shell.checks.as_ref())?;
         Ok(Self {
+            layers,
             checks,
             caller: Caller {
                 shell,
@@ -217,6 +220,8 @@ impl Context {
         tree: &Tree,
         ledgers: &Ledgers,
     ) -> Result<BTreeSet<Track>, plan::Error> {
+        let expected = &self.caller.settings.expect_tracks;
+        complete(tree, expected)?;
         scope(&self.tracks, tree, ledgers)
     }
 }

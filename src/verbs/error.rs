@@ -115,10 +115,12 @@ pub enum Error {
         left: Option<String>,
     },
 
-    #[error("{} found:\n{}", count(errors(findings).count(), "error was", "errors were"), list(errors(findings)))]
+    #[error("{} found:\n{}", counted(findings), list(findings))]
     #[diagnostic(
         code(migrate::invalid),
-        help("`migrate validate DIR` without --strict gives a table, with the way out of each")
+        help(
+            "`migrate validate DIR` without --strict and --deny-warnings gives a table, with the way out of each"
+        )
     )]
     Invalid { findings: Vec<Finding> },
 
@@ -178,10 +180,23 @@ pub enum Error {
     Bug,
 }
 
-fn errors(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    findings
-        .iter()
-        .filter(|found| found.severity() == Severity::Error)
+/// How many errors and warnings these are.
+fn counted(findings: &[Finding]) -> String {
+    let of = |severity| {
+        findings
+            .iter()
+            .filter(|found| found.severity() == severity)
+            .count()
+    };
+    match (of(Severity::Error), of(Severity::Warning)) {
+        (errors, 0) => count(errors, "error was", "errors were"),
+        (0, warnings) => count(warnings, "warning was", "warnings were"),
+        (errors, warnings) => format!(
+            "{} and {} were",
+            count(errors, "error", "errors"),
+            count(warnings, "warning", "warnings")
+        ),
+    }
 }
 
 impl From<Failure> for Error {

@@ -3,10 +3,12 @@
 
 use super::{Context, Error};
 use crate::database::{Address, Database, Ledgers};
+use crate::error::{Report, count};
 use crate::plan::replacement::before;
+use crate::plan::scope::{everything, vanished};
 use crate::plan::status::compare;
 use crate::plan::{self, Obstacles, Plan, Request};
-use crate::tree::{Material, Migration, Tree};
+use crate::tree::{Material, Migration, Track, Tree};
 
 /// Reads the folder while psql connects.
 pub fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
@@ -31,6 +33,40 @@ pub fn look_under_lock(
     database.lock(context.caller.settings.lock_wait)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     Ok((tree, database, ledgers))
+}
+
+/// Tracks that stood beside those of the tree and have no file in it any more, as sentences.
+pub fn missed(
+    context: &Context,
+    tree: &Tree,
+    database: &mut Database,
+    ledgers: &Ledgers,
+) -> Result<Vec<String>, Error> {
+    let in_tree = everything(tree, &Ledgers::default());
+    let known = ledgers.tables.iter().map(|table| &table.track);
+    let others: Vec<_> = known
+        .filter(|track| !in_tree.contains(track))
+        .cloned()
+        .collect();
+    if others.is_empty() || !context.tracks.is_empty() {
+        return Ok(vec![]);
+    }
+    let mut rows = ledgers.rows.clone();
+    match database.recorded(|track| others.contains(track)) {
+        Ok(found) => rows.extend(found.rows),
+        Err(error) if error.is_interruption() => return Err(error.into()),
+        // Another track's ledger may be none of this user's business.
+        Err(_) => return Ok(vec![]),
+    }
+    let sentence = |(track, number): (Track, usize)| {
+        let migrations = count(number, "migration", "migrations");
+        format!(
+            "the track {track} has no file in {} any more, and {migrations} in the database, applied \
+             together with what is there: is its folder empty, or a submodule not checked out?",
+            tree.root.display()
+        )
+    };
+    Ok(vanished(tree, &rows).into_iter().map(sentence).collect())
 }
 
 /// The plan of what these files and ledgers leave to be done.

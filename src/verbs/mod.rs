@@ -15,6 +15,7 @@ pub mod repair;
 pub mod round_trip;
 pub mod run;
 pub mod scratch;
+pub mod settings;
 pub mod snapshot;
 pub mod squash;
 pub mod status;

@@ -50,6 +50,8 @@ pub struct RepairRow {
     pub name: String,
     /// What was done to its ledger row.
     pub action: Action,
+    /// Was it only shown?
+    pub is_dry_run: bool,
 }
 
 /// Edits ledger rows by hand, under the lock and in one transaction.
@@ -75,12 +77,13 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     let mut with_ledger = BTreeSet::new();
     let mut rows = Vec::new();
     for order in orders {
-        let (statement, row) = statement(order, &statuses, &database.place, &execution_id)?;
+        let (statement, mut row) = statement(order, &statuses, &database.place, &execution_id)?;
         if with_ledger.insert(row.track.clone()) {
             let existing = ledgers.tables.iter().find(|table| table.track == row.track);
             statements += &database.place.ensure(&row.track, existing);
         }
         statements += &statement;
+        row.is_dry_run = dry_run;
         rows.push(row);
     }
     if !dry_run {
@@ -202,6 +205,7 @@ fn statement(
             track: status.track.clone(),
             name,
             action: order.action,
+            is_dry_run: false,
         },
     ))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Local;
 
-use super::look::{look, look_under_lock, make_plan};
+use super::look::{look, look_under_lock, make_plan, missed};
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
 use crate::database::{Address, Database, Ledgers};
@@ -130,10 +130,36 @@ pub(super) fn carry_out(
 }
 
 /// What a run would do. Takes no lock and touches nothing.
-pub fn dry_run(context: &Context, request: &Request) -> Result<Vec<RunRow>, Error> {
-    let (tree, _, ledgers) = look(context)?;
+pub fn dry_run(
+    context: &Context,
+    request: &Request,
+    progress: Progress,
+) -> Result<Vec<RunRow>, Error> {
+    let (tree, mut database, ledgers) = look(context)?;
+    for missed in missed(context, &tree, &mut database, &ledgers)? {
+        progress.note(&missed);
+    }
     let plan = make_plan(context, request, &tree, &ledgers)?;
+    if plan.groups.is_empty() {
+        progress.note(&announcement(&plan, &database));
+    }
     Ok(RunRow::planned(&plan))
+}
+
+/// What is about to be done, and where: a variable may have named another database than was meant.
+fn announcement(plan: &Plan, database: &Database) -> String {
+    let steps: usize = plan.groups.iter().map(|group| group.steps().len()).sum();
+    let doing = if plan.is_undo() {
+        "undoing"
+    } else {
+        "applying"
+    };
+    let what = match steps {
+        0 => "nothing is pending in".to_owned(),
+        1 => format!("{doing} 1 migration in"),
+        _ => format!("{doing} {steps} migrations in"),
+    };
+    format!("{what} {}", database.whereabouts())
 }
 
 /// What all steps of the run share.
@@ -219,6 +245,11 @@ fn attempt(
         ledgers: &ledgers,
         done: applied.len(),
     })?;
+    for missed in missed(context, &tree, &mut database, &ledgers)? {
+        circumstances.progress.note(&missed);
+    }
+    let what = announcement(&plan, &database);
+    circumstances.progress.note(&what);
     checker.check(&plan, &database)?;
     if database.server.is_citus && !plan.groups.is_empty() {
         circumstances.progress.note(LOCKS_OF_SHARDS);

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::look::look;
+use super::look::{look, missed};
 use super::{Context, Error};
 use crate::database::Ledgers;
 use crate::database::ledger::Row;
 use crate::plan::status::{State, Status, compare};
+use crate::process::progress::Progress;
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{Name, Track};
 
@@ -20,7 +21,8 @@ pub struct StatusRow {
     pub name: Option<Name>,
     /// The file name, or the recorded one where the file is gone.
     pub file_name: String,
-    pub state: State,
+    /// `None` where nobody asked a database.
+    pub state: Option<State>,
     pub applied_at: Option<DateTime<FixedOffset>>,
     /// How long its SQL took.
     pub duration: Option<Duration>,
@@ -30,6 +32,8 @@ pub struct StatusRow {
     pub validation_time: Option<Duration>,
     /// Which of its files have changed since: itself, or what it includes.
     pub changes: Vec<String>,
+    /// How it failed.
+    pub error: Option<String>,
 }
 
 /// A row of `migrate status --summary`.
@@ -38,6 +42,17 @@ pub struct SummaryRow {
     pub track: Track,
     /// How many migrations it has.
     pub total: usize,
+    /// `None` where nobody asked a database.
+    pub counts: Option<Counts>,
+    /// When the latest was applied.
+    pub last_applied_at: Option<DateTime<FixedOffset>>,
+    /// How long all of them took.
+    pub duration: Option<Duration>,
+}
+
+/// How many migrations of a track are in which state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counts {
     /// How many are applied and unchanged.
     pub applied: usize,
     /// How many a run would apply.
@@ -49,10 +64,6 @@ pub struct SummaryRow {
     /// How many steps outside a transaction failed or never reported back, or stand for others of
     /// which only some are applied.
     pub failed: usize,
-    /// When the latest was applied.
-    pub last_applied_at: Option<DateTime<FixedOffset>>,
-    /// How long all of them took.
-    pub duration: Duration,
 }
 
 /// Where every migration stands. `offline` looks at the files alone.
@@ -60,11 +71,22 @@ pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error>
     let (tree, ledgers) = if offline {
         (context.tree()?, Ledgers::default())
     } else {
-        let (tree, _, ledgers) = look(context)?;
+        let (tree, mut database, ledgers) = look(context)?;
+        for missed in missed(context, &tree, &mut database, &ledgers)? {
+            Progress { quiet: false }.note(&missed);
+        }
         (tree, ledgers)
     };
     let tracks = context.scope(&tree, &ledgers)?;
-    Ok(rows(&compare(&tracks, &tree.migrations, &ledgers.rows)))
+    let mut rows = rows(&compare(&tracks, &tree.migrations, &ledgers.rows));
+    if offline {
+        // What stands for what, the files say.
+        let unknown = rows
+            .iter_mut()
+            .filter(|row| row.state != Some(State::Replaced));
+        unknown.for_each(|row| row.state = None);
+    }
+    Ok(rows)
 }
 
 fn rows(statuses: &[Status<'_>]) -> Vec<StatusRow> {
@@ -83,11 +105,12 @@ fn row(status: &Status<'_>) -> StatusRow {
             .migration
             .map_or(recorded, |migration| migration.name.file_name()),
         name,
-        state: status.state,
+        state: Some(status.state),
         applied_at: status.row.and_then(|row| row.applied_at),
         duration: status.row.and_then(Row::duration),
         validation_time: status.row.and_then(Row::validation_time),
         changes: status.changes(),
+        error: status.row.and_then(|row| row.error.clone()),
         file: status.migration.map(|migration| migration.path.clone()),
     }
 }
@@ -95,21 +118,37 @@ fn row(status: &Status<'_>) -> StatusRow {
 pub fn summary(rows: &[StatusRow]) -> Vec<SummaryRow> {
     rows.chunk_by(|one, next| one.track == next.track)
         .filter_map(|rows| {
-            let count = |state| rows.iter().filter(|row| row.state == state).count();
+            let first = rows.first()?;
+            let is_known = rows
+                .iter()
+                .any(|row| row.state.is_some_and(|state| state != State::Replaced));
+            let durations = || rows.iter().filter_map(|row| row.duration).sum();
             Some(SummaryRow {
-                track: rows.first()?.track.clone(),
+                track: first.track.clone(),
                 // What another one stands for is counted with that one.
-                total: rows.len() - count(State::Replaced),
-                applied: count(State::Applied),
-                pending: count(State::Pending),
-                changed: count(State::Changed),
-                missing: count(State::Missing),
-                failed: count(State::Failed) + count(State::Running) + count(State::Partial),
+                total: rows.len() - count(rows, State::Replaced),
+                counts: is_known.then(|| counts(rows)),
                 last_applied_at: rows.iter().filter_map(|row| row.applied_at).max(),
-                duration: rows.iter().filter_map(|row| row.duration).sum(),
+                duration: is_known.then(durations),
             })
         })
         .collect()
+}
+
+fn counts(rows: &[StatusRow]) -> Counts {
+    let count = |state| rows.iter().filter(|row| row.state == Some(state)).count();
+    Counts {
+        applied: count(State::Applied),
+        pending: count(State::Pending),
+        changed: count(State::Changed),
+        missing: count(State::Missing),
+        failed: count(State::Failed) + count(State::Running) + count(State::Partial),
+    }
+}
+
+fn count(rows: &[StatusRow], state: State) -> usize {
+    let found = rows.iter().filter(|row| row.state == Some(state));
+    found.count()
 }
 
 #[cfg(test)]
@@ -136,18 +175,19 @@ mod tests {
         let counts: Vec<_> = summary
             .iter()
             .map(|row| {
+                let counts = row.counts.clone().unwrap();
                 (
                     row.track.as_str(),
                     row.total,
-                    row.applied,
-                    row.pending,
-                    row.missing,
+                    counts.applied,
+                    counts.pending,
+                    counts.missing,
                 )
             })
             .collect();
         assert_eq!(counts, [("core", 2, 1, 1, 0), ("impl", 2, 0, 1, 1)]);
         assert_eq!(
-            summary.first().map(|row| row.duration),
+            summary.first().and_then(|row| row.duration),
             Some(Duration::from_millis(5))
         );
     }

@@ -17,7 +17,7 @@ fn closures_are_evaluated_in_this_shell() {
     );
     assert_eq!(project.tables(), "");
     let output = project.nu(&format!(
-        "{session}migrate run db --quiet --check {{|migration| $\"($migration.description) ($limit)\" }} | each {{|row| $row.validation.result.0 }} | to json -r"
+        "{session}migrate run db --quiet --full --check {{|migration| $\"($migration.description) ($limit)\" }} | each {{|row| $row.validation.result.0 }} | to json -r"
     ));
     assert_eq!(
         output.text(),
@@ -60,7 +60,7 @@ fn closures_of_the_configuration_come_first_and_must_be_closures() {
     assert_eq!(project.tables(), "");
     let names = run(
         "{|m| 1}",
-        "migrate run db --check {|m| 2} | get 1.validation.check | to json -r",
+        "migrate run db --full --check {|m| 2} | get 1.validation.check | to json -r",
     );
     assert_eq!(
         names.text(),

@@ -96,7 +96,7 @@ fn add_makes_a_script_that_passes_as_it_is() {
     assert_eq!(output.text(), "[\"migration\",\"validation\"]");
     assert_eq!(
         project
-            .nu("migrate run db | get 0.validation | length")
+            .nu("migrate run db --full | get 0.validation | length")
             .text(),
         "1"
     );
@@ -130,7 +130,7 @@ fn three_thousand_steps_are_no_trouble() {
     );
     let started = Instant::now();
     let output = project.nu(
-        "migrate run db --quiet --check {|m| true } | last | get validation.result | to json -r",
+        "migrate run db --quiet --full --check {|m| true } | last | get validation.result | to json -r",
     );
     assert_eq!(output.text(), "[true,2999]", "{}", output.stderr);
     assert!(

@@ -31,7 +31,7 @@ fn the_callers_context_arrives() {
          $env.NO_CLOSURE = {|| 1}; $env.PARTLY = {f: {|| 1}, x: 1}; $env.config.table.mode = 'light'\n\
          $env.NU_LIB_DIRS = [modules]; $env.MIGRATE_PRELUDE = 'prelude.nu'\n\
          $env.EXPECTED_PWD = (pwd); $env.EXPECTED_VERSION = (version).version\n\
-         migrate run db | get 1.validation.0.result",
+         migrate run db --full | get 1.validation.0.result",
     );
     assert_eq!(output.text(), "all of it", "{}", output.stderr);
 }
@@ -40,7 +40,7 @@ fn the_callers_context_arrives() {
 fn a_script_knows_its_migration_and_what_comes_before_it() {
     let project = with_script("$env.MIGRATION | reject execution_id database psql file");
     let output = project.nu(
-        "let rows = migrate run db\n\
+        "let rows = migrate run db --full\n\
          $rows | get 1.validation.0.result | update timestamp {|r| $r.timestamp | format date '%F' } | to json -r",
     );
     let expected = format!(
@@ -53,7 +53,7 @@ fn a_script_knows_its_migration_and_what_comes_before_it() {
     assert_eq!(output.text(), expected, "{}", output.stderr);
     // The run's id and database are those of the result.
     let project = with_script("[$env.MIGRATION.execution_id $env.MIGRATION.database]");
-    let output = project.nu("let rows = migrate run db\n\
+    let output = project.nu("let rows = migrate run db --full\n\
          $rows.1.validation.0.result == [$rows.1.execution_id $env.PGDATABASE]");
     assert_eq!(output.text(), "true");
 }
@@ -163,7 +163,7 @@ fn nobody_else_can_read_what_a_script_gets() {
     );
     assert_eq!(
         project
-            .nu("migrate run db | get 1.validation.0.result")
+            .nu("migrate run db --full | get 1.validation.0.result")
             .text(),
         "700"
     );

@@ -21,8 +21,8 @@ fn a_late_script_sees_the_uncommitted_work_of_earlier_steps() {
         &format!("db/{A}.sql"),
         "CREATE TABLE a (id int); CREATE SEQUENCE s;",
     );
-    let output =
-        project.nu("migrate run db | get 1.validation.0 | [$in.output $in.result] | to json -r");
+    let output = project
+        .nu("migrate run db --full | get 1.validation.0 | [$in.output $in.result] | to json -r");
     let found = output.text();
     assert_eq!(
         found,
@@ -79,7 +79,7 @@ fn a_late_script_cannot_take_the_transaction_away() {
             "# migrate: late\n'{question}' | ^$env.MIGRATION.psql.0 ...($env.MIGRATION.psql | skip 1) | complete | get stderr"
         );
         let project = with_script(&script);
-        let output = project.nu("migrate run db | get 1.validation.0.result");
+        let output = project.nu("migrate run db --full | get 1.validation.0.result");
         assert!(
             output.text().contains("this check cannot use"),
             "{question}: {output:?}"
@@ -118,7 +118,7 @@ fn a_late_script_of_a_step_outside_a_transaction_runs_before_it() {
     );
     assert_eq!(
         project
-            .nu("migrate run db | get 1.validation.0.result")
+            .nu("migrate run db --full | get 1.validation.0.result")
             .text(),
         "0"
     );

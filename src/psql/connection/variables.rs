@@ -2,6 +2,7 @@
 //! given no connection string: a validation script and the psql in it. Pure.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use super::Connection;
 use super::conninfo::parameters;
@@ -49,6 +50,19 @@ pub struct Reached {
     pub port: String,
     pub user: String,
     pub database: String,
+}
+
+/// As psql names a place: `erp on localhost:5432 as alice`.
+impl fmt::Display for Reached {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            host,
+            port,
+            user,
+            database,
+        } = self;
+        write!(formatter, "{database} on {host}:{port} as {user}")
+    }
 }
 
 impl Connection {

@@ -41,6 +41,11 @@ const LOAD_CSV_DATA: &str = include_str!("templates/load-csv.csv");
 /// The line that takes a migration out of the transaction.
 const NO_TRANSACTION: &str = "-- migrate: no-transaction\n";
 
+/// What the blank template says of transactions, and what is true outside of one.
+const IN_TRANSACTION: &str =
+    "-- Runs in one transaction with its ledger row: leave out BEGIN and COMMIT.\n";
+const OUTSIDE: &str = "-- Runs outside of a transaction: each statement commits by itself, and stays if a later one fails.\n";
+
 /// What a new migration is made from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template {
@@ -92,6 +97,7 @@ impl Template {
     pub fn without_transaction(mut self) -> Self {
         if !self.sql.contains(NO_TRANSACTION) {
             self.sql.insert_str(0, NO_TRANSACTION);
+            self.sql = self.sql.replace(IN_TRANSACTION, OUTSIDE);
         }
         self
     }
@@ -117,14 +123,15 @@ impl Template {
     }
 }
 
-/// The folders that may hold the user's own templates: that of the tree, then that of the settings.
+/// The folders that may hold the user's own templates: that of the tree or of a folder above it, the
+/// nearest first, as with `migrate.json`; then that of the settings.
 pub fn folders(tree: &Path, setting: Option<PathBuf>) -> Vec<PathBuf> {
-    let mut folders = vec![tree.join(TEMPLATES)];
-    folders.extend(setting);
-    folders
+    let above = tree.ancestors().map(|folder| folder.join(TEMPLATES));
+    above.chain(setting).collect()
 }
 
-fn known(folders: &[PathBuf]) -> Vec<String> {
+/// The names of all templates.
+pub fn known(folders: &[PathBuf]) -> Vec<String> {
     let own = folders
         .iter()
         .filter_map(|folder| fs::read_dir(folder).ok())
@@ -212,5 +219,14 @@ mod tests {
             assert_eq!(text.matches(NO_TRANSACTION).count(), count, "{template}");
             assert!(text.starts_with(NO_TRANSACTION));
         }
+    }
+
+    #[test]
+    fn the_blank_template_says_what_is_true_of_transactions() {
+        let blank = Template::find(None, Path::new("/"), &[]).unwrap();
+        assert!(blank.sql.contains(IN_TRANSACTION));
+        let outside = blank.without_transaction();
+        assert!(outside.sql.starts_with(NO_TRANSACTION));
+        assert!(!outside.sql.contains("BEGIN") && outside.sql.contains(OUTSIDE));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use miette::Diagnostic;
 
 use super::Finding;
-use crate::plan::Obstacle;
+use crate::plan::{Obstacle, ways_out};
 use crate::sql::rules::Rule;
 use crate::tree::{Migration, Name};
 
@@ -15,7 +15,9 @@ pub type Files<'a> = BTreeMap<&'a Name, &'a Path>;
 
 /// What stands in the way of a run, in the history or between migrations.
 pub fn obstacle(obstacle: &Obstacle, files: &Files<'_>) -> Finding {
-    let help = obstacle.help().map(|help| help.to_string());
+    let help = obstacle
+        .help()
+        .map(|help| ways_out([(help.to_string(), obstacle.to_repair())].into_iter()));
     let base = Finding::new(
         rule(obstacle),
         obstacle.to_string(),

@@ -32,14 +32,14 @@ use surroundings::Surroundings;
 pub struct Order {
     /// Leave out what needs a database; scripts are only parsed.
     pub offline: bool,
-    /// Findings that are errors become an error.
-    pub strict: bool,
+    /// The mildest findings that become an error; without it none do.
+    pub fails_on: Option<Severity>,
 }
 
 /// Looks for everything.
 ///
 /// # Errors
-/// What is wrong with a migration is no error but a finding; with `strict` it becomes one.
+/// What is wrong with a migration is no error but a finding; with `fails_on` it becomes one.
 pub fn validate(
     context: &Context,
     preflight: &Preflight<'_>,
@@ -65,11 +65,15 @@ pub fn validate(
     findings.retain(|finding| !is_allowed(finding, &allowed));
     // What would hurt most comes first; else the order of the files.
     findings.sort_by_key(|finding| (finding.severity(), Reverse(finding.weight)));
-    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
-    if order.strict && findings.iter().any(is_error) {
+    let fails = |finding: &Finding| Some(finding.severity()) <= order.fails_on;
+    if findings.iter().any(fails) {
+        findings.retain(fails);
         return Err(Error::Invalid { findings });
     }
-    Ok(findings)
+    let findings = findings.into_iter();
+    Ok(findings
+        .map(|finding| finding.located(&context.root))
+        .collect())
 }
 
 /// The rules that migrations break on purpose, by file name.

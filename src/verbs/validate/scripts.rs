@@ -66,10 +66,13 @@ fn complaint(
     rule: Rule,
     rejection: Rejection,
 ) -> Finding {
+    let detail = rejection.to_string();
+    let complaint = rejection.complaint;
     Finding {
-        line: rejection.complaint.line,
-        help: rejection.complaint.help.clone(),
-        ..about(migration, script, rule, rejection.to_string())
+        line: complaint.line,
+        help: complaint.help,
+        detail: Some(detail),
+        ..about(migration, script, rule, complaint.message)
     }
 }
 

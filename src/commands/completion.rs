@@ -1,0 +1,147 @@
+//! What the Tab key offers, from the directory that stands in the command line and its files alone:
+//! no database is asked, and no closure of the user's runs.
+
+use std::path::PathBuf;
+
+use nu_plugin::{DynamicCompletionCall, EngineInterface};
+use nu_protocol::DynamicSuggestion;
+use nu_protocol::ast::{Argument, Expr, Expression};
+use nu_protocol::engine::ArgType;
+use strum::VariantNames;
+
+use crate::foreign::Tool;
+use crate::settings::Key;
+use crate::tree::{self, Name};
+use crate::verbs::add::template;
+
+/// Adds the offers to a command.
+macro_rules! completes {
+    () => {
+        #[expect(
+            deprecated,
+            reason = "nushell marks what is new with a deprecated type"
+        )]
+        fn get_dynamic_completion(
+            &self,
+            _plugin: &MigratePlugin,
+            engine: &EngineInterface,
+            call: nu_plugin::DynamicCompletionCall,
+            arg_type: nu_protocol::engine::ArgType,
+            _experimental: nu_protocol::engine::ExperimentalMarker,
+        ) -> Option<Vec<nu_protocol::DynamicSuggestion>> {
+            $crate::commands::completion::offers(engine, &call, &arg_type)
+        }
+    };
+}
+pub(super) use completes;
+
+/// The offers for a flag; `None` leaves it to nushell.
+pub fn offers(
+    engine: &EngineInterface,
+    call: &DynamicCompletionCall,
+    argument: &ArgType,
+) -> Option<Vec<DynamicSuggestion>> {
+    let ArgType::Flag(flag) = argument else {
+        return None;
+    };
+    let values = match flag.as_ref() {
+        "track" | "expect-tracks" => tracks(&names(engine, call)?),
+        "to" | "baseline" => versions(names(engine, call)?),
+        "rehash" | "forget" | "mark-applied" | "retry" => files(names(engine, call)?),
+        "template" => templates(engine, call),
+        "from" => Tool::VARIANTS
+            .iter()
+            .map(|tool| offer((*tool).to_owned(), None))
+            .collect(),
+        _ => return None,
+    };
+    Some(values)
+}
+
+fn offer(value: String, description: Option<String>) -> DynamicSuggestion {
+    DynamicSuggestion {
+        value,
+        description,
+        ..DynamicSuggestion::default()
+    }
+}
+
+fn tracks(names: &[Name]) -> Vec<DynamicSuggestion> {
+    let mut offers: Vec<DynamicSuggestion> = Vec::new();
+    for same in names.chunk_by(|one, other| one.track == other.track) {
+        let Some(first) = same.first() else { continue };
+        let count = crate::error::count(same.len(), "migration", "migrations");
+        offers.push(offer(first.track.to_string(), Some(count)));
+    }
+    offers
+}
+
+/// The newest first: it is the end of a history that people work on.
+fn versions(mut names: Vec<Name>) -> Vec<DynamicSuggestion> {
+    names.sort_by(|one, other| other.version.cmp(&one.version));
+    names.dedup_by(|one, other| one.version == other.version);
+    let describe = |name: &Name| format!("{} {}", name.track, name.description);
+    names
+        .iter()
+        .map(|name| offer(name.version.to_string(), Some(describe(name))))
+        .collect()
+}
+
+fn files(mut names: Vec<Name>) -> Vec<DynamicSuggestion> {
+    names.sort_by(|one, other| other.version.cmp(&one.version));
+    names
+        .iter()
+        .map(|name| offer(name.file_name(), None))
+        .collect()
+}
+
+/// The built-in templates and the user's own.
+fn templates(engine: &EngineInterface, call: &DynamicCompletionCall) -> Vec<DynamicSuggestion> {
+    let setting = variable(engine, Key::Templates.variable()).map(PathBuf::from);
+    let folders = match directory(engine, call) {
+        Some(directory) => template::folders(&directory, setting),
+        None => setting.into_iter().collect(),
+    };
+    let known = template::known(&folders);
+    known.into_iter().map(|name| offer(name, None)).collect()
+}
+
+fn variable(engine: &EngineInterface, name: &str) -> Option<String> {
+    engine
+        .get_env_var(name)
+        .ok()
+        .flatten()?
+        .coerce_into_string()
+        .ok()
+}
+
+fn names(engine: &EngineInterface, call: &DynamicCompletionCall) -> Option<Vec<Name>> {
+    Some(tree::names(&directory(engine, call)?))
+}
+
+/// The directory of the command line, which is the first argument without a flag.
+fn directory(engine: &EngineInterface, call: &DynamicCompletionCall) -> Option<PathBuf> {
+    let typed = call
+        .call
+        .arguments
+        .iter()
+        .find_map(|argument| match argument {
+            Argument::Positional(Expression { expr, .. }) => text(expr),
+            _ => None,
+        })?;
+    let typed = match typed.strip_prefix("~/") {
+        Some(rest) => PathBuf::from(variable(engine, "HOME")?).join(rest),
+        None => PathBuf::from(typed),
+    };
+    Some(PathBuf::from(engine.get_current_dir().ok()?).join(typed))
+}
+
+fn text(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::String(text) | Expr::RawString(text) => Some(text),
+        Expr::Directory(text, _) | Expr::Filepath(text, _) | Expr::GlobPattern(text, _) => {
+            Some(text)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,95 @@
+//! `migrate settings`: what is in force, and whether the database answers.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::switch;
+use super::signature::MigrateSignature;
+use super::table::{Column, Row, one_line};
+use super::{MigratePlugin, answer};
+use crate::verbs::settings::{SettingRow, settings};
+
+pub struct Settings;
+
+impl PluginCommand for Settings {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate settings"
+    }
+
+    fn description(&self) -> &str {
+        "Show the settings in force, where each comes from, and whether the database answers."
+    }
+
+    fn extra_description(&self) -> &str {
+        "Passwords and the values of psql variables are not shown. Unless --offline is given, the\n\
+         database is tried as a run would use it, and nothing is changed."
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .named(
+                "database",
+                SyntaxShape::String,
+                "database name, conninfo string or URL, as psql takes it",
+                Some('d'),
+            )
+            .switch("offline", "do not try the database", None)
+            .gives::<SettingRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate settings ./db",
+                description: "Which database would a run change, and may it?",
+                result: None,
+            },
+            Example {
+                example: "migrate settings ./db | where works == false",
+                description: "What stands in the way",
+                result: None,
+            },
+            Example {
+                example: "migrate settings ./db --offline | where source != default",
+                description: "What was set somewhere",
+                result: None,
+            },
+            Example {
+                example: "migrate settings ./db --database $env.STAGING | where key == connection",
+                description: "Where another name leads",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            settings(context, switch(call, "offline")?)
+        })
+    }
+}
+
+impl Row for SettingRow {
+    const PRIORITY: &'static [&'static str] = &["value"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("key", |row| row.key.clone()),
+            Column::optional_bool("works", |row| row.works),
+            Column::optional_text("source", |row| row.source.clone()),
+            Column::optional_text("value", |row| row.value.as_deref().map(one_line)),
+            Column::optional_text("overrides", |row| {
+                (!row.overrides.is_empty()).then(|| row.overrides.join("; "))
+            }),
+        ]
+    }
+}
