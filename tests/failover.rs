@@ -2,6 +2,7 @@
 //!
 //! What takes longer than about ten seconds runs only with `MIGRATE_TEST_INFRA=1`.
 
+use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
@@ -9,14 +10,14 @@ use crate::outcomes::{WAIT_FOR_GO, await_file, cluster, end, said, start};
 use crate::support::Project;
 use crate::support::server::{Cluster, Server};
 
-struct Pair {
+pub(crate) struct Pair {
     primary: (Cluster, Server),
     standby: (Cluster, Server),
-    project: Project,
+    pub(crate) project: Project,
 }
 
 /// A primary with a standby, and a project that finds whichever of them can be written to.
-fn pair() -> Option<Pair> {
+pub(crate) fn pair() -> Option<Pair> {
     let (cluster, server) = cluster()?;
     let mut project = Project::on(&server);
     project.write("db/20240101000000_core_a.sql", "SELECT 1;\n");
@@ -60,7 +61,7 @@ impl Pair {
     }
 
     /// The standby takes over, does some work of others, and the primary is gone.
-    fn fail_over(&self) {
+    pub(crate) fn fail_over(&self) {
         let standby = &self.standby.1;
         standby.sql("postgres", "SELECT pg_promote()");
         standby.sql(
@@ -70,13 +71,41 @@ impl Pair {
         self.primary.0.crash();
     }
 
-    fn end(self) {
+    /// A run that the primary has committed and does not answer.
+    pub(crate) fn commit_without_answer(&self) -> Child {
+        let (_, primary) = &self.primary;
+        primary.sql(
+            "postgres",
+            "ALTER SYSTEM SET synchronous_standby_names = 'ghost'",
+        );
+        primary.sql("postgres", "SELECT pg_reload_conf()");
+        self.project
+            .write("db/20240102000000_core_b.sql", "CREATE TABLE b (id int);\n");
+        let run = start(&self.project, "migrate run ./db | get name | to text");
+        await_on(primary, WAITS_FOR_STANDBY);
+        run
+    }
+
+    /// The standby gets everything that there is.
+    pub(crate) fn catch_up(&self) {
+        let (_, primary) = &self.primary;
+        let written = primary.sql("postgres", "SELECT pg_current_wal_flush_lsn()");
+        let has_it = format!("SELECT pg_last_wal_replay_lsn() >= '{written}'");
+        await_on(&self.standby.1, &has_it);
+    }
+
+    /// The project looks at the server that is left.
+    pub(crate) fn move_to_standby(&mut self) {
+        self.project.move_to(&self.standby.1);
+    }
+
+    pub(crate) fn end(self) {
         self.standby.0.crash();
         std::mem::forget(self.project);
     }
 
     /// What the server that is left knows.
-    fn ledger(&self) -> String {
+    pub(crate) fn ledger(&self) -> String {
         let names = "SELECT string_agg(migration_name, ' ' ORDER BY id) FROM migrations_core";
         self.standby.1.sql(&self.project.database, names)
     }
@@ -88,17 +117,8 @@ const WAITS_FOR_STANDBY: &str =
 #[test]
 fn a_commit_that_the_new_primary_never_got_is_not_applied() {
     let Some(pair) = pair() else { return };
-    let (_, primary) = &pair.primary;
     pair.part();
-    primary.sql(
-        "postgres",
-        "ALTER SYSTEM SET synchronous_standby_names = 'ghost'",
-    );
-    primary.sql("postgres", "SELECT pg_reload_conf()");
-    pair.project
-        .write("db/20240102000000_core_b.sql", "CREATE TABLE b (id int);\n");
-    let run = start(&pair.project, "migrate run ./db | get name | to text");
-    await_on(primary, WAITS_FOR_STANDBY);
+    let run = pair.commit_without_answer();
     pair.fail_over();
     let output = end(run);
     let said = said(&output);

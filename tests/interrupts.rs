@@ -135,6 +135,37 @@ fn ctrl_c_in_status() {
     locker.wait().unwrap();
 }
 
+/// 50 GB, more than any memory here; a file of holes takes no room.
+#[test]
+fn the_largest_data_file_is_no_reason_to_wait() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "CREATE TABLE a (line text);\n\\copy a from large.csv\n",
+    )]);
+    project.write("db/large.csv", "");
+    let large = std::fs::File::options()
+        .write(true)
+        .open(project.path("db/large.csv"));
+    large.unwrap().set_len(50_000_000_000).unwrap();
+    for command in ["migrate status ./db --offline", "migrate run ./db"] {
+        let run = start(&project, command);
+        std::thread::sleep(Duration::from_secs(1));
+        let plugin = child_of(run.id(), "nu_plugin_migra");
+        let memory = std::fs::read_to_string(format!("/proc/{plugin}/status")).unwrap();
+        let peak = memory.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes: u64 = peak
+            .and_then(|peak| peak.split_whitespace().next()?.parse().ok())
+            .unwrap();
+        assert!(kilobytes < 200_000, "{command}: {kilobytes} kB");
+        let pressed = Instant::now();
+        signal(run.id(), Signal::SIGINT);
+        let output = run.wait_with_output().unwrap();
+        assert!(!output.status.success());
+        assert!(pressed.elapsed() < Duration::from_secs(1), "{command}");
+    }
+    assert_eq!(project.tables(), "");
+}
+
 #[test]
 fn a_killed_nu_plugin_or_psql_frees_the_server_within_two_seconds() {
     // Earlier servers notice only when the statement ends, as the README says.

@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 
 use crate::support::Project;
 use crate::support::nu::Output;
-use crate::support::proxy::{Cut, Proxy};
+use crate::support::proxy::{Cut, How, Proxy};
 use crate::support::server::{Cluster, Server};
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
@@ -21,7 +21,7 @@ const CUT: Cut = Cut {
     // What is read ends with COMMIT as well.
     after: &["INSERT INTO \"", "DELETE FROM \"", "UPDATE \""],
     passes: true,
-    reaches_server: true,
+    how: How::End,
     closes_door: false,
 };
 
@@ -127,7 +127,7 @@ fn a_half_open_connection_is_ended_and_the_run_does_not_wait_for_itself() {
             ("20240102000000_core_b.sql", "CREATE TABLE b (id int);\n"),
         ],
         Cut {
-            reaches_server: false,
+            how: How::HalfOpen,
             ..CUT
         },
     );
@@ -145,7 +145,7 @@ fn a_half_open_connection_is_ended_and_the_run_does_not_wait_for_itself() {
             at: "'here'",
             after: &[],
             passes: true,
-            reaches_server: false,
+            how: How::HalfOpen,
             closes_door: false,
         },
     );
@@ -184,7 +184,7 @@ fn nothing_is_said_of_a_row_that_could_not_be_read() {
             at,
             after: &[],
             passes,
-            reaches_server: true,
+            how: How::End,
             closes_door: true,
         };
         let project = with(&[file], cut);

@@ -125,12 +125,13 @@ fn answer(
     Ok(Reconnected { database, kinship })
 }
 
-/// Would another try end the same way?
+/// Would another try end the same way? The old process may be what takes the last connection.
 fn is_final(error: &Error) -> bool {
     !matches!(
         error,
         Error::Psql(
             psql::Error::Unreachable { .. }
+                | psql::Error::Full { .. }
                 | psql::Error::NotConnected { .. }
                 | psql::Error::Ended { .. }
                 | psql::Error::Lost { .. }

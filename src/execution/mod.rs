@@ -33,6 +33,7 @@ use crate::database::identity::Identity;
 use crate::database::ledger::table::{Place, Table};
 use crate::plan::{Group, Plan};
 use crate::preflight::Checker;
+use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
 use crate::tree::{Name, WorkingFolder};
 pub use after::verify;
@@ -45,7 +46,7 @@ use script::Transaction;
 pub use variables::Common;
 
 /// What all steps of a run share.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Circumstances {
     /// The run's id, and the rest of what all migrations are told.
     pub common: Common,
@@ -56,6 +57,7 @@ pub struct Circumstances {
     /// How long a statement may wait for a lock.
     pub lock_timeout: Duration,
     pub statement_timeout: Duration,
+    pub interrupt: Interrupt,
 }
 
 /// A run that did not get through its plan.

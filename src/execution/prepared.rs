@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::Circumstances;
 use super::fault::Fault;
 use super::runner::Runner;
 use crate::error::NotWritten;
@@ -165,11 +166,13 @@ impl Runner<'_, '_> {
 
     fn compare(&self, step: &Step) -> Result<(), Fault> {
         let migration = &step.migration;
-        let found = tree::examine(&migration.path, &self.circumstances.folders);
-        if found.is_ok_and(|(_, checksum)| checksum == migration.checksum) {
-            Ok(())
-        } else {
-            Err(changed(step))
+        let Circumstances {
+            folders, interrupt, ..
+        } = self.circumstances;
+        match tree::examine(&migration.path, folders, interrupt) {
+            Ok((_, checksum)) if checksum == migration.checksum => Ok(()),
+            Err(tree::Error::Interrupted(_)) => Err(Fault::Interrupted),
+            _ => Err(changed(step)),
         }
     }
 }

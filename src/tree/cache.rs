@@ -187,6 +187,7 @@ impl Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::interrupt::Interrupt;
     use crate::settings::WorkingDirectory;
     use crate::tree::{examine, examine_once};
     use std::fs::{self, FileTimes};
@@ -227,9 +228,13 @@ mod tests {
         }
 
         fn checksum(&self, name: &str) -> String {
-            let (_, checksum) = examine_once(&self.path(name), &self.folders()).unwrap();
+            let (_, checksum) = examine_once(&self.path(name), &self.folders(), &never()).unwrap();
             checksum.as_str().to_owned()
         }
+    }
+
+    fn never() -> Interrupt {
+        Interrupt::after(Duration::from_secs(60))
     }
 
     #[test]
@@ -285,7 +290,7 @@ mod tests {
         }];
         entries().insert(key, Arc::new(Entry { sources, examined }));
         assert_eq!(files.checksum("a.sql"), wrong.as_str());
-        let (_, read) = examine(&path, &files.folders()).unwrap();
+        let (_, read) = examine(&path, &files.folders(), &never()).unwrap();
         assert_ne!(read, wrong);
         assert_eq!(files.checksum("a.sql"), read.as_str(), "and remembered");
     }

@@ -1,5 +1,7 @@
 //! One migration: its files, and what is in them at this moment.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::cache::{self, Examined, Reader};
@@ -8,7 +10,8 @@ use super::directives::{self, Directives, Replacement};
 use super::includes::{self, Content, Included, Includes, Start};
 use super::name::{Name, Requirement};
 use super::{Error, WorkingFolder, relative};
-use crate::error::Unreadable;
+use crate::error::{Interrupted, Unreadable};
+use crate::process::interrupt::Interrupt;
 use crate::sql::inspection::{Script, Violation};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +31,19 @@ pub struct Migration {
 
 /// What a migration's file asks for, and its checksum, as it is at this moment. Remembered for
 /// [`examine_once`].
-pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> {
+pub fn examine(
+    path: &Path,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Result<Examined, Error> {
     let mut reader = Reader::new();
     let content = read(path, &mut reader)?;
     let directives = directives::read(path, &content)?;
     let includes = follow(path, &content, folders, &mut reader);
-    let checksum = checksum(path, &content, &includes.files);
+    let checksum = checksum(path, &content, &includes.files, interrupt);
+    if interrupt.requested() {
+        return Err(Interrupted.into());
+    }
     let replaces = directives.replaces.as_ref();
     let checksum = match replaces.map(Replacement::recorded) {
         Some(others) => checksum.standing_for(others),
@@ -45,8 +55,12 @@ pub fn examine(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> 
 }
 
 /// The same for files that are not about to run: what is remembered of them is enough.
-pub fn examine_once(path: &Path, folders: &WorkingFolder) -> Result<Examined, Error> {
-    cache::recall(path, folders).map_or_else(|| examine(path, folders), Ok)
+pub fn examine_once(
+    path: &Path,
+    folders: &WorkingFolder,
+    interrupt: &Interrupt,
+) -> Result<Examined, Error> {
+    cache::recall(path, folders).map_or_else(|| examine(path, folders, interrupt), Ok)
 }
 
 fn follow(path: &Path, content: &[u8], folders: &WorkingFolder, reader: &mut Reader) -> Includes {
@@ -57,26 +71,50 @@ fn follow(path: &Path, content: &[u8], folders: &WorkingFolder, reader: &mut Rea
     includes::follow(path, content, start, reader)
 }
 
-fn checksum(path: &Path, content: &[u8], included: &[Included]) -> Checksum {
+fn checksum(path: &Path, content: &[u8], included: &[Included], interrupt: &Interrupt) -> Checksum {
     let folder = path.parent().unwrap_or(path);
     let parts = included.iter().map(|file| Part {
         written: &file.written,
         name: relative(folder, &file.path),
-        content: content_of(file),
+        content: content_of(file, interrupt),
         is_in_first_form: file.is_in_first_form,
     });
     Checksum::of(content, parts)
 }
 
-fn content_of(file: &Included) -> checksum::Content<'_> {
+fn content_of<'a>(file: &'a Included, interrupt: &Interrupt) -> checksum::Content<'a> {
     match &file.content {
         None => checksum::Content::Absent,
         Some(Content::Script(content)) => checksum::Content::Script(content),
         // Gone since it was found: as if it had not been there.
-        Some(Content::Data) => cache::open(&file.path)
-            .map_or(checksum::Content::Absent, |(file, _)| {
-                checksum::Content::Data(Box::new(file))
-            }),
+        Some(Content::Data) => match cache::open(&file.path) {
+            Err(_) => checksum::Content::Absent,
+            Ok((file, _)) => checksum::Content::Data(Box::new(Interruptible {
+                file,
+                interrupt: interrupt.clone(),
+            })),
+        },
+    }
+}
+
+/// A file that is large enough to press Ctrl-C while it is read.
+struct Interruptible {
+    file: File,
+    interrupt: Interrupt,
+}
+
+impl Read for Interruptible {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.requested() {
+            return Err(io::Error::other("interrupted"));
+        }
+        self.file.read(buffer)
+    }
+}
+
+impl Seek for Interruptible {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
     }
 }
 
@@ -161,9 +199,13 @@ impl Migration {
     }
 
     /// The file that undoes it, as a migration of the same name; `None` where there is none.
-    pub fn undoing(&self, folders: &WorkingFolder) -> Result<Option<Self>, Error> {
+    pub fn undoing(
+        &self,
+        folders: &WorkingFolder,
+        interrupt: &Interrupt,
+    ) -> Result<Option<Self>, Error> {
         let read = |path: &PathBuf| {
-            let (directives, checksum) = examine(path, folders)?;
+            let (directives, checksum) = examine(path, folders, interrupt)?;
             Ok(Self {
                 name: self.name.clone(),
                 path: path.clone(),

@@ -364,7 +364,7 @@ fn read_all(
 
 fn read(found: Found, folders: &WorkingFolder, interrupt: &Interrupt) -> Result<Migration, Error> {
     check(interrupt)?;
-    let (directives, checksum) = examine_once(&found.path, folders)?;
+    let (directives, checksum) = examine_once(&found.path, folders, interrupt)?;
     Ok(Migration {
         name: found.name,
         directives,

@@ -67,7 +67,11 @@ fn pairs(context: &Context, plan: &Plan) -> Result<(Vec<Pair>, Vec<Name>), Error
     plan::undo::require_files(&migrations).map_err(plan::Error::from)?;
     let files = migrations
         .iter()
-        .filter_map(|migration| migration.undoing(&folders).transpose())
+        .filter_map(|migration| {
+            migration
+                .undoing(&folders, &context.caller.interrupt)
+                .transpose()
+        })
         .collect::<Result<Vec<_>, _>>()?;
     let settings = &context.caller.settings;
     let recorded = migrations

@@ -178,6 +178,7 @@ pub(super) fn circumstances(
         folders: context.folders(),
         lock_timeout: context.caller.settings.lock_timeout,
         statement_timeout: context.caller.settings.statement_timeout,
+        interrupt: context.caller.interrupt.clone(),
     }
 }
 

@@ -95,7 +95,11 @@ fn plan_undo(
     let folders = context.folders();
     let mut files = undoing
         .iter()
-        .filter_map(|one| one.migration.undoing(&folders).transpose())
+        .filter_map(|one| {
+            one.migration
+                .undoing(&folders, &context.caller.interrupt)
+                .transpose()
+        })
         .collect::<Result<Vec<_>, _>>()?;
     files.iter_mut().for_each(|file| context.allow(file));
     let settings = &context.caller.settings;

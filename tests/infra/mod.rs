@@ -4,10 +4,12 @@
 //! `sh tests/infra.sh` runs all of it and prints the table; it sets `MIGRATE_TEST_INFRA`, and
 //! installs what is missing. A usual test run takes what is quick and needs nothing more.
 
+mod disk;
+mod languages;
 mod limits;
 mod network;
 mod pooler;
-mod proxy;
+mod promotion;
 mod silence;
 mod tls;
 

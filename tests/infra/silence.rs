@@ -1,7 +1,6 @@
 //! A network that falls silent for real: packets vanish in a router between the namespaces of client
 //! and server, and nobody is told. A proxy cannot do that: its kernel goes on answering for it.
 
-use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{is_wanted, note};
 use crate::faults::{Aftermath, check_groups, complete, wait_until_free, write_plain_files};
 use crate::support::Project;
-use crate::support::server::{Cluster, PSQL};
+use crate::support::server::Cluster;
 
 /// As `MIGRATE_NETWORK_TIMEOUT`: a second without a word, then three probes.
 const TIMEOUT: &str = "2sec";
@@ -139,26 +138,11 @@ impl Rig {
         command
     }
 
-    /// A psql that lets the network fall silent right before it is given the first line with this.
+    /// The network falls silent right before psql is given the first line like this.
     fn strike(&mut self, line: &str, lost: Lost) {
-        let strike: String = self
-            .network
-            .silence(lost)
-            .split("; ")
-            .map(|command| format!("ip {command}; "))
-            .collect();
-        let flag = self.project.path("struck").display().to_string();
-        let shim = format!(
-            "#!/bin/bash\nexec 4<&3\nexec 3< <(while IFS= read -r line; do\n\
-             case $line in {line}) [ -e '{flag}' ] || {{ {strike}touch '{flag}'; }};; esac\n\
-             printf '%s\\n' \"$line\"; done <&4 2>/dev/null)\nexec 4<&-\nexec '{}' \"$@\"\n",
-            PSQL.display()
-        );
-        self.project.write("shim", shim);
-        let shim = self.project.path("shim");
-        std::fs::set_permissions(&shim, std::fs::Permissions::from_mode(0o755)).unwrap();
-        self.project
-            .set("MIGRATE_PSQL", &shim.display().to_string());
+        let silence = self.network.silence(lost);
+        let commands: Vec<_> = silence.split("; ").map(|it| format!("ip {it}")).collect();
+        self.project.shim(line, &commands.join("; "));
     }
 
     fn await_file(&self, name: &str) {

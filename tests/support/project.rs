@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -171,6 +172,27 @@ impl Project {
             text = text.replace(found.as_str(), shown);
         }
         text
+    }
+
+    /// From now on the database is looked for on this server.
+    pub(crate) fn move_to(&mut self, server: &Server) {
+        self.server = server.handle();
+    }
+
+    /// Puts a psql in between that runs a shell line, once, right before it is given the first line
+    /// that this pattern matches.
+    pub(crate) fn shim(&mut self, pattern: &str, action: &str) {
+        let flag = self.path("struck").display().to_string();
+        let shim = format!(
+            "#!/bin/bash\nexec 4<&3\nexec 3< <(while IFS= read -r line; do\n\
+             case $line in {pattern}) [ -e '{flag}' ] || {{ touch '{flag}'; {action}; }};; esac\n\
+             printf '%s\\n' \"$line\"; done <&4 2>/dev/null)\nexec 4<&-\nexec '{}' \"$@\"\n",
+            PSQL.display()
+        );
+        self.write("shim", shim);
+        let shim = self.path("shim");
+        fs::set_permissions(&shim, fs::Permissions::from_mode(0o755)).unwrap();
+        self.set("MIGRATE_PSQL", &shim.display().to_string());
     }
 
     /// The folder itself.

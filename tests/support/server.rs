@@ -132,15 +132,17 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes a cluster that does not run yet.
     pub(crate) fn create() -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("migrate-server-").tempdir();
+        Self::create_in(&folder.unwrap().keep())
+    }
+
+    /// The same in a folder that is there.
+    pub(crate) fn create_in(folder: &Path) -> Result<Self, String> {
         let initdb = std::env::var_os("MIGRATE_TEST_INITDB")
             .map(PathBuf::from)
             .or_else(|| program("initdb"))
             .ok_or("no initdb")?;
-        let folder = tempfile::Builder::new()
-            .prefix("migrate-server-")
-            .tempdir()
-            .unwrap()
-            .keep();
+        let folder = folder.to_owned();
         let cluster = Self {
             initdb,
             folder,
@@ -168,6 +170,10 @@ impl Cluster {
             .output()
             .map_err(|error| error.to_string())?;
         if output.status.success() {
+            cluster.append(
+                "postgresql.conf",
+                "max_connections = 200\nmax_prepared_transactions = 10\n",
+            );
             Ok(cluster)
         } else {
             Err(String::from_utf8_lossy(&output.stderr).into_owned())
@@ -241,8 +247,7 @@ impl Cluster {
             .arg("-c")
             .arg(
                 "\"$0\" -D data -p \"$1\" -k \"$PWD\" -c \"listen_addresses=$2\" -c fsync=off \
-                 -c full_page_writes=off -c max_connections=200 \
-                 -c max_prepared_transactions=10 >>log 2>&1 & server=$!\n\
+                 -c full_page_writes=off >>log 2>&1 & server=$!\n\
                  read -r _; kill -QUIT $server 2>/dev/null; wait $server; rm -rf \"$PWD\"",
             )
             .arg(self.initdb.with_file_name("postgres"))
@@ -279,8 +284,25 @@ impl Cluster {
     fn own(&self, path: &Path) {
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(path, private).unwrap();
+        self.give(path);
+    }
+
+    /// Makes a file or a folder the server's own.
+    pub(crate) fn give(&self, path: &Path) {
         if let Some((uid, gid)) = self.user {
             std::os::unix::fs::chown(path, Some(uid), Some(gid)).unwrap();
+        }
+    }
+
+    /// Starts the server again, if it has ended.
+    pub(crate) fn revive(&self) {
+        let lock = self.folder.join("data/postmaster.pid");
+        let is_alive = fs::read_to_string(lock).is_ok_and(|text| {
+            let pid = text.lines().next().and_then(|pid| pid.parse().ok());
+            pid.is_some_and(|pid| kill(Pid::from_raw(pid), None).is_ok())
+        });
+        if !is_alive {
+            self.launch().unwrap();
         }
     }
 

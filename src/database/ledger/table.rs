@@ -502,6 +502,7 @@ pub struct Entry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::examples::migration;
 
     fn place() -> Place {
         Place {
@@ -534,6 +535,27 @@ mod tests {
             "{query}"
         );
         assert_eq!(place().rows_query(&[]), "SELECT '[]';\n");
+    }
+
+    /// Citus takes no function of a row in `UPDATE ... RETURNING`: it is read afterwards.
+    #[test]
+    fn what_changes_a_row_returns_nothing() {
+        let entry = Entry {
+            name: &migration("20240101000000_core_a.sql").name,
+            hash: "1",
+            started: Started::At("2024-01-01T00:00:00Z"),
+            execution_id: "2",
+            validation: None,
+            parts: &Parts::new(),
+            undoes: None,
+        };
+        for statements in [
+            place().record(&entry),
+            place().record_running(&entry, "true"),
+            place().record_finished(&entry),
+        ] {
+            assert!(!statements.contains("RETURNING"), "{statements}");
+        }
     }
 
     #[test]

@@ -123,7 +123,11 @@ impl Workshop<'_> {
         let folder = folder.map_err(|error| not_written(&std::env::temp_dir(), &error))?;
         let path = folder.path().join(draft.name.file_name());
         fs::write(&path, content).map_err(|error| not_written(&path, &error))?;
-        let (directives, checksum) = examine(&path, &self.context.folders())?;
+        let (directives, checksum) = examine(
+            &path,
+            &self.context.folders(),
+            &self.context.caller.interrupt,
+        )?;
         let added = Migration {
             name: draft.name.clone(),
             path,

@@ -23,7 +23,7 @@ use crate::plan::status::{Status, compare, pending};
 use crate::plan::{self, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::sql::rules::{Rule, Severity};
-use crate::tree::{Material, Migration, Survey, Track, survey};
+use crate::tree::{self, Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
 use hazards::Manner;
 use surroundings::Surroundings;
@@ -204,12 +204,13 @@ impl Validation<'_> {
             surroundings,
             database,
         )?);
-        match migration.undoing(&self.context.folders()) {
+        match migration.undoing(&self.context.folders(), &self.context.caller.interrupt) {
             Ok(Some(mut undo)) => {
                 self.context.allow(&mut undo);
                 self.undo_file(&undo)?;
             }
             Ok(None) => {}
+            Err(tree::Error::Interrupted(cause)) => return Err(tree::Error::from(cause).into()),
             Err(error) => {
                 let file = migration.undo.as_deref().unwrap_or(&migration.path);
                 self.findings.push(Finding {
