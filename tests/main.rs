@@ -56,6 +56,7 @@ mod quiet_errors;
 mod readme;
 mod rehearse;
 mod repair;
+mod repeatables;
 mod run;
 mod sessions;
 mod settings;

@@ -63,7 +63,7 @@ fn columns_have_their_types() {
     assert_eq!(
         types.text(),
         "track string, version string, state string, description string, duration duration, \
-         applied_at datetime, group int, validation_time nothing, name string, reason nothing, notices string, \
+         applied_at datetime, group int, validation_time nothing, name string, kind string, reason nothing, notices string, \
          execution_id string"
     );
     assert_eq!(
@@ -128,7 +128,7 @@ fn a_dry_run_shows_the_plan_and_touches_nothing() {
     let planned = |track: &str, name: &str, group: i32| {
         json!({"track": track, "version": name.split_once('_').unwrap().0, "state": "planned", "description": "a",
                "group": group, "duration": null, "applied_at": null, "validation_time": null,
-               "name": name, "reason": null})
+               "name": name, "kind": "versioned", "reason": null})
     };
     assert_eq!(
         rows,

@@ -28,11 +28,13 @@ fn a_database_without_ledgers_is_all_pending_and_stays_untouched() {
             {"track": "core", "version": "20240101000000", "description": "a", "state": "pending",
              "pending": true, "applied_at": null, "duration": null,
              "timestamp": "2024-01-01T00:00:00+00:00", "name": "20240101000000_core_a.sql",
-             "file": file(CORE_A.0), "validation_time": null, "changes": null, "error": null},
+             "file": file(CORE_A.0), "validation_time": null, "changes": null, "error": null,
+             "kind": "versioned", "reason": null},
             {"track": "impl", "version": "20240103000090", "description": "no-date",
              "state": "pending", "pending": true, "applied_at": null, "duration": null,
              "timestamp": null, "name": "20240103000090_impl_no-date.sql", "file": file(IMPL.0),
-             "validation_time": null, "changes": null, "error": null},
+             "validation_time": null, "changes": null, "error": null,
+             "kind": "versioned", "reason": null},
         ])
     );
     assert_eq!(project.tables(), "");
@@ -181,7 +183,7 @@ fn history_tells_also_of_files_that_are_gone() {
                "name": "20240103000090_impl_no-date.sql", "timestamp": null,
                "description": "no-date", "state": "applied", "applied_at": "datetime",
                "duration": "duration", "applied_by": project.environment["PGUSER"],
-               "execution_id": 36, "hash": 64, "validation_time": null, "error": null, "files": 1})
+               "execution_id": 36, "hash": 64, "validation_time": null, "error": null, "files": 1, "kind": "versioned"})
     );
     assert_eq!(
         project

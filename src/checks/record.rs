@@ -66,7 +66,10 @@ pub fn migration_record(
 fn identify(name: &Name, span: Span) -> Record {
     record! {
         "track" => Value::string(name.track.as_str(), span),
-        "version" => Value::string(name.version.as_str(), span),
+        "version" => match name.digits() {
+            Some(version) => Value::string(version.as_str(), span),
+            None => Value::nothing(span),
+        },
         "name" => Value::string(name.file_name(), span),
         "description" => Value::string(&name.description, span),
     }

@@ -66,6 +66,11 @@ impl PluginCommand for Add {
                 "also make the validation script beside it",
                 None,
             )
+            .switch(
+                "repeatable",
+                "not the next migration, but a file that is applied again whenever it changes",
+                None,
+            )
             .switch("with-undo", "also make the file that undoes it", None)
             .gives::<AddedRow>()
     }
@@ -85,6 +90,11 @@ impl PluginCommand for Add {
             Example {
                 example: r#"migrate add ./db "invoice customer" --track core --template foreign-key"#,
                 description: "Begin with a template",
+                result: None,
+            },
+            Example {
+                example: r#"migrate add ./db "price views" --track core --repeatable --template view"#,
+                description: "A repeatable: repeat_core_price_views.sql",
                 result: None,
             },
             Example {
@@ -109,6 +119,7 @@ impl PluginCommand for Add {
                 description: positional(call, 1, "description")?,
                 template: flag(call, "template")?,
                 no_transaction: switch(call, "no-transaction")?,
+                repeatable: switch(call, "repeatable")?,
                 with_validation: switch(call, "with-validation")?,
                 with_undo: switch(call, "with-undo")?,
             };

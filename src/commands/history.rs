@@ -69,7 +69,7 @@ impl Row for HistoryRow {
         vec![
             Column::text("track", |row| row.row.track.to_string()),
             Column::optional_text("version", |row| {
-                Some(row.name.as_ref()?.version.to_string())
+                Some(row.name.as_ref()?.digits()?.to_string())
             }),
             Column::text("state", |row| row.row.state.to_string()),
             Column::optional_text("description", |row| {
@@ -86,6 +86,7 @@ impl Row for HistoryRow {
             Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
             Column::optional_text("execution_id", |row| row.row.execution_id.clone()),
             Column::text("hash", |row| row.row.hash.clone()),
+            Column::optional_text("kind", |row| Some(row.name.as_ref()?.kind().to_owned())),
         ]
     }
 }

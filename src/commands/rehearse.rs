@@ -153,6 +153,7 @@ impl Row for RehearsalRow {
             Column::new("validation", list(), |row, span| {
                 validation(&row.run.checks, span)
             }),
+            Column::text("kind", |row| row.run.name.kind().to_owned()),
             Column::optional_text("reason", |row| {
                 row.run.reason.as_ref().map(ToString::to_string)
             }),

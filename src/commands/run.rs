@@ -167,6 +167,7 @@ impl RunRow {
         vec![
             Column::optional_duration("validation_time", Self::validation_time),
             Column::text("name", |row| row.name.file_name()),
+            Column::text("kind", |row| row.name.kind().to_owned()),
         ]
     }
 }

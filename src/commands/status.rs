@@ -98,7 +98,7 @@ impl Row for StatusRow {
         vec![
             Column::text("track", |row| row.track.to_string()),
             Column::optional_text("version", |row| {
-                Some(row.name.as_ref()?.version.to_string())
+                Some(row.name.as_ref()?.digits()?.to_string())
             }),
             Column::text("state", |row| {
                 (row.state).map_or_else(|| "unknown".to_owned(), |state| state.to_string())
@@ -115,6 +115,8 @@ impl Row for StatusRow {
             Column::optional_text("changes", |row| {
                 (!row.changes.is_empty()).then(|| row.changes.join(", "))
             }),
+            Column::optional_text("reason", |row| Some(row.due?.to_string())),
+            Column::optional_text("kind", |row| Some(row.name.as_ref()?.kind().to_owned())),
             Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
             Column::optional_text("file", |row| {
                 Some(row.file.as_ref()?.to_string_lossy().into_owned())

@@ -158,10 +158,15 @@ pub fn which<R: 'static>(name: fn(&R) -> &Name, state: fn(&R) -> String) -> Vec<
     };
     vec![
         text("track", Box::new(move |row| name(row).track.to_string())),
-        text(
-            "version",
-            Box::new(move |row| name(row).version.to_string()),
-        ),
+        // A repeatable has none.
+        Column {
+            name: "version",
+            kind: Type::one_of([Type::String, Type::Nothing]),
+            value: Box::new(move |row: &R, span| match name(row).digits() {
+                Some(version) => Value::string(version.as_str(), span),
+                None => Value::nothing(span),
+            }),
+        },
         text("state", Box::new(state)),
         text(
             "description",

@@ -9,6 +9,7 @@ use super::signature::MigrateSignature;
 use super::table::{Column, Full, Row, one_line};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::sql::rules::Severity;
+use crate::tree::file_name::parse_recorded;
 use crate::verbs::validate::{Finding, Order, validate};
 
 pub struct Validate;
@@ -130,6 +131,10 @@ impl Row for Finding {
             Column::text("rule", |found| found.rule.name().to_owned()),
             Column::optional_text("name", |found| found.name.clone()),
             Column::optional_text("help", |found| found.help.as_deref().map(one_line)),
+            Column::optional_text("kind", |found| {
+                Some(parse_recorded(found.name.as_ref()?)?.kind().to_owned())
+            }),
+            Column::optional_text("reason", |found| Some(found.due?.to_string())),
             Column::optional_text("file", |found| {
                 Some(found.file.as_ref()?.to_string_lossy().into_owned())
             }),

@@ -17,6 +17,8 @@ pub mod server;
 pub mod snapshot;
 pub mod throwaway;
 
+use std::collections::BTreeSet;
+
 use serde::de::DeserializeOwned;
 
 use crate::error::Interrupted;
@@ -91,6 +93,15 @@ impl Database {
     /// Which database this is, for a person.
     pub fn whereabouts(&self) -> String {
         format!("{}, schema {}", self.server.reached(), self.place.schema)
+    }
+
+    /// The names of the repeatables that stand on what has changed since they were applied.
+    pub fn due_by_dependency(&mut self, tracks: &[&Track]) -> Result<BTreeSet<String>, Error> {
+        if tracks.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let query = self.place.dependency_query(tracks);
+        Ok(parse_json(&self.read(&query)?)?)
     }
 
     /// The names of all indexes that no query can use.

@@ -21,6 +21,17 @@ pub enum Fault {
         frame: Option<Frame>,
     },
 
+    /// Repeatables that fail in whatever order they are tried.
+    #[error("{count} repeatables cannot be applied in any order:\n{errors}")]
+    #[diagnostic(
+        code(migrate::repeatables_stuck),
+        help(
+            "these are the last errors, behind all others that could be applied: correct the files; where \
+             two need each other, make one in two steps, or put both into one file"
+        )
+    )]
+    Stuck { count: usize, errors: String },
+
     #[error("migration {name} ended the transaction it ran in")]
     #[diagnostic(code(migrate::transaction_ended), help("{REMOVE_COMMIT}"))]
     TransactionEnded { name: Name },

@@ -2,6 +2,7 @@
 //! Must not judge what a stop means for the database; `outcome` asks the server.
 
 mod after;
+mod attempt;
 mod diagnosis;
 pub mod effects;
 mod evidence;
@@ -16,6 +17,7 @@ pub mod notices;
 pub mod outcome;
 mod prepared;
 mod rehearsal;
+mod repeatables;
 pub mod retry;
 pub mod round_trip;
 pub mod row;
@@ -160,27 +162,60 @@ pub fn run(
     applied: &mut Vec<RunRow>,
 ) -> Result<(), Stop> {
     let mut tables = tables.to_vec();
-    let first = applied.last().map_or(1, |row| row.group + 1);
-    for (number, group) in (first..).zip(&plan.groups) {
+    let mut number = applied.last().map_or(1, |row| row.group + 1);
+    let has_room = plan.has_room(circumstances.common.transaction);
+    let last = plan.groups.len();
+    for (place, group) in (1..).zip(&plan.groups) {
+        let standby = if has_room && place == last {
+            plan.standby.as_slice()
+        } else {
+            &[]
+        };
         let mut runner = Runner::new(database, circumstances, checker, number);
         let result = match group {
-            Group::Transaction(steps) => runner.transaction(&tables, steps),
+            Group::Transaction(steps) => runner.transaction(&tables, steps, standby),
             Group::NoTransaction(step) => runner.no_transaction(&tables, step),
         };
-        let Runner {
-            stopped_in,
-            mut done,
-            ..
-        } = runner;
-        result.map_err(|fault| {
-            let group = std::mem::take(&mut done);
-            Stop::new(fault, stopped_in, group, database, plan.is_undo())
-        })?;
-        applied.append(&mut done);
+        runner.finish(result, plan.is_undo(), applied)?;
         tables.extend(group.steps().iter().map(|step| Table {
             track: step.migration.name.track.clone(),
             is_current: true,
         }));
+        number += 1;
+    }
+    if !has_room {
+        let mut runner = Runner::new(database, circumstances, checker, number);
+        let result = runner.due_now(&plan.standby).and_then(|due| {
+            if due.is_empty() {
+                Ok(())
+            } else {
+                runner.transaction(&tables, &due, &plan.standby)
+            }
+        });
+        runner.finish(result, false, applied)?;
     }
     Ok(())
+}
+
+impl Runner<'_, '_> {
+    fn finish(
+        self,
+        result: Result<(), Fault>,
+        is_undo: bool,
+        applied: &mut Vec<RunRow>,
+    ) -> Result<(), Stop> {
+        let Runner {
+            database,
+            stopped_in,
+            mut done,
+            ..
+        } = self;
+        match result {
+            Ok(()) => {
+                applied.append(&mut done);
+                Ok(())
+            }
+            Err(fault) => Err(Stop::new(fault, stopped_in, done, database, is_undo)),
+        }
+    }
 }

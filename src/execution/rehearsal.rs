@@ -1,16 +1,19 @@
 //! Runs everything in one transaction that is always rolled back, and looks at what each file does.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::attempt::Attempt;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
+use super::repeatables::apart;
 use super::runner::Runner;
 use super::{Circumstances, Stop, StoppedIn};
 use crate::database::ledger::table::{Started, Table};
 use crate::database::{Database, parse};
 use crate::execution::effects::{Effects, Look, effects, mark_traffic};
 use crate::execution::row::{RehearsalEnding, RehearsalRow, RunRow};
-use crate::execution::script::{self, Bracket, Followed, Transaction};
+use crate::execution::script::{self, Transaction};
 use crate::plan::{Group, Plan, Step};
 use crate::preflight::Checker;
 use crate::settings::TransactionMode;
@@ -63,7 +66,8 @@ impl Runner<'_, '_> {
         let mut found = Vec::with_capacity(steps.len());
         // Where each has a transaction of its own, an error of one says nothing about the others.
         let goes_on = self.circumstances.common.transaction == TransactionMode::Each;
-        for step in &steps {
+        let (versioned, repeatables) = apart(&steps);
+        for step in versioned {
             let started = last.map_or(Started::At(&transaction.now), |last| {
                 Started::Behind(&last.migration.name)
             });
@@ -75,14 +79,39 @@ impl Runner<'_, '_> {
             };
             let after = self.look()?;
             if has_passed {
-                found.push(effects(&first, &before, &after));
+                let name = step.migration.name.clone();
+                found.push((name, effects(&first, &before, &after)));
                 recorded.push(step.clone());
                 last = Some(step);
-            } else {
-                found.push(Effects::default());
             }
             in_use.extend(&after.in_use);
             before = after;
+        }
+        let mut after = |runner: &mut Self, step: &Step| {
+            let after = runner.look()?;
+            found.push((
+                step.migration.name.clone(),
+                effects(&first, &before, &after),
+            ));
+            in_use.extend(&after.in_use);
+            before = after;
+            Ok(())
+        };
+        if goes_on {
+            let stuck = self.in_some_order(repeatables, &transaction, last, &mut after)?;
+            let names: BTreeSet<_> = stuck.iter().map(|one| &one.step.migration.name).collect();
+            let (failed, passed): (Vec<_>, Vec<_>) = repeatables
+                .iter()
+                .partition(|step| names.contains(&step.migration.name));
+            recorded.extend(passed.into_iter().cloned());
+            self.done.extend(failed.into_iter().map(|step| RunRow {
+                reason: step.reason.clone(),
+                ..RunRow::not_applied(step.migration.name.clone(), self.number)
+            }));
+        } else {
+            let standby = plan.standby.as_slice();
+            let more = self.repeatables(repeatables, standby, &transaction, last, &mut after)?;
+            recorded.extend(repeatables.iter().cloned().chain(more));
         }
         self.look_at_receipts(&recorded)?;
         self.database
@@ -90,11 +119,17 @@ impl Runner<'_, '_> {
             .ask(&script::rollback())
             .map_err(|ending| fault_of(ending, Stage::Begin))?;
         let last = self.look()?;
-        for effects in &mut found {
+        for (_, effects) in &mut found {
             mark_traffic(effects, &first, &last, &in_use);
         }
+        // One that was applied twice has the effects of the last time.
+        let mut found: BTreeMap<_, _> = found.into_iter().collect();
         let done = std::mem::take(&mut self.done);
-        Ok(rows(plan, done.into_iter().zip(found).collect()))
+        let rehearsed = done.into_iter().map(|row| {
+            let effects = found.remove(&row.name).unwrap_or_default();
+            (row, effects)
+        });
+        Ok(rows(plan, in_order_of(plan, rehearsed.collect())))
     }
 
     /// Runs one file within a savepoint; false if it fails, and then it is undone.
@@ -104,52 +139,17 @@ impl Runner<'_, '_> {
         transaction: &Transaction,
         started: Started<'_>,
     ) -> Result<bool, Fault> {
-        let mut checks = self.checked(step, Bracket::Savepoint)?;
-        let prepared = self.prepare(step)?;
-        let include = self.guarded(self.include(step, &prepared));
-        let session = &mut self.database.session;
-        session.send(&script::attempted(&include));
-        let printed = self
-            .hear(step)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
-        let mut answer = self
-            .database
-            .session
-            .ask(&script::completion())
-            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
-        if self.judge(&mut answer, step, &prepared, &printed).is_err() {
-            self.undo_attempt(step)?;
-            self.note(step, checks, &printed);
-            return Ok(false);
-        }
-        let entry = self.entry(step, started, &checks);
-        let record = script::record(
-            &self.database.place,
-            &entry,
-            transaction,
-            &self.limits,
-            Followed::ByAnother,
-        );
-        self.database
-            .session
-            .ask(&record)
-            .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
-        match self.checked_after(step, Bracket::Savepoint) {
-            Ok(more) => checks.extend(more),
-            Err(Fault::Rejected { .. }) => {
-                self.undo_attempt(step)?;
-                self.note(step, checks, &printed);
-                return Ok(false);
+        Ok(match self.attempted(step, transaction, started)? {
+            Attempt::Recorded => true,
+            Attempt::Failed { row, .. } => {
+                self.done.push(*row);
+                false
             }
-            Err(fault) => return Err(fault),
-        }
-        self.note(step, checks, &printed);
-        self.forget(step)?;
-        Ok(true)
+        })
     }
 
     /// How long each has taken, as the ledgers say.
-    fn look_at_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
+    pub(super) fn look_at_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
         if steps.is_empty() {
             return Ok(());
         }
@@ -160,14 +160,6 @@ impl Runner<'_, '_> {
             .map_err(|ending| fault_of(ending, Stage::Begin))?;
         self.receipts = parse(&output).map_err(|error| Fault::lost(&error, None))?;
         self.check_receipts(steps)
-    }
-
-    fn undo_attempt(&mut self, step: &Step) -> Result<(), Fault> {
-        let name = &step.migration.name;
-        let undo = script::undo_attempt(&self.limits);
-        let undone = self.database.session.ask(&undo);
-        undone.map_err(|_| Fault::TransactionEnded { name: name.clone() })?;
-        self.forget(step)
     }
 
     fn look(&mut self) -> Result<Look, Fault> {
@@ -187,6 +179,18 @@ impl Runner<'_, '_> {
             include
         }
     }
+}
+
+/// Repeatables found an order of their own.
+fn in_order_of(plan: &Plan, mut rehearsed: Vec<(RunRow, Effects)>) -> Vec<(RunRow, Effects)> {
+    let places: BTreeMap<_, _> = plan
+        .steps()
+        .enumerate()
+        .map(|(place, step)| (&step.migration.name, place))
+        .collect();
+    // Those that stood by come last.
+    rehearsed.sort_by_key(|(row, _)| places.get(&row.name).copied().unwrap_or(usize::MAX));
+    rehearsed
 }
 
 /// The rows of the report in the order of the plan, with how long each lock would be held.
@@ -233,5 +237,11 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
         }
         rows.extend(of_group);
     }
+    let last = plan.groups.len();
+    rows.extend(rehearsed.map(|(row, effects)| RehearsalRow {
+        run: RunRow { group: last, ..row },
+        ending: RehearsalEnding::Rehearsed,
+        effects,
+    }));
     rows
 }

@@ -83,7 +83,7 @@ impl Runner<'_, '_> {
             started,
             execution_id: &self.circumstances.common.execution_id,
             validation: total(checks),
-            parts: step.migration.checksum.parts(),
+            parts: &step.parts,
             undoes: step.undoes(),
         }
     }

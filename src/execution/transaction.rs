@@ -1,11 +1,13 @@
 //! A group that shares one transaction with its ledger rows.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use super::StoppedIn;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::notices;
+use super::repeatables::apart;
 use super::runner::Runner;
 use crate::database::ledger::RowState;
 use crate::database::ledger::table::Table;
@@ -16,19 +18,35 @@ use crate::psql::{self, Output};
 use crate::tree::{Name, Track};
 
 impl Runner<'_, '_> {
-    pub(super) fn transaction(&mut self, tables: &[Table], steps: &[Step]) -> Result<(), Fault> {
+    pub(super) fn transaction(
+        &mut self,
+        tables: &[Table],
+        steps: &[Step],
+        standby: &[Step],
+    ) -> Result<(), Fault> {
         let transaction = self.begin(tables, steps)?;
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: false,
         };
-        self.steps(steps, &transaction)?;
-        self.check_receipts(steps)?;
+        let (versioned, repeatables) = apart(steps);
+        let are_all = repeatables.is_empty() && standby.is_empty();
+        self.steps(versioned, &transaction, are_all)?;
+        let mut steps = Cow::Borrowed(steps);
+        if are_all {
+            self.check_receipts(&steps)?;
+        } else {
+            let mut nothing = |_: &mut Self, _: &Step| Ok(());
+            let last = versioned.last();
+            let more = self.repeatables(repeatables, standby, &transaction, last, &mut nothing)?;
+            steps.to_mut().extend(more);
+            self.look_at_receipts(&steps)?;
+        }
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: true,
         };
-        self.commit(&transaction, steps)
+        self.commit(&transaction, &steps)
     }
 
     pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {

@@ -23,7 +23,7 @@ pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, Str
     let values = [
         name.file_name(),
         name.track.to_string(),
-        name.version.to_string(),
+        name.digits().map_or_else(String::new, ToString::to_string),
         name.description.clone(),
         folder.to_string_lossy().into_owned(),
         common.execution_id.clone(),

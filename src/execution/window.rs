@@ -23,8 +23,14 @@ struct Sent<'s> {
 }
 
 impl Runner<'_, '_> {
-    /// Runs and records the files of a transaction, one behind the other.
-    pub(super) fn steps(&mut self, steps: &[Step], transaction: &Transaction) -> Result<(), Fault> {
+    /// Runs and records the files of a transaction, one behind the other; `are_all` says whether COMMIT
+    /// follows.
+    pub(super) fn steps(
+        &mut self,
+        steps: &[Step],
+        transaction: &Transaction,
+        are_all: bool,
+    ) -> Result<(), Fault> {
         let mut sent: VecDeque<Sent<'_>> = VecDeque::new();
         let mut last: Option<&Step> = None;
         let mut ended = transaction.now.clone();
@@ -43,7 +49,7 @@ impl Runner<'_, '_> {
                 Some(last) if last.undoes().is_none() => Started::Behind(&last.migration.name),
                 _ => Started::At(&ended),
             };
-            let receipts = (number == steps.len()).then(|| self.receipts_query(steps));
+            let receipts = (are_all && number == steps.len()).then(|| self.receipts_query(steps));
             let followed = receipts
                 .as_deref()
                 .map_or(Followed::ByAnother, Followed::ByCommit);

@@ -65,6 +65,16 @@ pub enum Error {
     #[diagnostic(code(migrate::misread), help("{WRITE_IT_CLEARLY}"))]
     Misread { violations: Vec<Violation> },
 
+    #[error(
+        "repeatables run in the transaction of the last migrations, and cannot have:\n{}",
+        list(misfits)
+    )]
+    #[diagnostic(
+        code(migrate::bad_repeatable),
+        help("remove this line; what needs it belongs into a versioned migration")
+    )]
+    BadRepeatable { misfits: Vec<String> },
+
     #[error("what is no query cannot verify a migration:\n{}", list(violations))]
     #[diagnostic(code(migrate::bad_verification), help("{ONLY_QUERIES}"))]
     NoQueries { violations: Vec<Violation> },

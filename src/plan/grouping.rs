@@ -52,6 +52,7 @@ pub fn fit(
             plain,
             direction: Direction::Up,
             reason: None,
+            parts: migration.checksum.parts().clone(),
         })
     } else {
         Err(forbidden)
@@ -102,13 +103,22 @@ pub fn group(steps: Vec<Step>, request: &Request) -> Result<Plan, Error> {
             reasons: reasons(&groups, request.transaction),
         })
     } else {
-        Ok(Plan { groups })
+        Ok(Plan {
+            groups,
+            standby: vec![],
+        })
     }
 }
 
 /// May a step run in the transaction of the one before?
 fn shares(last: &Step, next: &Step, mode: TransactionMode) -> bool {
+    let (was_repeatable, is_repeatable) = (
+        last.migration.name.is_repeatable(),
+        next.migration.name.is_repeatable(),
+    );
     let by_mode = match mode {
+        // Their order is found in one transaction.
+        _ if was_repeatable && is_repeatable => true,
         TransactionMode::All => true,
         TransactionMode::Track => last.migration.name.track == next.migration.name.track,
         TransactionMode::Each => false,
@@ -142,6 +152,7 @@ mod tests {
     use crate::database::ledger::examples::row;
     use crate::plan::status::compare;
     use crate::tree::Version;
+    use crate::tree::checksum::Parts;
     use crate::tree::examples::{migration, tracks};
 
     const FILES: [&str; 4] = [
@@ -245,6 +256,7 @@ mod tests {
             plain: None,
             direction: Direction::Up,
             reason: None,
+            parts: Parts::new(),
         };
         let [a, b, c, d] = FILES;
         let steps = vec![

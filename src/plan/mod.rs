@@ -7,6 +7,7 @@ mod hindrance;
 mod obstacle;
 mod ordering;
 mod reason;
+pub mod repeatables;
 pub mod replacement;
 pub mod scope;
 mod selection;
@@ -20,12 +21,13 @@ use crate::checks::{Script, Stage, Verification};
 use crate::settings::TransactionMode;
 use crate::sql::inspection::Plain;
 use crate::sql::variables::usage::Leftovers;
+use crate::tree::checksum::Parts;
 use crate::tree::{Migration, Version};
 pub use error::Error;
 pub use grouping::{fit, group, place};
 pub use obstacle::{Link, Obstacle, Obstacles, ways_out};
 pub use reason::Reason;
-pub use selection::select;
+pub use selection::{select, select_all, standby};
 pub use steps::{down, in_circle, steps, verification};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -54,6 +56,8 @@ impl Request {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Plan {
     pub groups: Vec<Group>,
+    /// The repeatables that are applied as they are, and due once the run changes what they stand on.
+    pub standby: Vec<Step>,
 }
 
 /// Migrations that are applied together or not at all.
@@ -83,6 +87,8 @@ pub struct Step {
     pub direction: Direction,
     /// Why it runs, or at this place.
     pub reason: Option<Reason>,
+    /// What the ledger is to remember of its files.
+    pub parts: Parts,
 }
 
 /// What a step does to the ledger.
@@ -124,6 +130,17 @@ impl Plan {
     /// Does it take back what was applied?
     pub fn is_undo(&self) -> bool {
         self.steps().any(|step| step.undoes().is_some())
+    }
+
+    /// Can repeatables that become due run in the transaction of the last group?
+    pub fn has_room(&self, mode: TransactionMode) -> bool {
+        let Some(Group::Transaction(steps)) = self.groups.last() else {
+            return false;
+        };
+        steps.last().is_some_and(|last| {
+            let is_open = mode == TransactionMode::All && !last.adds_enum_value;
+            is_open || last.migration.name.is_repeatable()
+        })
     }
 
     pub fn steps(&self) -> impl Iterator<Item = &Step> {

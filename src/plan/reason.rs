@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::repeatables::Due;
 use crate::tree::{Migration, Requirement};
 
 /// What a plan says of a step besides its name.
@@ -11,6 +12,8 @@ pub enum Reason {
     Before(Requirement),
     /// The step that it prepares for is applied, and it runs all the same.
     OrNow(Requirement),
+    /// It is a repeatable.
+    Repeatable(Due),
 }
 
 impl Reason {
@@ -30,6 +33,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Before(step) => write!(formatter, "before {step}"),
+            Self::Repeatable(due) => due.fmt(formatter),
             Self::OrNow(step) => write!(formatter, "after {step} (or-now)"),
         }
     }

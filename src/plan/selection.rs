@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ordering::order;
 use super::replacement::{lacking, late};
-use super::{Obstacle, Request};
+use super::{Obstacle, Request, repeatables};
 use crate::database::ledger::Row;
 use crate::plan::status::{State, Status, pending};
 use crate::tree::{Migration, Requirement, Track, Version};
@@ -19,6 +19,7 @@ pub fn select<'a>(
     request: &Request,
 ) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
     let pending: Vec<_> = pending(statuses)
+        .filter(|migration| !migration.name.is_repeatable())
         .filter(|migration| {
             request
                 .to
@@ -51,6 +52,39 @@ pub fn select<'a>(
     } else {
         Err(obstacles)
     }
+}
+
+/// The migrations that are going to run, the repeatables behind the others; those wait for the rest of
+/// the plan where it is cut short.
+pub fn select_all<'a>(
+    statuses: &[Status<'a>],
+    rows: &[Row],
+    request: &Request,
+) -> Result<Vec<&'a Migration>, Vec<Obstacle>> {
+    let mut selected = select(statuses, rows, request)?;
+    if is_whole(statuses, &selected) {
+        selected.extend(repeatables::due(statuses).map(|(migration, _)| migration));
+    }
+    Ok(selected)
+}
+
+/// Does a plan of these hold all versioned ones that are pending?
+fn is_whole(statuses: &[Status<'_>], selected: &[&Migration]) -> bool {
+    let is_versioned = |migration: &&Migration| !migration.name.is_repeatable();
+    let selected = selected.iter().copied().filter(is_versioned).count();
+    selected == pending(statuses).filter(is_versioned).count()
+}
+
+/// The repeatables that are applied and may become due in a plan of these.
+pub fn standby<'a>(statuses: &[Status<'a>], selected: &[&Migration]) -> Vec<&'a Migration> {
+    if !is_whole(statuses, selected) {
+        return vec![];
+    }
+    statuses
+        .iter()
+        .filter(|status| status.is_repeatable() && status.state == State::Applied)
+        .filter_map(|status| status.migration)
+        .collect()
 }
 
 /// The bridges that nobody has to wait for any more.
@@ -100,6 +134,10 @@ fn duplicate_row(row: &Status<'_>, statuses: &[Status<'_>]) -> Option<Obstacle> 
 }
 
 pub(super) fn obstacle(status: &Status<'_>) -> Option<Obstacle> {
+    // Its objects stay, and nothing else does.
+    if status.is_repeatable() && status.state == State::Missing {
+        return None;
+    }
     let recorded = || status.row.map(|row| row.name.clone());
     let name = || status.migration.map(|migration| migration.name.clone());
     Some(match status.state {

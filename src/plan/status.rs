@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::repeatables::Due;
 use super::replacement;
 use crate::database::ledger::{Row, RowState};
 use crate::tree::checksum::REPLACED;
@@ -42,6 +43,8 @@ pub struct Status<'a> {
     pub state: State,
     /// The migration that stands for it.
     pub squash: Option<&'a Migration>,
+    /// Why a repeatable is pending.
+    pub due: Option<Due>,
 }
 
 /// Joins files and rows of the given tracks, in plan order.
@@ -81,7 +84,9 @@ pub fn compare<'a>(
                     |row| state(migration, row),
                 ),
                 squash: None,
+                due: None,
             }
+            .repeatable()
         })
         .collect();
     let gone = rows
@@ -94,13 +99,52 @@ pub fn compare<'a>(
         row: Some(row),
         state: State::Missing,
         squash: None,
+        due: None,
     }));
-    statuses.sort_by_cached_key(|status| (status.track, status.version()));
+    statuses.sort_by_cached_key(|status| {
+        let repeatable = status.is_repeatable().then(|| status.name());
+        (status.track, repeatable, status.version())
+    });
     replacement::settle(&mut statuses);
     statuses
 }
 
 impl Status<'_> {
+    /// A repeatable whose files changed is to be applied again.
+    fn repeatable(self) -> Self {
+        let Some(migration) = self.migration.filter(|found| found.name.is_repeatable()) else {
+            return self;
+        };
+        match (self.state, self.row) {
+            (State::Pending, _) => self.due(Due::New),
+            (State::Changed, Some(row)) => self.due(Due::by_files(migration, row)),
+            _ => self,
+        }
+    }
+
+    pub fn due(self, due: Due) -> Self {
+        Self {
+            state: State::Pending,
+            due: Some(due),
+            ..self
+        }
+    }
+
+    pub fn is_repeatable(&self) -> bool {
+        match (self.migration, self.row) {
+            (Some(migration), _) => migration.name.is_repeatable(),
+            (None, row) => row.is_some_and(Row::is_repeatable),
+        }
+    }
+
+    /// The file's name, or the recorded one where it is gone.
+    pub fn name(&self) -> String {
+        match (self.migration, self.row) {
+            (Some(migration), _) => migration.name.file_name(),
+            (None, row) => row.map(|row| row.name.clone()).unwrap_or_default(),
+        }
+    }
+
     /// Which of its files have another content than when it was applied: the migration itself, or
     /// what it includes.
     pub fn changes(&self) -> Vec<String> {
@@ -134,7 +178,7 @@ impl Status<'_> {
     /// The version, where a name has our form.
     pub fn version(&self) -> Option<Version> {
         match self.migration {
-            Some(migration) => Some(migration.name.version.clone()),
+            Some(migration) => migration.name.digits().cloned(),
             None => self.row.and_then(Row::version),
         }
     }
@@ -219,6 +263,7 @@ impl<'a> Known<'a> {
         let name = &migration.name;
         let by_name = self.by_name.get(name.file_name().as_str());
         by_name
+            // A repeatable's row has no version.
             .or_else(|| self.by_version.get(&(&name.track, name.version.clone())))
             .copied()
     }
@@ -298,6 +343,25 @@ mod tests {
         assert_eq!(state(or_now, &[row(A)]), State::Pending);
         let done = row("20240101000000_impl_a.sql");
         assert_eq!(state(bridge(plain), &[row(A), done]), State::Applied);
+    }
+
+    #[test]
+    fn a_repeatable_is_due_when_its_files_are_others() {
+        let file = "repeat_core_views.sql";
+        let due = |rows: &[Row]| {
+            let tracks = tracks(&["core"]);
+            let files = [migration(file)];
+            let found = compare(&tracks, &files, rows);
+            (found[0].state, found[0].due)
+        };
+        assert_eq!(due(&[]), (State::Pending, Some(Due::New)));
+        assert_eq!(due(&[row(file)]), (State::Applied, None));
+        let other = Row {
+            hash: "other".to_owned(),
+            ..row(file)
+        };
+        assert_eq!(due(&[other]), (State::Pending, Some(Due::Changed)));
+        assert_eq!(states(&[], &[row(file)]), [State::Missing]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! From pending migrations to steps: how each fits into a transaction, or what forbids it.
 //! Pure: files are read through a function that the caller gives.
 
-use super::{Direction, Error, Reason, Step, fit};
+use super::{Direction, Error, Reason, Step, fit, repeatables};
 use crate::checks::{self, Script, Verification};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
@@ -27,6 +27,7 @@ pub fn steps(
     let mut misread = Vec::new();
     let mut without_value = Vec::new();
     let mut no_queries = Vec::new();
+    let mut misfits = Vec::new();
     for migration in pending {
         let material = read(migration)?;
         let script = material.script(migration);
@@ -34,10 +35,15 @@ pub fn steps(
         if !migration.directives.allows.contains(&Rule::UnsetVariable) {
             without_value.extend(unset(script, &included, users));
         }
-        let leftovers = leftovers(&[&[script], included.as_slice()].concat());
         let mut inspection = inspect(script, &included);
         misread.append(&mut inspection.misread);
         misread.extend(material.circles().iter().cloned().map(in_circle));
+        if migration.name.is_repeatable()
+            && let Some(directive) = repeatables::misfit(migration)
+        {
+            misfits.push(format!("{}: `-- migrate: {directive}`", migration.name));
+        }
+        let scripts = [&[script], included.as_slice()].concat();
         let verification = verification(migration, material.verification.as_deref());
         let verification = verification.unwrap_or_else(|found| {
             no_queries.extend(found);
@@ -47,7 +53,12 @@ pub fn steps(
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
                 verification,
-                leftovers,
+                leftovers: leftovers(&scripts),
+                parts: if migration.name.is_repeatable() {
+                    repeatables::parts(migration, &scripts, users)
+                } else {
+                    step.parts
+                },
                 reason: Reason::of_bridge(migration, pending),
                 ..step
             }),
@@ -61,6 +72,9 @@ pub fn steps(
         return Err(Error::Misread {
             violations: misread,
         });
+    }
+    if !misfits.is_empty() {
+        return Err(Error::BadRepeatable { misfits });
     }
     if !no_queries.is_empty() {
         return Err(Error::NoQueries {

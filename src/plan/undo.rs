@@ -69,7 +69,7 @@ pub fn select<'a>(
     for (place, status) in statuses.iter().enumerate() {
         let Some(row) = status.row else { continue };
         match status.state {
-            _ if !scope.contains(status.track) => {}
+            _ if !scope.contains(status.track) || status.is_repeatable() => {}
             State::Failed | State::Running => {
                 hindrances.extend(obstacle(status).map(Hindrance::Obstacle));
             }

@@ -63,7 +63,8 @@ impl<'a> Checker<'a> {
     /// # Errors
     /// The first that does not pass, or a check that cannot be run.
     pub fn check(&mut self, plan: &Plan, database: &Database) -> Result<(), Error> {
-        let has_scripts = plan.steps().any(|step| step.validation.is_some());
+        let mut all = plan.steps().chain(&plan.standby);
+        let has_scripts = all.any(|step| step.validation.is_some());
         if self.preflight.skip || (!has_scripts && self.preflight.closures.is_empty()) {
             return Ok(());
         }
@@ -75,6 +76,14 @@ impl<'a> Checker<'a> {
                 self.passed.insert(name, checks);
             }
             planned.push(&step.migration);
+        }
+        // What they are told, should they become due.
+        for step in &plan.standby {
+            if step.validation.is_some() {
+                self.prepare(database)?;
+                let record = self.record(&step.migration, &planned, database);
+                self.records.insert(step.migration.name.file_name(), record);
+            }
         }
         Ok(())
     }

@@ -45,6 +45,8 @@ pub enum Rule {
     ChangedInclude,
     LineEndings,
     Missing,
+    RepeatableGone,
+    BadRepeatable,
     DuplicateRow,
     Unfinished,
     InvalidIndex,
@@ -77,6 +79,7 @@ impl Rule {
             | Self::MixedFolder
             | Self::NotUtf8
             | Self::InvalidIndex
+            | Self::RepeatableGone
             | Self::UnsafeDdl(_) => Severity::Warning,
             Self::LineEndings | Self::ValidationPassed | Self::ValidationLate => Severity::Info,
             Self::BadName
@@ -98,6 +101,7 @@ impl Rule {
             | Self::Changed
             | Self::ChangedInclude
             | Self::Missing
+            | Self::BadRepeatable
             | Self::DuplicateRow
             | Self::Unfinished
             | Self::ValidationFailed

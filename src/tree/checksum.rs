@@ -282,6 +282,11 @@ fn with_crlf(unix: &[u8]) -> Vec<u8> {
         .join(&b"\r\n"[..])
 }
 
+/// SHA-256 of a text, as it is written.
+pub fn digest(text: &[u8]) -> String {
+    hex(&Sha256::digest(text))
+}
+
 fn hex(digest: &[u8]) -> String {
     use std::fmt::Write;
     digest.iter().fold(String::new(), |mut text, byte| {

@@ -7,7 +7,7 @@ use crate::tree::{LONGEST_TRACK, Name, Track, Version};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// `{version}_{track}_{description}.sql`
+    /// `{version}_{track}_{description}.sql`, or `repeat_{track}_{description}.sql`
     Migration(Name),
     /// The pre-flight validation (`.nu`) of the migration so named.
     Validation(Name),
@@ -38,6 +38,10 @@ pub enum Rule {
     NotUnicode,
     /// Another file of the track has the same timestamp.
     TimestampTaken { by: String },
+    /// Another file has the same name, which a repeatable has for itself.
+    NameTaken { by: String },
+    /// A `.down.sql` beside a repeatable.
+    UndoOfRepeatable,
     /// A `.nu`, `.down.sql` or `.verify.sql` that stands beside no migration.
     CompanionAlone {
         /// The migration file it should stand beside.
@@ -72,6 +76,13 @@ impl fmt::Display for Rule {
                 formatter,
                 "the track already has this timestamp in {by}; rename the one that is not applied yet"
             ),
+            Self::NameTaken { by } => write!(
+                formatter,
+                "there is a repeatable of this name already, {by}; rename one of them"
+            ),
+            Self::UndoOfRepeatable => formatter.write_str(
+                "a repeatable has no undo: apply an earlier content of its file, or drop what it made in a migration",
+            ),
             Self::CompanionAlone { missing } => {
                 write!(formatter, "there is no {missing} beside it")
             }
@@ -81,16 +92,19 @@ impl fmt::Display for Rule {
 
 /// Tells what a file is by its name alone.
 ///
-/// A file looks like a migration when it starts with a digit and ends in `.sql` or `.nu`;
-/// anything else may be an include or a helper and is left alone.
+/// A file looks like a migration when it starts with a digit or with `repeat_` and ends in `.sql` or
+/// `.nu`; anything else may be an include or a helper and is left alone.
 ///
 /// # Errors
 /// The first rule that a file breaks which looks like a migration or a companion.
 pub fn classify(file_name: &str) -> Result<Kind, Rule> {
-    if !file_name.starts_with(|first: char| first.is_ascii_digit()) {
+    let folded = file_name.to_ascii_lowercase();
+    let is_repeatable = folded
+        .strip_prefix(Version::REPEATABLE)
+        .is_some_and(|rest| rest.starts_with('_'));
+    if !is_repeatable && !file_name.starts_with(|first: char| first.is_ascii_digit()) {
         return Ok(Kind::Other);
     }
-    let folded = file_name.to_ascii_lowercase();
     for (ending, kind) in [
         (".down.sql", Kind::Undo as fn(Name) -> Kind),
         (".verify.sql", Kind::Verification),
@@ -101,6 +115,9 @@ pub fn classify(file_name: &str) -> Result<Kind, Rule> {
             let Some(stem) = file_name.strip_suffix(ending) else {
                 return Err(Rule::EndingNotLowerCase);
             };
+            if is_repeatable && ending == ".down.sql" {
+                return Err(Rule::UndoOfRepeatable);
+            }
             return parse_stem(stem).map(kind);
         }
     }
@@ -117,9 +134,12 @@ pub fn parse_recorded(name: &str) -> Option<Name> {
 
 fn parse_stem(stem: &str) -> Result<Name, Rule> {
     let (version, rest) = stem.split_once('_').unwrap_or((stem, ""));
-    let version = Version::parse(version).ok_or_else(|| Rule::Timestamp {
-        found: version.to_owned(),
-    })?;
+    let version = match version {
+        Version::REPEATABLE => Version::repeatable(),
+        digits => Version::parse(digits).ok_or_else(|| Rule::Timestamp {
+            found: digits.to_owned(),
+        })?,
+    };
     let (track, description) = rest.split_once('_').unwrap_or((rest, ""));
     let track = parse_track(track)?;
     if description.is_empty() {
@@ -184,6 +204,36 @@ mod tests {
         ];
         for (file, kind) in cases {
             assert_eq!(classify(file), Ok(kind), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_repeatable_has_a_word_where_others_have_digits() {
+        let found = parse_recorded("repeat_acme_price_views.sql").unwrap();
+        assert!(found.is_repeatable());
+        assert_eq!(found.track.as_str(), "acme");
+        assert_eq!(found.description, "price_views");
+        assert_eq!(found.file_name(), "repeat_acme_price_views.sql");
+        assert!(found > parse_recorded("99999999999999_acme_a.sql").unwrap());
+        assert_eq!(classify("repeater.sql"), Ok(Kind::Other));
+        assert_eq!(classify("repeat_notes.txt"), Ok(Kind::Other));
+        for (file, rule) in [
+            ("repeat_core.sql", Rule::DescriptionMissing),
+            ("repeat_core_a.down.sql", Rule::UndoOfRepeatable),
+            (
+                "Repeat_core_a.sql",
+                Rule::Timestamp {
+                    found: "Repeat".to_owned(),
+                },
+            ),
+            (
+                "repeat_20240101000000_core_a.sql",
+                Rule::TrackMalformed {
+                    found: "20240101000000".to_owned(),
+                },
+            ),
+        ] {
+            assert_eq!(classify(file), Err(rule), "{file}");
         }
     }
 

@@ -292,11 +292,14 @@ fn duplicates(root: &Path, migrations: &[(Name, PathBuf)]) -> Vec<Misnamed> {
     let mut first = BTreeMap::new();
     let mut found = Vec::new();
     for (name, path) in migrations {
-        if let Some(earlier) = first.insert((&name.track, &name.version), path) {
+        let own = name.is_repeatable().then_some(&name.description);
+        if let Some(earlier) = first.insert((&name.track, &name.version, own), path) {
+            let by = relative(root, earlier);
             found.push(Misnamed {
                 file: relative(root, path),
-                rule: Rule::TimestampTaken {
-                    by: relative(root, earlier),
+                rule: match own {
+                    Some(_) => Rule::NameTaken { by },
+                    None => Rule::TimestampTaken { by },
                 },
             });
         }

@@ -77,6 +77,13 @@ impl Version {
         (text.len() == Self::DIGITS && digits).then(|| Self(text.to_owned()))
     }
 
+    /// What stands in its place in the name of a repeatable. It sorts behind all digits.
+    pub const REPEATABLE: &str = "repeat";
+
+    pub fn repeatable() -> Self {
+        Self(Self::REPEATABLE.to_owned())
+    }
+
     /// The version of a moment, to the second.
     pub fn at(moment: DateTime<Utc>) -> Self {
         Self(moment.format(VERSION_FORMAT).to_string())
@@ -104,7 +111,8 @@ impl fmt::Display for Version {
     }
 }
 
-/// What a migration's file name says: `{version}_{track}_{description}.sql`.
+/// What a migration's file name says: `{version}_{track}_{description}.sql`, or
+/// `repeat_{track}_{description}.sql`.
 ///
 /// Names sort in plan order: by track, then by version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,6 +124,25 @@ pub struct Name {
 }
 
 impl Name {
+    /// Is it applied whenever something of it changes, and not once?
+    pub fn is_repeatable(&self) -> bool {
+        self.version.as_str() == Version::REPEATABLE
+    }
+
+    /// Its digits; a repeatable has none.
+    pub fn digits(&self) -> Option<&Version> {
+        (!self.is_repeatable()).then_some(&self.version)
+    }
+
+    /// `versioned` or `repeatable`.
+    pub fn kind(&self) -> &'static str {
+        if self.is_repeatable() {
+            "repeatable"
+        } else {
+            "versioned"
+        }
+    }
+
     /// The file name, with `.sql`. This is also the migration's name in the ledger.
     pub fn file_name(&self) -> String {
         format!("{}.sql", self.stem())

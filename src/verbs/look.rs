@@ -1,13 +1,16 @@
 //! Files and ledgers read together, and the plan made of them.
 //! Reads; must not change anything.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Context, Error};
 use crate::database::{Address, Database, Ledgers};
 use crate::error::{Report, count};
+use crate::plan::repeatables::{Due, by_variables, due};
 use crate::plan::replacement::before;
 use crate::plan::scope::{everything, vanished};
-use crate::plan::status::compare;
-use crate::plan::{self, Obstacles, Plan, Request};
+use crate::plan::status::{State, Status, compare};
+use crate::plan::{self, Obstacles, Plan, Reason, Request, Step};
 use crate::tree::{Material, Migration, Track, Tree};
 
 /// Reads the folder while psql connects.
@@ -75,16 +78,19 @@ pub fn make_plan(
     request: &Request,
     tree: &Tree,
     ledgers: &Ledgers,
+    database: &mut Database,
 ) -> Result<Plan, Error> {
     let tracks = context.scope(tree, ledgers)?;
     let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
     let to = request.to.as_ref();
     let earlier = to.and_then(|to| before(to, &statuses, &tree.migrations));
-    let statuses = match &earlier {
+    let mut statuses = match &earlier {
         Some(earlier) => compare(&tracks, earlier, &ledgers.rows),
         None => statuses,
     };
-    let pending = plan::select(&statuses, &ledgers.rows, request)
+    look_at_variables(context, &mut statuses)?;
+    look_at_dependencies(database, &mut statuses)?;
+    let pending = plan::select_all(&statuses, &ledgers.rows, request)
         .map_err(|obstacles| plan::Error::from(Obstacles(obstacles)))?;
     let near_miss = |migration: &&Migration| migration.directives.near_miss.clone();
     if let Some(near_miss) = pending.iter().find_map(near_miss)
@@ -94,11 +100,66 @@ pub fn make_plan(
     }
     let settings = &context.caller.settings;
     let folders = context.folders();
-    let steps = plan::steps(
-        &pending,
-        |migration| Material::read(migration, &folders),
-        settings.transaction_control,
-        &settings.variables,
-    )?;
-    Ok(plan::group(steps, request)?)
+    let read = |migrations: &[&Migration]| {
+        plan::steps(
+            migrations,
+            |migration| Material::read(migration, &folders),
+            settings.transaction_control,
+            &settings.variables,
+        )
+    };
+    let plan = plan::group(with_reasons(read(&pending)?, &statuses), request)?;
+    let standby = plan::standby(&statuses, &pending);
+    Ok(Plan {
+        standby: read(&standby)?,
+        ..plan
+    })
+}
+
+/// Finds the repeatables that are due because a variable has another value.
+pub fn look_at_variables(
+    context: &Context,
+    statuses: &mut [Status<'_>],
+) -> Result<(), plan::Error> {
+    let users = &context.caller.settings.variables;
+    for status in statuses.iter_mut() {
+        let repeatable = status.migration.filter(|found| found.name.is_repeatable());
+        if let (Some(migration), State::Applied) = (repeatable, status.state) {
+            let material = Material::read(migration, &context.folders())?;
+            let scripts = [&[material.script(migration)], material.scripts().as_slice()].concat();
+            *status = by_variables(*status, &scripts, users);
+        }
+    }
+    Ok(())
+}
+
+/// Finds the repeatables that are due because what they stand on has changed.
+pub fn look_at_dependencies(
+    database: &mut Database,
+    statuses: &mut [Status<'_>],
+) -> Result<(), crate::database::Error> {
+    let is_applied = |status: &&mut Status<'_>| {
+        status.is_repeatable() && status.state == State::Applied && status.migration.is_some()
+    };
+    let mut applied: Vec<_> = statuses.iter_mut().filter(is_applied).collect();
+    let tracks: BTreeSet<_> = applied.iter().map(|status| status.track).collect();
+    let due = database.due_by_dependency(&Vec::from_iter(tracks))?;
+    for status in &mut applied {
+        if due.contains(&status.name()) {
+            **status = status.due(Due::Dependency);
+        }
+    }
+    Ok(())
+}
+
+fn with_reasons(mut steps: Vec<Step>, statuses: &[Status<'_>]) -> Vec<Step> {
+    let due: BTreeMap<_, _> = due(statuses)
+        .map(|(migration, due)| (&migration.name, due))
+        .collect();
+    for step in &mut steps {
+        if let Some(due) = due.get(&step.migration.name) {
+            step.reason = Some(Reason::Repeatable(*due));
+        }
+    }
+    steps
 }

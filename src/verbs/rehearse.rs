@@ -22,7 +22,7 @@ pub fn rehearse(
     let execution_id = circumstances.common.execution_id.clone();
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
     let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
-    let plan = make_plan(context, request, &tree, &ledgers)?;
+    let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     checker.check(&plan, &database)?;
     execution::rehearse(
         &mut database,

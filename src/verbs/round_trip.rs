@@ -36,7 +36,7 @@ pub fn rehearse_undo(
     let execution_id = circumstances.common.execution_id.clone();
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
     let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
-    let plan = make_plan(context, request, &tree, &ledgers)?;
+    let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     checker.check(&plan, &database)?;
     let (pairs, left_out) = pairs(context, &plan)?;
     let mut rows: Vec<_> = left_out.into_iter().map(not_tried).collect();
@@ -63,7 +63,11 @@ pub fn rehearse_undo(
 /// The migrations with their undo files, and those of which either runs outside of a transaction.
 fn pairs(context: &Context, plan: &Plan) -> Result<(Vec<Pair>, Vec<Name>), Error> {
     let folders = context.folders();
-    let migrations: Vec<_> = plan.steps().map(|step| &step.migration).collect();
+    let migrations: Vec<_> = plan
+        .steps()
+        .map(|step| &step.migration)
+        .filter(|migration| !migration.name.is_repeatable())
+        .collect();
     plan::undo::require_files(&migrations).map_err(plan::Error::from)?;
     let files = migrations
         .iter()

@@ -37,7 +37,7 @@ pub fn run(
         is_undo: false,
         plan: &|look| {
             let request = request.after(look.done);
-            make_plan(context, &request, look.tree, look.ledgers)
+            make_plan(context, &request, look.tree, look.ledgers, look.database)
         },
     };
     carry_out(context, &undertaking, preflight)
@@ -139,7 +139,7 @@ pub fn dry_run(
     for missed in missed(context, &tree, &mut database, &ledgers)? {
         progress.note(&missed);
     }
-    let plan = make_plan(context, request, &tree, &ledgers)?;
+    let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     if plan.groups.is_empty() {
         progress.note(&announcement(&plan, &database));
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::look::{look, missed};
+use super::look::{look, look_at_dependencies, look_at_variables, missed};
 use super::{Context, Error};
 use crate::database::Ledgers;
 use crate::database::ledger::Row;
+use crate::plan::repeatables::Due;
 use crate::plan::status::{State, Status, compare};
 use crate::process::progress::Progress;
 use crate::tree::file_name::parse_recorded;
@@ -23,6 +24,8 @@ pub struct StatusRow {
     pub file_name: String,
     /// `None` where nobody asked a database.
     pub state: Option<State>,
+    /// Why a repeatable is pending.
+    pub due: Option<Due>,
     pub applied_at: Option<DateTime<FixedOffset>>,
     /// How long its SQL took.
     pub duration: Option<Duration>,
@@ -68,23 +71,31 @@ pub struct Counts {
 
 /// Where every migration stands. `offline` looks at the files alone.
 pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error> {
-    let (tree, ledgers) = if offline {
-        (context.tree()?, Ledgers::default())
+    let (tree, database, ledgers) = if offline {
+        (context.tree()?, None, Ledgers::default())
     } else {
         let (tree, mut database, ledgers) = look(context)?;
         for missed in missed(context, &tree, &mut database, &ledgers)? {
             Progress { quiet: false }.note(&missed);
         }
-        (tree, ledgers)
+        (tree, Some(database), ledgers)
     };
     let tracks = context.scope(&tree, &ledgers)?;
-    let mut rows = rows(&compare(&tracks, &tree.migrations, &ledgers.rows));
+    let mut statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
+    if let Some(mut database) = database {
+        look_at_variables(context, &mut statuses)?;
+        look_at_dependencies(&mut database, &mut statuses)?;
+    }
+    let mut rows = rows(&statuses);
     if offline {
         // What stands for what, the files say.
         let unknown = rows
             .iter_mut()
             .filter(|row| row.state != Some(State::Replaced));
-        unknown.for_each(|row| row.state = None);
+        unknown.for_each(|row| {
+            row.state = None;
+            row.due = None;
+        });
     }
     Ok(rows)
 }
@@ -106,6 +117,7 @@ fn row(status: &Status<'_>) -> StatusRow {
             .map_or(recorded, |migration| migration.name.file_name()),
         name,
         state: Some(status.state),
+        due: status.due,
         applied_at: status.row.and_then(|row| row.applied_at),
         duration: status.row.and_then(Row::duration),
         validation_time: status.row.and_then(Row::validation_time),

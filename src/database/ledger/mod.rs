@@ -4,6 +4,7 @@
 #[cfg(test)]
 pub mod examples;
 pub mod legacy;
+pub mod made;
 pub mod search;
 pub mod table;
 
@@ -78,9 +79,15 @@ impl Row {
         })
     }
 
-    /// The version in the recorded name, where the name has our form.
+    /// The version in the recorded name, where the name has our form and is that of no repeatable.
     pub fn version(&self) -> Option<Version> {
-        parse_recorded(&self.name).map(|name| name.version)
+        let name = parse_recorded(&self.name)?;
+        name.digits().cloned()
+    }
+
+    /// Is it that of a repeatable?
+    pub fn is_repeatable(&self) -> bool {
+        parse_recorded(&self.name).is_some_and(|name| name.is_repeatable())
     }
 }
 

@@ -118,8 +118,18 @@ impl Place {
         if let Some(recorded) = entry.undoes {
             return self.erase(entry, recorded);
         }
+        // A repeatable has one row, that of the last time.
+        let replaced = if entry.name.is_repeatable() {
+            format!(
+                "DELETE FROM {} WHERE migration_name = {}\\;\n",
+                self.table(&entry.name.track),
+                Literal(&entry.name.file_name())
+            )
+        } else {
+            String::new()
+        };
         format!(
-            "INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
+            "{replaced}INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
              state, execution_id, applied_by, validation_time_ms, parts)\n\
              SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}, {parts}\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",

@@ -13,7 +13,7 @@ pub use completion::{Completion, completion};
 pub use constraints::Followed;
 pub use no_transaction::{begin_outside, check_outside, clean_outside, finish_outside};
 pub use question::{Bracket, question};
-pub use rehearsal::{attempted, look, rollback, trapped, undo_attempt};
+pub use rehearsal::{KEEP_ATTEMPT, attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};
 pub use transaction::{
     COMMITTED, Include, TRANSACTION_ENDED, Transaction, begin, commit, prepared_as, record,

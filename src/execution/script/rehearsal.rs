@@ -25,6 +25,9 @@ pub fn attempted(include: &str) -> String {
     format!("SAVEPOINT migrate_attempt;\n{include}")
 }
 
+/// Keeps what was attempted.
+pub const KEEP_ATTEMPT: &str = "RELEASE SAVEPOINT migrate_attempt;\n";
+
 /// Undoes it, with what a savepoint does not cover: what it prepared, what it holds on.
 pub fn undo_attempt(limits: &Limits) -> String {
     format!(

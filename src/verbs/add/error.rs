@@ -19,6 +19,15 @@ pub enum Error {
         problem: String,
     },
 
+    #[error("a repeatable cannot be made so: {problem}")]
+    #[diagnostic(
+        code(migrate::bad_repeatable),
+        help(
+            "a repeatable is one file, repeat_TRACK_NAME.sql, applied whenever it has changed: edit it, or name another"
+        )
+    )]
+    BadRepeatable { problem: String },
+
     #[error("the track of the new migration is unclear: {problem}")]
     #[diagnostic(code(migrate::track_unclear), help("name it: --track core"))]
     TrackUnclear { problem: String },

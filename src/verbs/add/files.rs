@@ -83,6 +83,7 @@ pub struct Wanted<'a> {
     pub template: Template,
     pub with_validation: bool,
     pub with_undo: bool,
+    pub repeatable: bool,
 }
 
 pub fn create(
@@ -95,7 +96,7 @@ pub fn create(
     let newest = present
         .iter()
         .filter(|migration| migration.name.track == place.track)
-        .map(|migration| &migration.name.version)
+        .filter_map(|migration| migration.name.digits())
         .max();
     let mut version = Version::at(now);
     if let Some(newest) = newest.filter(|newest| **newest >= version) {
@@ -103,7 +104,11 @@ pub fn create(
     }
     let name = Name {
         track: place.track.clone(),
-        version,
+        version: if wanted.repeatable {
+            Version::repeatable()
+        } else {
+            version
+        },
         description,
     };
     let (file, name) = write(&place.folder, name, &wanted.template)?;
@@ -160,6 +165,11 @@ fn write(folder: &Path, mut name: Name, template: &Template) -> Result<(PathBuf,
         let path = folder.join(name.file_name());
         match write_new(&path, &template.sql(&name)) {
             Ok(()) => return Ok((path, name)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && name.is_repeatable() => {
+                return Err(Error::BadRepeatable {
+                    problem: format!("{} is there already", path.display()),
+                });
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 name.version = naming::next(&name.version)?;
             }
@@ -234,6 +244,7 @@ mod tests {
                 template: Template::find(None, Path::new("/"), &[]).unwrap(),
                 with_validation: false,
                 with_undo: false,
+                repeatable: false,
             };
             let rows = create(&place, present, &wanted, now).unwrap();
             rows[0]

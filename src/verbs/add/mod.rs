@@ -38,12 +38,36 @@ pub struct Order {
     /// The template's name, or its file.
     pub template: Option<String>,
     pub no_transaction: bool,
+    /// Not the next migration, but a file that is applied whenever it changes.
+    pub repeatable: bool,
     pub with_validation: bool,
     pub with_undo: bool,
 }
 
+impl Order {
+    /// What a repeatable cannot have.
+    fn require_possible(&self) -> Result<(), Error> {
+        let problem = match self {
+            Self {
+                repeatable: true,
+                no_transaction: true,
+                ..
+            } => "it runs in the transaction of the last migrations",
+            Self {
+                repeatable: true,
+                with_undo: true,
+                ..
+            } => "it has no undo",
+            _ => return Ok(()),
+        };
+        let problem = problem.to_owned();
+        Err(Error::BadRepeatable { problem })
+    }
+}
+
 /// Makes the next migration file, and its companions if they are wanted.
 pub fn add(context: &Context, order: &Order) -> Result<Vec<AddedRow>, super::Error> {
+    order.require_possible()?;
     let migrations = if context.root.exists() {
         context.tree()?.migrations
     } else {
@@ -64,6 +88,7 @@ pub fn add(context: &Context, order: &Order) -> Result<Vec<AddedRow>, super::Err
         },
         with_validation: order.with_validation,
         with_undo: order.with_undo,
+        repeatable: order.repeatable,
     };
     Ok(create(&place, &migrations, &wanted, Utc::now())?)
 }

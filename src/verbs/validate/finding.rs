@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::plan::repeatables::Due;
 use crate::sql::rules::{Rule, Severity};
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{Migration, Name, Track};
@@ -27,6 +28,8 @@ pub struct Finding {
     pub weight: u64,
     /// Where it is, for a person: [`Finding::located`] fills it.
     pub place: Option<String>,
+    /// Why a repeatable is pending, where it is about one.
+    pub due: Option<Due>,
 }
 
 impl Finding {
@@ -62,6 +65,7 @@ impl Finding {
             weight: 0,
             place: None,
             detail: None,
+            due: None,
         }
     }
 
@@ -79,6 +83,7 @@ impl Finding {
             weight: 0,
             place: None,
             detail: None,
+            due: None,
         }
     }
 

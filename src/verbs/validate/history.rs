@@ -6,6 +6,7 @@ use std::path::Path;
 use miette::Diagnostic;
 
 use super::Finding;
+use crate::plan::status::Status;
 use crate::plan::{Obstacle, ways_out};
 use crate::sql::rules::Rule;
 use crate::tree::{Migration, Name};
@@ -84,4 +85,30 @@ pub fn invalid_index(index: &str) -> Finding {
         format!("the index {index} is invalid: every write keeps it up, no query uses it"),
         format!("DROP INDEX CONCURRENTLY IF EXISTS {index};"),
     )
+}
+
+/// A repeatable that is applied, and whose file is gone.
+pub fn gone(status: &Status<'_>) -> Finding {
+    let name = status.name();
+    Finding {
+        track: Some(status.track.clone()),
+        name: Some(name.clone()),
+        ..Finding::new(
+            Rule::RepeatableGone,
+            format!("{name} is applied, and its file is gone: what it made stays"),
+            "drop its objects in a migration, and type `migrate repair DIR --forget NAME`",
+        )
+    }
+}
+
+/// A repeatable with a directive that only versioned migrations can have.
+pub fn misfit(migration: &Migration, directive: &str) -> Finding {
+    Finding {
+        help: Some("remove this line; what needs it belongs into a versioned migration".to_owned()),
+        ..Finding::about(
+            migration,
+            Rule::BadRepeatable,
+            format!("a repeatable cannot have `-- migrate: {directive}`"),
+        )
+    }
 }

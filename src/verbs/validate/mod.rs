@@ -14,12 +14,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::look::{look_at_dependencies, look_at_variables};
 use super::{Context, Error};
 use crate::checks::{self, Script, Stage, Verdict};
 use crate::database::ledger::legacy;
 use crate::database::{Database, Ledgers};
+use crate::plan::repeatables::{Due, due, misfit};
 use crate::plan::scope::everything;
-use crate::plan::status::{Status, compare, pending};
+use crate::plan::status::{State, Status, compare, pending};
 use crate::plan::{self, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::sql::rules::{Rule, Severity};
@@ -52,6 +54,7 @@ pub fn validate(
         preflight,
         checker: Checker::new(&context.caller, preflight, &execution_id),
         findings: names::structure(&survey),
+        due: BTreeMap::new(),
     };
     if order.offline {
         validation.offline(&survey)?;
@@ -59,6 +62,10 @@ pub fn validate(
         validation.online(&survey)?;
     }
     let mut findings = validation.findings;
+    for finding in &mut findings {
+        let name = finding.name.as_ref();
+        finding.due = name.and_then(|name| validation.due.get(name).copied());
+    }
     let is_wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
     findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
     let allowed = allowed(&survey);
@@ -100,6 +107,8 @@ struct Validation<'a> {
     preflight: &'a Preflight<'a>,
     checker: Checker<'a>,
     findings: Vec<Finding>,
+    /// Why repeatables are pending, by file name.
+    due: BTreeMap<String, Due>,
 }
 
 impl Validation<'_> {
@@ -135,11 +144,20 @@ impl Validation<'_> {
         legacy::translate(&mut ledgers.rows, &survey.migrations)
             .map_err(crate::database::Error::from)?;
         let tracks = self.tracks(survey, &ledgers)?;
-        let statuses = compare(&tracks, &survey.migrations, &ledgers.rows);
+        let mut statuses = compare(&tracks, &survey.migrations, &ledgers.rows);
+        look_at_variables(self.context, &mut statuses)?;
+        look_at_dependencies(&mut database, &mut statuses)?;
         self.obstacles(&statuses, &ledgers);
+        let gone = statuses
+            .iter()
+            .filter(|status| status.is_repeatable() && status.state == State::Missing);
+        self.findings.extend(gone.map(history::gone));
         let invalid = database.invalid_indexes()?;
         self.findings
             .extend(invalid.iter().map(|index| history::invalid_index(index)));
+        self.due = due(&statuses)
+            .map(|(migration, due)| (migration.name.file_name(), due))
+            .collect();
         let mut surroundings = Surroundings::of(&mut database)?;
         for migration in pending(&statuses) {
             self.files(migration, &mut surroundings, Some(&mut database))?;
@@ -187,6 +205,10 @@ impl Validation<'_> {
             control,
             &settings.variables,
         ));
+        if migration.name.is_repeatable() {
+            let found = misfit(migration).map(|directive| history::misfit(migration, directive));
+            self.findings.extend(found);
+        }
         if let Err(found) = plan::verification(migration, material.verification.as_deref()) {
             let found = found
                 .iter()

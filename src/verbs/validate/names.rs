@@ -62,7 +62,8 @@ pub fn unreadable(error: &dyn Diagnostic, file: &Path, line: Option<usize>) -> F
 
 fn no_date(migration: &Migration) -> Option<Finding> {
     let version = &migration.name.version;
-    version.timestamp().is_none().then(|| Finding {
+    let is_odd = !migration.name.is_repeatable() && version.timestamp().is_none();
+    is_odd.then(|| Finding {
         help: Some("nothing depends on it, and an applied file keeps its name".to_owned()),
         ..Finding::about(
             migration,

@@ -1,0 +1,2 @@
+-- migrate: before core/20260226120000
+DROP VIEW bolt_price_list;
