@@ -51,6 +51,7 @@ mod neighbours;
 mod outcomes;
 mod output;
 mod outside;
+mod progress;
 mod properties;
 mod quiet_errors;
 mod readme;

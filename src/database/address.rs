@@ -1,6 +1,7 @@
 //! The way to a database: psql is started and says where it is.
 //! Must not ask about anything but the server; the ledgers come later.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use uuid::Uuid;
@@ -34,6 +35,7 @@ pub struct Address {
 /// A psql that has been started and may still be connecting.
 pub struct Dialing {
     session: Session,
+    psql: PathBuf,
     connection: Connection,
     prefix: String,
     is_schema_set: bool,
@@ -88,6 +90,7 @@ impl Address {
         ));
         Ok(Dialing {
             session,
+            psql: self.psql.clone(),
             connection: self.connection.clone(),
             prefix: self.prefix.clone(),
             is_schema_set: self.schema.is_some(),
@@ -112,6 +115,8 @@ impl Dialing {
         };
         Ok(Database {
             session: self.session,
+            psql: self.psql,
+            observe: OnceCell::new(),
             connection: self.connection,
             server,
             place,

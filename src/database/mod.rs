@@ -9,6 +9,7 @@ pub mod error;
 pub mod identity;
 pub mod ledger;
 pub mod lock;
+mod observer;
 pub mod questions;
 pub mod reconnect;
 pub mod relations;
@@ -17,11 +18,14 @@ pub mod server;
 pub mod snapshot;
 pub mod throwaway;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::Interrupted;
+use crate::process::watch::Observe;
 use crate::psql::connection::{Connection, Keepalives};
 use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::process::CONNECTION_LOST;
@@ -39,6 +43,9 @@ use server::Server;
 
 pub struct Database {
     pub session: Session,
+    psql: PathBuf,
+    /// Made for the first step.
+    observe: OnceCell<Observe>,
     pub connection: Connection,
     pub server: Server,
     pub place: Place,

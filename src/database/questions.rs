@@ -159,6 +159,37 @@ pub fn rights(schema: &str, tables: &[String]) -> String {
     )
 }
 
+/// Asks what a session waits for, or how far it is: a sentence, or nothing.
+pub fn activity(backend: i64, major: u32) -> String {
+    // Not every server counts the rows of COPY (PostgreSQL 14).
+    let copied = if major >= 14 {
+        format!(
+            "(SELECT pg_catalog.format('%s rows copied', tuples_processed)\n    \
+               FROM pg_catalog.pg_stat_progress_copy WHERE pid = {backend} LIMIT 1),"
+        )
+    } else {
+        String::new()
+    };
+    format!(
+        "SELECT coalesce(\n  \
+           (SELECT 'waits for a lock of ' || pg_catalog.concat_ws(', ', 'server process ' || pid,\n      \
+               'user ' || usename, nullif(application_name, ''), state,\n      \
+               'since ' || pg_catalog.date_trunc('second', xact_start))\n      \
+             || coalesce(': ' || pg_catalog.left(pg_catalog.regexp_replace(query, '\\s+', ' ', 'g'), 70), '')\n    \
+             FROM pg_catalog.pg_stat_activity\n    \
+             WHERE pid = ANY (pg_catalog.pg_blocking_pids({backend}))\n    \
+             ORDER BY xact_start LIMIT 1),\n  \
+           (SELECT pg_catalog.format('index %s: %s', index_relid::regclass, phase)\n      \
+             || CASE WHEN blocks_total > 0 THEN pg_catalog.format(', %s %%', 100 * blocks_done / blocks_total)\n        \
+                WHEN tuples_total > 0 THEN pg_catalog.format(', %s %%', 100 * tuples_done / tuples_total) ELSE '' END\n    \
+             FROM pg_catalog.pg_stat_progress_create_index WHERE pid = {backend} LIMIT 1),\n  \
+           {copied}\n  \
+           (SELECT pg_catalog.format('waits for %s', wait_event)\n    \
+             FROM pg_catalog.pg_stat_activity\n    \
+             WHERE pid = {backend} AND wait_event_type NOT IN ('Client', 'Activity', 'IO')));\n"
+    )
+}
+
 /// A text of which an error of the server's does not end psql, so that more can be asked.
 pub fn survived(text: &str) -> String {
     format!("\\set ON_ERROR_STOP 0\n{text}\\set ON_ERROR_STOP 1\n")

@@ -37,6 +37,7 @@ use crate::plan::{Group, Plan};
 use crate::preflight::Checker;
 use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
+use crate::process::watch::Watch;
 use crate::tree::{Name, WorkingFolder};
 pub use after::verify;
 pub use failure::Failure;
@@ -52,6 +53,8 @@ pub use variables::Common;
 pub struct Circumstances {
     /// The run's id, and the rest of what all migrations are told.
     pub common: Common,
+    /// Shows which step is at work.
+    pub watch: Watch,
     /// Where what files print goes while they run.
     pub progress: Progress,
     /// Where psql stands while it runs a file.
@@ -165,6 +168,8 @@ pub fn run(
     let mut number = applied.last().map_or(1, |row| row.group + 1);
     let has_room = plan.has_room(circumstances.common.transaction);
     let last = plan.groups.len();
+    let steps = plan.groups.iter().map(|group| group.steps().len());
+    circumstances.watch.expect(steps.sum());
     for (place, group) in (1..).zip(&plan.groups) {
         let standby = if has_room && place == last {
             plan.standby.as_slice()

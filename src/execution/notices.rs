@@ -21,6 +21,8 @@ pub fn of(output: &Output) -> Vec<String> {
 #[derive(Debug, Default)]
 pub struct Live {
     is_in_error: bool,
+    /// Has there been an error?
+    pub has_failed: bool,
 }
 
 impl Live {
@@ -32,6 +34,7 @@ impl Live {
         match parse([line]).pop()? {
             Message::Diagnostic(diagnostic) => {
                 self.is_in_error = diagnostic.is_error();
+                self.has_failed |= self.is_in_error;
                 (!self.is_in_error).then_some(diagnostic.message)
             }
             Message::Text(text) => (!is_continuation(&text) && !self.is_in_error).then_some(text),

@@ -149,11 +149,15 @@ impl Runner<'_, '_> {
         let file = step.migration.path.file_name().unwrap_or_default();
         let name = file.to_string_lossy();
         let mut live = Live::default();
-        self.database.session.receive_live(&mut |channel, line| {
+        let watch = &self.circumstances.watch;
+        watch.begin(&name, self.database.observer());
+        let heard = self.database.session.receive_live(&mut |channel, line| {
             if let Some(line) = live.line(channel, line) {
                 progress.said(&name, &line);
             }
-        })
+        });
+        watch.end(heard.is_ok() && !live.has_failed);
+        heard
     }
 
     /// Takes psql's word on a file out of the answer that it begins; what the file printed is

@@ -6,6 +6,7 @@ pub mod lines;
 pub mod listener;
 pub mod progress;
 pub mod screen;
+pub mod watch;
 mod watchdog;
 
 use std::io;

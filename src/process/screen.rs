@@ -16,6 +16,12 @@ const PATIENCE: Duration = Duration::from_millis(300);
 /// Opened with the first line: most commands show none.
 static SCREEN: OnceLock<Screen> = OnceLock::new();
 
+/// Of a terminal: to the beginning of the line, and erase it; cut what is wider than the terminal, and
+/// wrap again (ECMA-48, and DECAWM of the VT100).
+const ERASE: &str = "\r\x1b[2K";
+const UNWRAPPED: &str = "\x1b[?7l";
+const WRAPPED: &str = "\x1b[?7h";
+
 struct Screen {
     queue: SyncSender<Item>,
     left_out: AtomicUsize,
@@ -23,6 +29,8 @@ struct Screen {
 
 enum Item {
     Line(String),
+    /// The line at the bottom that is drawn anew; nothing erases it.
+    Status(Option<String>),
     /// Tells when everything before it was written.
     Mark(SyncSender<()>),
 }
@@ -39,6 +47,13 @@ pub fn show(line: &str) {
     if screen.queue.try_send(Item::Line(line)).is_err() {
         screen.left_out.fetch_add(left_out + 1, Ordering::Relaxed);
     }
+}
+
+/// Draws the line at the bottom of a terminal anew, or erases it.
+pub fn status(line: Option<String>) {
+    let screen = SCREEN.get_or_init(Screen::open);
+    // Where nobody reads, the next one will do.
+    let _ = screen.queue.try_send(Item::Status(line));
 }
 
 /// Waits a moment until everything was shown, so that it comes before the command's result.
@@ -62,10 +77,26 @@ impl Screen {
 }
 
 fn write(items: &Receiver<Item>) {
+    let mut status: Option<String> = None;
     for item in items {
         match item {
             // A reader that went away, such as `head`, is no reason to stop.
-            Item::Line(line) => drop(writeln!(io::stderr(), "{line}")),
+            Item::Line(line) if status.is_none() => drop(writeln!(io::stderr(), "{line}")),
+            Item::Line(line) => {
+                let below = status.as_deref().unwrap_or_default();
+                drop(write!(
+                    io::stderr(),
+                    "{ERASE}{line}\n{UNWRAPPED}{below}{WRAPPED}"
+                ));
+            }
+            Item::Status(line) => {
+                let shown = line.as_deref().unwrap_or_default();
+                if status.is_some() || line.is_some() {
+                    drop(write!(io::stderr(), "{ERASE}{UNWRAPPED}{shown}{WRAPPED}"));
+                    drop(io::stderr().flush());
+                }
+                status = line;
+            }
             Item::Mark(mark) => drop(mark.send(())),
         }
     }

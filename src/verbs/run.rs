@@ -18,6 +18,7 @@ use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
+use crate::process::watch::Watch;
 use crate::settings::TransactionMode;
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{Name, Tree};
@@ -174,6 +175,7 @@ pub(super) fn circumstances(
             transaction,
             users: context.caller.settings.variables.clone(),
         },
+        watch: Watch::new(progress),
         progress,
         folders: context.folders(),
         lock_timeout: context.caller.settings.lock_timeout,
