@@ -7,7 +7,7 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{flag, positional, switch};
 use super::completion::completes;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::add::{AddedRow, Order, add, template};
@@ -38,7 +38,7 @@ impl PluginCommand for Add {
             let others = others.join(", ");
             HELP.replace("TEMPLATES", &format!("{others} and {last}"))
         });
-        &TEXT
+        wrapped(&TEXT)
     }
 
     fn signature(&self) -> Signature {

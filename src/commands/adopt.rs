@@ -5,7 +5,7 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{adoption, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default};
+use super::signature::{MigrateSignature, or_default, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::settings::Key;
@@ -25,13 +25,15 @@ impl PluginCommand for Adopt {
     }
 
     fn extra_description(&self) -> &str {
-        "Reads the history of the other tool, finds the file of each version \
+        wrapped(
+            "Reads the history of the other tool, finds the file of each version \
          compares its checksum where that tool has one, and marks the files as applied, at the \
          original times. All of it in one transaction, or nothing. The other tool's table stays as it \
          is. What failed there stops it, and so does a version without a file, unless --partial leaves it \
          out. The state is marked (with --dry-run: planned), known where our ledger has it already, or \
          unmapped; verified is null where the other tool records no checksum. With --baseline, no tool \
-         is asked: everything up to a timestamp is marked."
+         is asked: everything up to a timestamp is marked.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -76,6 +78,16 @@ impl PluginCommand for Adopt {
             Example {
                 example: "try { migrate adopt ./db --track core --from dbmate --dry-run } catch {|e| $e.msg }",
                 description: "Look at what dbmate has applied",
+                result: None,
+            },
+            Example {
+                example: "migrate adopt ./db --track core --baseline 20240131000000",
+                description: "Mark all up to a moment as applied, without a tool",
+                result: None,
+            },
+            Example {
+                example: "migrate adopt ./db --track core --baseline 20240131000000 --dry-run | where state == planned",
+                description: "What would be marked",
                 result: None,
             },
         ]

@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{detail, flag, request, switch};
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, closures, preflight};
 use crate::settings::Error;
@@ -24,11 +24,13 @@ impl PluginCommand for Drift {
     }
 
     fn extra_description(&self) -> &str {
-        "Applies what is applied here to a new database, as `migrate rehearse --scratch` does and without \
+        wrapped(
+            "Applies what is applied here to a new database, as `migrate rehearse --scratch` does and without \
          validation scripts, and compares the schemas: an empty table means that nobody has touched it. What \
          is pending is left out. With --against, it compares with the files that `migrate snapshot` has \
          written. Of the objects, difference is missing, unexpected or different; expected and actual are \
-         the definitions."
+         the definitions.",
+        )
     }
 
     fn signature(&self) -> Signature {

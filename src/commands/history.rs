@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::completion::completes;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer};
 use crate::verbs::history::{HistoryRow, history};
@@ -23,8 +23,10 @@ impl PluginCommand for History {
     }
 
     fn extra_description(&self) -> &str {
-        "All tracks of the database are shown, also those and the files that are gone from the \
-         directory; --track narrows it down."
+        wrapped(
+            "All tracks of the database are shown, also those and the files that are gone from the \
+         directory; --track narrows it down.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -44,6 +46,16 @@ impl PluginCommand for History {
             Example {
                 example: "migrate history ./db --track core | last",
                 description: "The latest migration of a track",
+                result: None,
+            },
+            Example {
+                example: "migrate history ./db | where applied_at > (date now) - 7day",
+                description: "What was applied in the last week",
+                result: None,
+            },
+            Example {
+                example: "migrate history ./db | save --force history.csv",
+                description: "Keep it as a file",
                 result: None,
             },
         ]

@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::names;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::impact::{ImpactRow, impact};
@@ -23,12 +23,14 @@ impl PluginCommand for Impact {
     }
 
     fn extra_description(&self) -> &str {
-        "A name is that of a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN; \
+        wrapped(
+            "A name is that of a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN; \
          without a schema it is looked for along the search path, and `view public.v` names the kind as well. \
          Gives a row per object: depth tells how many steps away it is, via what it depends on. PostgreSQL \
          knows nothing about the bodies of functions that are texts: a function that names the object as a \
          word is listed, too, with certain = false, and so is what depends on it. What is part of a table \
-         that is named, such as its own indexes, is left out. Ledgers are left out."
+         that is named, such as its own indexes, is left out. Ledgers are left out.",
+        )
     }
 
     fn signature(&self) -> Signature {

@@ -5,7 +5,7 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{import_order, switch};
 use super::completion::completes;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::import::{ImportRow, Order, import};
@@ -24,13 +24,15 @@ impl PluginCommand for Import {
     }
 
     fn extra_description(&self) -> &str {
-        "DIRECTORY is the folder of the other tool, which stays as it is; --into is the folder of the new \
+        wrapped(
+            "DIRECTORY is the folder of the other tool, which stays as it is; --into is the folder of the new \
          files, whose name is the track unless --track names another. The SQL is copied as it is. What \
          the tool says around it becomes a file name, an undo file, or a directive on top: \
          no-transaction, transaction-control where a file has its own BEGIN and COMMIT, and `allow \
          unset-variable` where a colon would look like a psql variable. The table says what became of \
          each file: migration, undo or skipped. Where anything is wrong with the folder, all of it is \
-         said and nothing is written. Then `migrate adopt` marks what is applied."
+         said and nothing is written. Then `migrate adopt` marks what is applied.",
+        )
     }
 
     fn signature(&self) -> Signature {

@@ -6,7 +6,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, Span, Value, r
 use super::arguments::{request, switch};
 use super::completion::completes;
 use super::run::validation;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{self, Column, Row, list};
 use super::{MigratePlugin, answer, chosen, closures, preflight};
 use crate::database::catalog::Difference;
@@ -31,7 +31,8 @@ impl PluginCommand for Rehearse {
     }
 
     fn extra_description(&self) -> &str {
-        "Real errors, real durations. Gives a row per migration, as `migrate run` does, and: locks, the \
+        wrapped(
+            "Real errors, real durations. Gives a row per migration, as `migrate run` does, and: locks, the \
          locks it takes on what was there before (relation, mode, whom they block, how long they would \
          be held at most, and live: do others use the relation just now); rewrites, the tables it \
          writes anew; indexes, those it builds; rows, how many it inserts, updates and deletes. \
@@ -46,7 +47,8 @@ impl PluginCommand for Rehearse {
          the target's, object by object: an empty table proves that a fresh install works and gives \
          the same. What is pending is a difference, too. With --undo, each pending migration runs up, down \
          and up again, and the schema is compared: a row for everything that its undo file leaves behind, \
-         does not restore, or that differs the second time; an empty table proves that the undo undoes."
+         does not restore, or that differs the second time; an empty table proves that the undo undoes.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -87,6 +89,11 @@ impl PluginCommand for Rehearse {
             Example {
                 example: "migrate rehearse ./db | select name locks | flatten locks --all",
                 description: "Every lock that others would notice",
+                result: None,
+            },
+            Example {
+                example: "migrate rehearse ./db | where blocks == everybody",
+                description: "Which migrations keep everybody waiting",
                 result: None,
             },
         ]

@@ -5,7 +5,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::{orders, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, names};
+use super::signature::{MigrateSignature, names, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::repair::{RepairRow, repair};
@@ -24,8 +24,10 @@ impl PluginCommand for Repair {
     }
 
     fn extra_description(&self) -> &str {
-        "NAME is a file name, with or without .sql, or a version. Each flag takes one or a list. \
-         All of it happens in one transaction, or nothing, and the table shows what was done."
+        wrapped(
+            "NAME is a file name, with or without .sql, or a version. Each flag takes one or a list. \
+         All of it happens in one transaction, or nothing, and the table shows what was done.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -61,11 +63,28 @@ impl PluginCommand for Repair {
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
-        vec![Example {
-            example: "migrate repair ./db --mark-applied 20240101000000_core_a.sql --dry-run",
-            description: "See what marking a file as applied would do",
-            result: None,
-        }]
+        vec![
+            Example {
+                example: "migrate repair ./db --mark-applied 20240101000000_core_a.sql --dry-run",
+                description: "See what marking a file as applied would do",
+                result: None,
+            },
+            Example {
+                example: "migrate repair ./db --mark-applied [20240101000000_core_a.sql 20240101000000_impl_a.sql]",
+                description: "Say that two migrations are in the database already",
+                result: None,
+            },
+            Example {
+                example: "migrate run ./db | ignore; migrate repair ./db --forget 20240101000000_core_a.sql",
+                description: "Give up a migration: it counts as never applied",
+                result: None,
+            },
+            Example {
+                example: "migrate status ./db | where state == changed | get name",
+                description: "Which files were changed after they were applied; --rehash accepts one",
+                result: None,
+            },
+        ]
     }
 
     completes!();

@@ -6,6 +6,7 @@ use nu_protocol::{
     Value, did_you_mean,
 };
 
+use super::signature::wrapped;
 use crate::MigratePlugin;
 use crate::error::visible;
 
@@ -45,9 +46,11 @@ impl PluginCommand for Root {
     }
 
     fn extra_description(&self) -> &str {
-        "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own\n\
+        wrapped(
+            "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own\n\
          history, kept in a ledger table in the database. One run applies all tracks, core first.\n\
-         Everything psql can do works in a migration."
+         Everything psql can do works in a migration.",
+        )
     }
 
     fn signature(&self) -> Signature {

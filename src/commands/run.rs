@@ -7,7 +7,7 @@ use nu_protocol::{
 
 use super::arguments::{request, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default};
+use super::signature::{MigrateSignature, or_default, wrapped};
 use super::table::{self, Column, Full, Row, list, said, which};
 use super::{MigratePlugin, answer, answer_in_full, chosen, closures, preflight, progress};
 use crate::checks::Check;
@@ -30,7 +30,8 @@ impl PluginCommand for Run {
     }
 
     fn extra_description(&self) -> &str {
-        "Order: track core first, then the others alphabetically, each by timestamp; what a file \
+        wrapped(
+            "Order: track core first, then the others alphabetically, each by timestamp; what a file \
          `requires`, or is to run `before`, changes that, and the column reason says where. Every \
          migration is recorded in its track's ledger within the same transaction; if one fails, \
          nothing of its transaction stays. Refuses to run when an applied file was changed or is \
@@ -39,7 +40,8 @@ impl PluginCommand for Run {
          an empty table. Before any SQL, the `.nu` file beside each pending migration runs in a \
          nu of its own, and one that fails stops everything; `--check` does the same with a \
          closure, evaluated in this shell. Files that cannot run in a transaction say so at their top with \
-         `-- migrate: no-transaction`."
+         `-- migrate: no-transaction`.",
+        )
     }
 
     fn signature(&self) -> Signature {

@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer};
 use crate::verbs::settings::{SettingRow, settings};
@@ -23,8 +23,10 @@ impl PluginCommand for Settings {
     }
 
     fn extra_description(&self) -> &str {
-        "Passwords and the values of psql variables are not shown. Unless --offline is given, the\n\
-         database is tried as a run would use it, and nothing is changed."
+        wrapped(
+            "Passwords and the values of psql variables are not shown. Unless --offline is given, the\n\
+         database is tried as a run would use it, and nothing is changed.",
+        )
     }
 
     fn signature(&self) -> Signature {

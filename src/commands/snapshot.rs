@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{detail, required};
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::snapshot::{SnapshotRow, snapshot};
@@ -23,10 +23,12 @@ impl PluginCommand for Snapshot {
     }
 
     fn extra_description(&self) -> &str {
-        "A table's file holds its columns, constraints, indexes, triggers and policies. Kept in version control, \
+        wrapped(
+            "A table's file holds its columns, constraints, indexes, triggers and policies. Kept in version control, \
          the files show what a migration does to the schema, and `migrate drift --against` compares a database \
          with them. The state of a file is written, same, or removed: its object is gone. A folder with other \
-         .sql files in it is refused. The ledgers are left out. Nothing in the database is changed."
+         .sql files in it is refused. The ledgers are left out. Nothing in the database is changed.",
+        )
     }
 
     fn signature(&self) -> Signature {

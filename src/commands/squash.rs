@@ -4,7 +4,7 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{squash_order, switch};
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, closures, preflight};
 use crate::verbs::squash::{SquashRow, squash};
@@ -23,13 +23,15 @@ impl PluginCommand for Squash {
     }
 
     fn extra_description(&self) -> &str {
-        "Runs the files of a track up to --to in a scratch database, writes down what they make (schema \
+        wrapped(
+            "Runs the files of a track up to --to in a scratch database, writes down what they make (schema \
          and rows, by pg_dump), runs that in another scratch database, and compares both: every object, \
          and every statement of a dump of each. Only where nothing differs the new file is left, right behind the last one \
          that it replaces, with the line `-- migrate: replaces core/FIRST..core/LAST`. A database that has \
          all of these counts the new file as applied, one that has none runs it in their place, and one \
          that has some is refused until it has the rest. The old files may then be removed. The target \
-         is not changed: it only says which server the scratch databases are made on."
+         is not changed: it only says which server the scratch databases are made on.",
+        )
     }
 
     fn signature(&self) -> Signature {

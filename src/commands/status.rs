@@ -5,7 +5,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
 use super::completion::completes;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer, chosen};
 use crate::plan::status::State;
@@ -25,11 +25,13 @@ impl PluginCommand for Status {
     }
 
     fn extra_description(&self) -> &str {
-        "state is one of: pending (not in the database), applied, changed (the file differs from \
+        wrapped(
+            "state is one of: pending (not in the database), applied, changed (the file differs from \
          what was applied), missing (applied, and the file is gone), failed, running; replaced (another \
          file stands for it) and partial (it stands for others, of which only some are applied); \
          not-needed (it was to run before a step of another track, and that step is applied already); \
-         unknown with --offline."
+         unknown with --offline.",
+        )
     }
 
     fn signature(&self) -> Signature {

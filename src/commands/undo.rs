@@ -5,7 +5,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{extent, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default};
+use super::signature::{MigrateSignature, or_default, wrapped};
 use super::table::{Column, Full, Row, said, which};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::settings::Key;
@@ -25,14 +25,16 @@ impl PluginCommand for Undo {
     }
 
     fn extra_description(&self) -> &str {
-        "A migration is undone by the file beside it whose name ends in .down.sql instead of .sql. It \
+        wrapped(
+            "A migration is undone by the file beside it whose name ends in .down.sql instead of .sql. It \
          runs as `migrate run` runs a migration: in one transaction, with the same directives, \
          variables and guards, and the ledger row goes in the same transaction. The migration is \
          pending again. One step is undone; --steps or --to ask for more. What was applied last goes first, \
          of all tracks in the directory or of --track. Nothing is done where a file is missing, where an applied file \
          has changed or a step is unfinished, or where an applied migration of any track in the directory \
          requires what would go. Validation scripts do not run; the closures of --check and of \
-         the configuration do, with the undo file as `file`."
+         the configuration do, with the undo file as `file`.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -78,6 +80,16 @@ impl PluginCommand for Undo {
             Example {
                 example: "migrate undo ./db --track impl --to 20240131000000",
                 description: "Take back what track impl has applied after a timestamp",
+                result: None,
+            },
+            Example {
+                example: "migrate undo ./db --dry-run",
+                description: "What would be taken back: the migration that was applied last",
+                result: None,
+            },
+            Example {
+                example: "migrate undo ./db --to 20240131000000 --dry-run",
+                description: "What a way back to a moment would take",
                 result: None,
             },
         ]

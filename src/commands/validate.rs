@@ -5,7 +5,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
 use super::completion::completes;
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Full, Row, one_line};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::sql::rules::Severity;
@@ -26,12 +26,14 @@ impl PluginCommand for Validate {
     }
 
     fn extra_description(&self) -> &str {
-        "Gives a row per finding: names and structure, requirements, what the ledgers say, traps in \
+        wrapped(
+            "Gives a row per finding: names and structure, requirements, what the ledgers say, traps in \
          the SQL of pending files, unset variables, statements that lock more than people expect, \
          and the validation scripts. An `error` would stop a run, a `warning` would not, `info` \
          tells that a check passed. The scripts run as before a run; a late one is only parsed, \
          because the tables it looks at may not be there yet. A file silences a rule with the line \
-         `-- migrate: allow RULE`; docs/reference.md explains each rule."
+         `-- migrate: allow RULE`; docs/reference.md explains each rule.",
+        )
     }
 
     fn signature(&self) -> Signature {
@@ -85,6 +87,16 @@ impl PluginCommand for Validate {
             Example {
                 example: "migrate validate ./db --offline --strict",
                 description: "Without a database",
+                result: None,
+            },
+            Example {
+                example: "migrate validate ./db | group-by rule | columns",
+                description: "Which rules have found something",
+                result: None,
+            },
+            Example {
+                example: "migrate validate ./db --offline | where severity == warning | select place rule help",
+                description: "The warnings, each with what to do instead",
                 result: None,
             },
         ]

@@ -3,7 +3,7 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
-use super::signature::MigrateSignature;
+use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, preflight};
 use crate::checks::Closures;
@@ -23,10 +23,12 @@ impl PluginCommand for Verify {
     }
 
     fn extra_description(&self) -> &str {
-        "The checks are those that a run makes right behind a migration's SQL: a `.nu` file that says \
+        wrapped(
+            "The checks are those that a run makes right behind a migration's SQL: a `.nu` file that says \
          `# migrate: after`, and the queries of a `.verify.sql` file, each of which must give true or no \
          row. Gives a row for each of these files beside an applied migration. A check that does not hold is \
-         a row with ok false, and no error."
+         a row with ok false, and no error.",
+        )
     }
 
     fn signature(&self) -> Signature {
