@@ -1,6 +1,7 @@
 #!/bin/sh
 # Shows the main job on a throw-away PostgreSQL: add, status, run, status, history, on three
-# tracks of an ERP. Installs what is missing first, and leaves nothing running.
+# tracks of an ERP, then an error, a finding and a rehearsal. Installs what is missing first, and
+# leaves nothing running.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/install.sh"
@@ -46,11 +47,27 @@ show() {
     printf '\n> %s\n' "$1"
     "$nu" --no-config-file --no-std-lib --plugins "[$plugin]" --commands "$1"
 }
+# An error must not end the demo.
+fails() { show "$1" || true; }
 show 'let new = migrate add ./erp/acme "add delivery notes" | first
 "CREATE TABLE delivery_note (id int);" | save --append $new.file
 $new.file | path basename'
-show 'migrate status ./erp | where pending | select track version description state'
-show 'migrate run ./erp | select track name duration'
+show 'migrate status ./erp | where pending'
+show 'migrate run ./erp'
 show 'migrate run ./erp | length'
-show 'migrate status ./erp --summary | select track total applied pending last_applied_at'
-show 'migrate history ./erp | select track version applied_at duration applied_by | sort-by duration'
+show 'migrate status ./erp --summary'
+show 'migrate history ./erp | sort-by duration'
+
+say "a migration with a mistake: the error names file and line, and says what the database holds"
+file=erp/core/20400101000000_core_unique_names.sql
+echo 'ALTER TABLE customer ADD UNIQUE (nam);' >"$file"
+fails 'migrate run ./erp'
+
+say "corrected, and judged before it runs"
+echo 'ALTER TABLE customer ADD UNIQUE (name);' >"$file"
+show 'migrate validate ./erp | where severity == warning'
+show 'migrate rehearse ./erp'
+show 'migrate rehearse ./erp | get locks | flatten'
+
+say "this was a copy. To try it yourself, with PostgreSQL running and its database named:"
+printf '%s\n' "  $nu --plugins '[$plugin]'" '  $env.PGDATABASE = "mydatabase"' "  migrate status $root/examples/erp"
