@@ -55,6 +55,7 @@ impl Runner<'_, '_> {
             let fault = Box::new(fault);
             return Ok(Attempt::Failed { fault, row });
         }
+        self.limits.has_deferrable |= step.plain.is_none_or(|plain| plain.may_defer);
         let entry = self.entry(step, started, &checks);
         let record = script::record(
             &self.database.place,

@@ -49,6 +49,7 @@ impl<'a, 'c> Runner<'a, 'c> {
                 is_read_only_outside: false,
                 login_settings: database.server.login_settings.clone(),
                 session_timeouts: database.server.session_timeouts.clone(),
+                has_deferrable: true,
                 has_plpgsql: database.server.has_plpgsql,
             },
             database,
@@ -90,15 +91,19 @@ impl Runner<'_, '_> {
 
     pub fn include(&self, step: &Step, prepared: &Prepared) -> String {
         let migration = &step.migration;
-        Include {
+        let include = Include {
             file: &prepared.file,
             folder: self.circumstances.folders.of(&migration.path),
             encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
             lock_timeout: migration.directives.lock_timeout,
             statement_timeout: migration.directives.statement_timeout,
             variables: &super::variables::of(migration, &step.fit, &self.circumstances.common),
+        };
+        if step.plain.is_some() {
+            include.text_plain()
+        } else {
+            include.text()
         }
-        .text()
     }
 
     /// Notes a migration as done. When that was and how long it took is noted once it is known.

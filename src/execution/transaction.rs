@@ -66,6 +66,7 @@ impl Runner<'_, '_> {
         if transaction.backend != self.database.server.backend {
             return Err(Fault::lost(&psql::Error::Pooled, None));
         }
+        self.limits.has_deferrable = transaction.has_deferrable;
         if !transaction.holds_lock {
             return Err(Fault::LockLost);
         }

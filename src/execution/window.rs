@@ -94,6 +94,7 @@ impl Runner<'_, '_> {
         followed: Followed<'_>,
     ) -> Result<Sent<'s>, Fault> {
         let checks = self.checked(step, Bracket::Savepoint)?;
+        self.limits.has_deferrable |= step.plain.is_none_or(|plain| plain.may_defer);
         let entry = self.entry(step, started, &checks);
         let place = &self.database.place;
         let record = script::record(place, &entry, transaction, &self.limits, followed);

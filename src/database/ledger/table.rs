@@ -111,9 +111,12 @@ impl Place {
         Some(statement)
     }
 
-    /// Records a migration as applied, timed by the server's clock since `started`. Prints nothing;
+    /// Records a migration as applied, timed by the server's clock since it began. Prints nothing;
     /// [`Self::receipts_query`] asks what the ledger holds then. An undo is recorded by its absence,
     /// and answers with its time.
+    ///
+    /// Expressions are what costs here, more than the row: each function and operator is looked up
+    /// for every file anew.
     pub fn record(&self, entry: &Entry<'_>) -> String {
         if let Some(recorded) = entry.undoes {
             return self.erase(entry, recorded);
@@ -128,18 +131,30 @@ impl Place {
         } else {
             String::new()
         };
+        let mut columns = vec![
+            (
+                "migration_name",
+                Literal(&entry.name.file_name()).to_string(),
+            ),
+            ("migration_hash", Literal(entry.hash).to_string()),
+            ("applied_at", CLOCK.to_owned()),
+            ("execution_time_ms", self.elapsed(entry, CLOCK)),
+            ("state", format!("'{}'", RowState::Applied)),
+            ("execution_id", Literal(entry.execution_id).to_string()),
+            ("applied_by", "session_user".to_owned()),
+        ];
+        if entry.validation.is_some() {
+            columns.push(("validation_time_ms", milliseconds(entry.validation)));
+        }
+        if !entry.parts.is_empty() {
+            columns.push(("parts", json(entry.parts)));
+        }
+        let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         format!(
-            "{replaced}INSERT INTO {table} (migration_name, migration_hash, applied_at, execution_time_ms,\n  \
-             state, execution_id, applied_by, validation_time_ms, parts)\n\
-             SELECT {name}, {hash}, now.at, {elapsed}, 'applied', {execution_id}, session_user, {validation}, {parts}\n\
-             FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",
-            table = self.table(&entry.name.track),
-            elapsed = self.elapsed(entry),
-            name = Literal(&entry.name.file_name()),
-            hash = Literal(entry.hash),
-            execution_id = Literal(entry.execution_id),
-            validation = milliseconds(entry.validation),
-            parts = json(entry.parts),
+            "{replaced}INSERT INTO {} ({})\nVALUES ({});\n",
+            self.table(&entry.name.track),
+            names.join(", "),
+            values.join(", ")
         )
     }
 
@@ -172,7 +187,7 @@ impl Place {
                ELSE json_build_object('applied_at', now.at, 'execution_time_ms', {elapsed})::text END\n\
              FROM (SELECT pg_catalog.clock_timestamp() AS at) AS now;\n",
             fails = fails(),
-            elapsed = self.elapsed(entry),
+            elapsed = self.elapsed(entry, "now.at"),
         )
     }
 
@@ -231,7 +246,7 @@ impl Place {
             table = self.table(&entry.name.track),
             receipt = self.receipt(entry),
             name = Literal(&entry.name.file_name()),
-            elapsed = self.elapsed(entry),
+            elapsed = self.elapsed(entry, "now.at"),
             execution_id = Literal(entry.execution_id),
         )
     }
@@ -282,8 +297,8 @@ impl Place {
         format!("SELECT {}", counts.join(" + "))
     }
 
-    /// The time since a file began, as a whole number of milliseconds.
-    fn elapsed(&self, entry: &Entry<'_>) -> String {
+    /// The milliseconds between the beginning of a file and a moment.
+    fn elapsed(&self, entry: &Entry<'_>, until: &str) -> String {
         let started = match entry.started {
             Started::At(moment) => format!("{}::timestamptz", Literal(moment)),
             Started::Behind(name) => format!(
@@ -293,7 +308,9 @@ impl Place {
             ),
         };
         // A clock may be set back.
-        format!("greatest(0, round(extract(epoch FROM now.at - {started}) * 1000))")
+        format!(
+            "greatest(0, round(pg_catalog.date_part('epoch', {until} - {started}) * 1000))::bigint"
+        )
     }
 
     pub fn rehash(&self, row: &Row, checksum: &Checksum) -> String {
@@ -417,6 +434,8 @@ impl Place {
 
 /// What the server says, in whatever language, when a ledger holds another row than was written.
 pub const ROW_CHANGED: &str = "migrate: the ledger row is not what was written, backend ";
+
+const CLOCK: &str = "pg_catalog.clock_timestamp()";
 
 /// What of a row says which migration is where: a condition.
 fn as_written(entry: &Entry<'_>, state: RowState) -> String {

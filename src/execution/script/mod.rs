@@ -32,7 +32,8 @@ mod tests {
     fn transaction() -> Transaction {
         Transaction {
             backend: 42,
-            id: "739".to_owned(),
+            id: 739,
+            has_deferrable: false,
             now: "2024-01-01".to_owned(),
             holds_lock: true,
         }
@@ -66,6 +67,7 @@ mod tests {
             is_read_only_outside: false,
             login_settings: BTreeMap::new(),
             session_timeouts: vec!["idle_session_timeout".to_owned()],
+            has_deferrable: true,
             has_plpgsql: true,
         }
     }
@@ -167,7 +169,7 @@ mod tests {
             text.starts_with("\\encoding UTF8\nSELECT FROM (SELECT 1)"),
             "{text}"
         );
-        assert!(text.contains("pg_backend_pid() = 42 AND pg_catalog.txid_current()::text = '739'"));
+        assert!(text.contains("pg_backend_pid() = 42 AND pg_catalog.txid_current() = 739"));
     }
 
     #[test]

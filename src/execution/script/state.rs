@@ -56,6 +56,8 @@ pub struct Limits {
     pub login_settings: BTreeMap<String, String>,
     /// What would end the session for its length, as far as the server knows it.
     pub session_timeouts: Vec<String>,
+    /// May there be deferrable constraints?
+    pub has_deferrable: bool,
     /// May the user write DO blocks?
     pub has_plpgsql: bool,
 }
@@ -103,12 +105,12 @@ impl Limits {
         )]
     }
 
-    pub(super) fn constraints(&self, followed: Followed<'_>) -> &'static str {
-        match followed {
+    pub(super) fn constraints(&self, followed: Followed<'_>) -> Option<&'static str> {
+        self.has_deferrable.then_some(match followed {
             Followed::ByCommit(_) => CHECK,
             Followed::ByAnother if self.has_plpgsql => CHECK_AND_RESET,
             Followed::ByAnother => CHECK_AND_DEFER,
-        }
+        })
     }
 }
 

@@ -19,7 +19,8 @@ pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend
 pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &[String]) -> String {
     let facts = format!(
         "SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
-         'id', pg_catalog.txid_current()::text, 'now', pg_catalog.clock_timestamp(),\n  'holds_lock', {})",
+         'id', pg_catalog.txid_current(), 'now', pg_catalog.clock_timestamp(),\n  \
+         'has_deferrable', EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgdeferrable),\n  'holds_lock', {})",
         is_held(place)
     );
     let mut statements = vec!["BEGIN READ WRITE".to_owned()];
@@ -38,9 +39,11 @@ pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &[String]) -> Strin
 pub struct Transaction {
     pub backend: i64,
     /// The transaction's number, as `txid_status` takes it.
-    pub id: String,
+    pub id: u64,
     /// The server's clock at its beginning.
     pub now: String,
+    /// Has the database a deferrable constraint?
+    pub has_deferrable: bool,
     /// Did the session still hold the run's lock?
     pub holds_lock: bool,
 }
@@ -51,10 +54,10 @@ impl Transaction {
     fn guard(&self) -> String {
         format!(
             "SELECT FROM (SELECT 1) AS once WHERE CASE WHEN\n  \
-             pg_catalog.pg_backend_pid() = {} AND pg_catalog.txid_current()::text = {}\n  \
-             THEN false ELSE ({} || pg_catalog.pg_backend_pid())::bool END",
+             pg_catalog.pg_backend_pid() = {} AND pg_catalog.txid_current() = {}\n  \
+             THEN false ELSE pg_catalog.concat({}, pg_catalog.pg_backend_pid())::bool END",
             self.backend,
-            Literal(&self.id),
+            self.id,
             Literal(TRANSACTION_ENDED)
         )
     }
@@ -78,6 +81,30 @@ pub struct Include<'a> {
 impl Include<'_> {
     /// Runs the file. Absolute paths make psql's errors carry the file and the line.
     pub fn text(&self) -> String {
+        format!("{}{}{PSQL_STATE}", self.before(), self.run())
+    }
+
+    /// The same for a file that is SQL alone: it finds nothing in psql and leaves nothing there.
+    pub fn text_plain(&self) -> String {
+        self.limits() + &self.run()
+    }
+
+    fn run(&self) -> String {
+        completion::run(&self.file.to_string_lossy())
+    }
+
+    /// What the file finds in psql, and its limits.
+    fn before(&self) -> String {
+        let variables: String = self
+            .variables
+            .iter()
+            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
+            .collect();
+        let folder = Argument(&self.folder.to_string_lossy()).to_string();
+        format!("{variables}\\cd {folder}\n{}", self.limits())
+    }
+
+    fn limits(&self) -> String {
         let own = [
             self.encoding
                 .map(|encoding| format!("SET client_encoding = {}", Literal(encoding))),
@@ -86,21 +113,8 @@ impl Include<'_> {
             self.statement_timeout
                 .map(|timeout| set_timeout("statement_timeout", timeout)),
         ];
-        let own: String = own
-            .into_iter()
-            .flatten()
-            .map(|set| format!("{set};\n"))
-            .collect();
-        let variables: String = self
-            .variables
-            .iter()
-            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
-            .collect();
-        format!(
-            "{variables}\\cd {}\n{own}{}{PSQL_STATE}",
-            Argument(&self.folder.to_string_lossy()),
-            completion::run(&self.file.to_string_lossy())
-        )
+        let own = own.into_iter().flatten();
+        own.map(|set| format!("{set};\n")).collect()
     }
 }
 
@@ -115,7 +129,7 @@ pub fn record(
     followed: Followed<'_>,
 ) -> String {
     let mut statements = vec![transaction.guard()];
-    statements.push(limits.constraints(followed).to_owned());
+    statements.extend(limits.constraints(followed).map(str::to_owned));
     statements.extend(clean_session(limits));
     let row = place.record(entry);
     let row = match followed {
@@ -151,7 +165,7 @@ pub fn prepared_as(transaction: &Transaction) -> String {
         "SELECT gid FROM pg_catalog.pg_prepared_xacts\n\
          WHERE database = pg_catalog.current_database()\n  \
            AND transaction::text::bigint = {}::bigint & 4294967295;\n",
-        Literal(&transaction.id)
+        transaction.id
     )
 }
 
@@ -160,6 +174,6 @@ pub fn prepared_as(transaction: &Transaction) -> String {
 pub fn transaction_status(transaction: &Transaction) -> String {
     format!(
         "\\set ON_ERROR_STOP 0\nSELECT pg_catalog.txid_status({}::bigint);\n\\set ON_ERROR_STOP 1\n",
-        Literal(&transaction.id)
+        transaction.id
     )
 }

@@ -11,6 +11,9 @@ pub struct Plain {
     /// The byte of the last semicolon, where its statement prints nothing: there more statements
     /// can join the same message to the server.
     pub closing: Option<usize>,
+    /// May it make a deferrable constraint, or change when one is checked? What triggers do is not
+    /// known; what they defer is checked at COMMIT.
+    pub may_defer: bool,
 }
 
 /// A backslash is refused wherever it stands: what is one in a string depends on a setting.
@@ -24,7 +27,23 @@ pub fn plain(content: &[u8], items: &[Item]) -> Option<Plain> {
             Item::Statement(statement) => closing(content, statement),
             Item::Command(_) => None,
         }),
+        may_defer: contains(content, b"deferr") || items.iter().any(may_run_anything),
     })
+}
+
+fn contains(content: &[u8], lower_case: &[u8]) -> bool {
+    memmem::find(&content.to_ascii_lowercase(), lower_case).is_some()
+}
+
+/// Is it a statement that may run others, such as a function that is called, or an extension's script?
+fn may_run_anything(item: &Item) -> bool {
+    match item {
+        Item::Statement(statement) => {
+            let first = statement.words.first().map(String::as_str);
+            first.is_some_and(|first| !SILENT.contains(&first)) || statement.has(&["EXTENSION"])
+        }
+        Item::Command(_) => true,
+    }
 }
 
 /// Statements that print nothing, unless they say RETURNING.
@@ -36,8 +55,8 @@ const SILENT: [&str; 10] = [
 fn closing(content: &[u8], statement: &Statement) -> Option<usize> {
     let last = statement.range.end.checked_sub(1)?;
     let text = content.get(statement.range.clone())?;
-    let is_silent = SILENT.contains(&statement.words.first()?.as_str())
-        && memmem::find(&text.to_ascii_lowercase(), b"returning").is_none();
+    let is_silent =
+        SILENT.contains(&statement.words.first()?.as_str()) && !contains(text, b"returning");
     (is_silent && text.ends_with(b";")).then_some(last)
 }
 
@@ -87,8 +106,25 @@ mod tests {
             ("CREATE TABLE t (id int); SELECT f();", None),
             ("DO $$ BEGIN END $$;", None),
         ] {
-            assert_eq!(of(text), Some(Plain { closing }), "{text}");
+            assert_eq!(of(text).unwrap().closing, closing, "{text}");
         }
+    }
+
+    #[test]
+    fn what_may_defer_a_constraint() {
+        let may_defer = |text: &str| of(text).unwrap().may_defer;
+        for text in [
+            "ALTER TABLE c ADD FOREIGN KEY (p) REFERENCES p Deferrable;",
+            "SELECT make_constraints();",
+            "DO 'BEGIN END';",
+            "CREATE EXTENSION x;",
+            "SET CONSTRAINTS ALL IMMEDIATE;",
+        ] {
+            assert!(may_defer(text), "{text}");
+        }
+        assert!(!may_defer(
+            "-- nothing\nCREATE TABLE t (id int); INSERT INTO t VALUES (1);"
+        ));
     }
 
     #[test]
