@@ -2,6 +2,7 @@
 //! Makes sure that what runs is what was planned and will be recorded.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -133,20 +134,27 @@ impl Runner<'_, '_> {
             let found = fs::metadata(&step.migration.path);
             found.is_ok_and(|found| found.len() <= LARGEST_COPY)
         };
-        step.plain?.closing.filter(|_| can_join && is_small())
+        let has_folder = self.database.session.folder().is_some();
+        let closing = step.plain?.closing;
+        closing.filter(|_| can_join && has_folder && is_small())
     }
 
     fn copy(&self, step: &Step, content: &[u8]) -> Result<Copy, Fault> {
-        let folder = self.database.session.folder().unwrap_or(Path::new(""));
-        let file = folder.join(step.migration.name.file_name());
-        fs::write(&file, content).map_err(|error| {
+        let name = step.migration.name.file_name();
+        let written = match self.database.session.folder() {
+            Some(folder) => {
+                let file = folder.join(name);
+                fs::write(&file, content).map(|()| file)
+            }
+            None => Err(io::ErrorKind::NotFound.into()),
+        };
+        written.map(Copy).map_err(|error| {
             let error = NotWritten {
-                path: file.clone(),
+                path: std::env::temp_dir(),
                 reason: error.to_string(),
             };
             lost(&error, step)
-        })?;
-        Ok(Copy(file))
+        })
     }
 
     /// Is what psql has read what will be recorded? It reads a file while it runs it, and an include

@@ -2,7 +2,6 @@
 //! Must not know what the text means.
 
 use std::fs::Permissions;
-use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitStatus;
@@ -105,23 +104,21 @@ impl Session {
     }
 
     /// Makes sure that psql does not outlive the plugin, for a session that takes locks; nor does the
-    /// private folder that it gets.
+    /// private folder that it gets where one can be made.
     pub fn watch(&mut self) -> Result<(), Error> {
-        let watch = || {
-            let folder = tempfile::Builder::new()
-                .prefix("migrate-")
-                .permissions(Permissions::from_mode(0o700))
-                .tempdir()?;
-            let watchdog = Watchdog::start(Some(folder.path()))?;
+        self.folder = tempfile::Builder::new()
+            .prefix("migrate-")
+            .permissions(Permissions::from_mode(0o700))
+            .tempdir()
+            .ok();
+        let watchdog = Watchdog::start(self.folder()).and_then(|watchdog| {
             watchdog.guard(&self.process)?;
-            Ok((folder, watchdog))
-        };
-        let (folder, watchdog) = watch().map_err(|error: io::Error| Error::NotStarted {
+            Ok(watchdog)
+        });
+        self.watchdog = Some(watchdog.map_err(|error| Error::NotStarted {
             psql: "/bin/sh".into(),
             reason: error.to_string(),
-        })?;
-        self.folder = Some(folder);
-        self.watchdog = Some(watchdog);
+        })?);
         Ok(())
     }
 
