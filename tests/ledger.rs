@@ -47,7 +47,7 @@ fn run_upgrades_the_predecessors_ledger_in_place() {
         project.nu("migrate run ./db | get name | to text").text(),
         B.0
     );
-    assert_eq!(columns(&project), "11");
+    assert_eq!(columns(&project), "12");
     assert_eq!(
         project.sql("SELECT state, execution_id IS NULL FROM migrations_core WHERE id = 1"),
         "applied|t"

@@ -48,6 +48,7 @@ mod locks;
 mod misuse;
 mod names;
 mod neighbours;
+mod objects;
 mod outcomes;
 mod output;
 mod outside;

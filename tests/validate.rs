@@ -347,7 +347,7 @@ fn a_ledger_of_an_earlier_version_is_read_and_brought_up_to_date() {
         ),
     ]);
     project.nu("try { migrate run db --quiet | ignore }").text();
-    project.sql("ALTER TABLE migrations_core DROP COLUMN parts");
+    project.sql("ALTER TABLE migrations_core DROP COLUMN parts, DROP COLUMN objects");
     assert_eq!(
         project
             .nu("migrate status db | get state | to json -r")

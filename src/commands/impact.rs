@@ -72,12 +72,14 @@ impl PluginCommand for Impact {
 }
 
 impl Row for ImpactRow {
-    const PRIORITY: &'static [&'static str] = &["name", "kind", "depth", "via", "certain"];
+    const PRIORITY: &'static [&'static str] = &["name", "kind", "track", "depth", "via", "certain"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("name", |row| row.object.1.clone()),
             Column::text("kind", |row| row.object.0.clone()),
+            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
+            Column::optional_text("made_by", |row| row.maker.as_ref()?.made_by.clone()),
             Column::int("depth", |row| row.depth),
             Column::text("via", |row| row.via.clone()),
             Column::bool("certain", |row| row.certain),

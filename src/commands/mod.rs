@@ -11,6 +11,7 @@ mod error;
 mod history;
 mod impact;
 mod import;
+mod objects;
 mod plugin;
 mod rehearse;
 mod repair;

@@ -6,8 +6,8 @@ use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
 use super::{
-    add, adopt, drift, history, impact, import, rehearse, repair, root, run, settings, snapshot,
-    squash, status, undo, validate, verify,
+    add, adopt, drift, history, impact, import, objects, rehearse, repair, root, run, settings,
+    snapshot, squash, status, undo, validate, verify,
 };
 
 /// PostgreSQL migrations for nushell.
@@ -33,6 +33,7 @@ impl Plugin for MigratePlugin {
             Box::new(import::Import),
             Box::new(settings::Settings),
             Box::new(impact::Impact),
+            Box::new(objects::Objects),
             Box::new(drift::Drift),
             Box::new(snapshot::Snapshot),
             Box::new(squash::Squash),

@@ -98,7 +98,28 @@ impl Catalog {
     }
 }
 
+/// An object with its owner.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Owned(
+    /// Its kind.
+    pub String,
+    /// Its name.
+    pub String,
+    /// What it is part of.
+    pub Option<String>,
+    /// The role, where it has one of its own.
+    pub Option<String>,
+);
+
 impl Database {
+    /// All objects with their owners.
+    pub fn owned(&mut self) -> Result<Vec<Owned>, Error> {
+        let owned = "SELECT coalesce(json_agg(json_build_array(kind, name, part_of, \
+             pg_catalog.pg_get_userbyid(owner))), '[]') FROM visible;\n";
+        let query = format!("{QUALIFIED}{}", self.about_objects(Detail::Names, owned));
+        Ok(parse_json(&self.read(&query)?)?)
+    }
+
     /// All objects of the schemas that people made, without the ledgers and what belongs to them.
     pub fn catalog(&mut self, detail: Detail) -> Result<Catalog, Error> {
         let query = format!("{QUALIFIED}{}", self.catalog_query(detail));

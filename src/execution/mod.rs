@@ -14,6 +14,7 @@ mod leftovers;
 pub mod lock_mode;
 mod no_transaction;
 pub mod notices;
+mod objects;
 pub mod outcome;
 mod prepared;
 mod rehearsal;
@@ -64,6 +65,9 @@ pub struct Circumstances {
     pub statement_timeout: Duration,
     pub interrupt: Interrupt,
 }
+
+/// The catalogue is asked once for each transaction: a run of more is not held up by it.
+const REMEMBERED_GROUPS: usize = 20;
 
 /// A run that did not get through its plan.
 #[derive(Debug)]
@@ -177,6 +181,7 @@ pub fn run(
             &[]
         };
         let mut runner = Runner::new(database, circumstances, checker, number);
+        runner.remembers = plan.groups.len() <= REMEMBERED_GROUPS;
         let result = match group {
             Group::Transaction(steps) => runner.transaction(&tables, steps, standby),
             Group::NoTransaction(step) => runner.no_transaction(&tables, step),

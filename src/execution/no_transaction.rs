@@ -11,7 +11,7 @@ use super::{Phase, StoppedIn};
 use crate::checks::{Broken, Check};
 use crate::database::ledger::table::{Started, Table};
 use crate::database::parse;
-use crate::execution::script::{self, Bracket};
+use crate::execution::script::{self, Bracket, Since};
 use crate::plan::Step;
 use crate::psql::{self, Output};
 use crate::sql::inspection::names_index;
@@ -21,6 +21,10 @@ use crate::tree;
 struct Before {
     now: String,
     holds_lock: bool,
+    /// The number of a transaction before the file.
+    id: String,
+    /// The number of the newest object before it.
+    newest: i64,
 }
 
 #[derive(Deserialize)]
@@ -75,6 +79,13 @@ impl Runner<'_, '_> {
         self.note(step, checks, &printed);
         self.take_ended(step, &mut recorded)?;
         self.hear_commit(&recorded);
+        let since = Since::Transaction(&before.id);
+        self.remember(
+            std::slice::from_ref(step),
+            since,
+            before.newest,
+            Some(name.clone()),
+        )?;
         self.forget(step)
     }
 

@@ -28,6 +28,8 @@ pub struct Runner<'a, 'c> {
     pub done: Vec<RunRow>,
     /// What the ledgers hold of the transaction, once that is known.
     pub receipts: Vec<Receipt>,
+    /// Do the ledgers remember what the files do to the schema?
+    pub remembers: bool,
     /// Must nothing of it be committed?
     pub is_rehearsal: bool,
 }
@@ -60,6 +62,7 @@ impl<'a, 'c> Runner<'a, 'c> {
             done: vec![],
             receipts: vec![],
             is_rehearsal: false,
+            remembers: true,
         }
     }
 }

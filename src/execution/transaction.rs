@@ -12,7 +12,7 @@ use super::runner::Runner;
 use crate::database::ledger::RowState;
 use crate::database::ledger::table::Table;
 use crate::database::parse;
-use crate::execution::script::{self, Transaction};
+use crate::execution::script::{self, Since, Transaction};
 use crate::plan::Step;
 use crate::psql::{self, Output};
 use crate::tree::{Name, Track};
@@ -42,6 +42,7 @@ impl Runner<'_, '_> {
             steps.to_mut().extend(more);
             self.look_at_receipts(&steps)?;
         }
+        self.remember(&steps, Since::Begin, transaction.newest, self.last())?;
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: true,

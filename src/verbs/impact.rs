@@ -6,11 +6,17 @@ use super::{Context, Error};
 use crate::database;
 use crate::database::catalog::Object;
 use crate::database::dependents::{Dependents, Edge};
+use crate::database::ledger::objects::{Maker, Makers};
+use crate::process::progress::Progress;
+use crate::psql;
 
 /// An object that depends on what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImpactRow {
     pub object: Object,
+    /// The object that it cannot be without, as `kind name`.
+    part_of: Option<String>,
+    pub maker: Option<Maker>,
     /// How many steps away.
     pub depth: usize,
     /// The name of what it depends on, the last step of the way.
@@ -32,7 +38,20 @@ pub fn impact(context: &Context, names: &[String]) -> Result<Vec<ImpactRow>, Err
     if !missing.is_empty() {
         return Err(database::Error::NoSuchObject { names: missing }.into());
     }
-    Ok(rows(&dependents))
+    let makers = match database.makers() {
+        Err(database::Error::Psql(psql::Error::NotPermitted { .. })) => {
+            // It needs no right on the ledgers.
+            let progress = Progress { quiet: false };
+            progress.note("this user may not read the ledgers: nobody's track is told");
+            Makers::default()
+        }
+        makers => makers?,
+    };
+    let mut rows = rows(&dependents);
+    for row in &mut rows {
+        row.maker = makers.maker(&row.object, row.part_of.as_deref()).cloned();
+    }
+    Ok(rows)
 }
 
 /// How an object is reached.
@@ -72,6 +91,8 @@ fn rows(dependents: &Dependents) -> Vec<ImpactRow> {
         .filter_map(|(edge, way)| {
             Some(ImpactRow {
                 object: edge.object.clone()?,
+                part_of: edge.part_of.clone(),
+                maker: None,
                 depth: way.depth,
                 via: way.via.to_owned(),
                 certain: way.certain,

@@ -10,6 +10,7 @@ pub mod history;
 pub mod impact;
 pub mod import;
 mod look;
+pub mod objects;
 pub mod rehearse;
 pub mod repair;
 pub mod round_trip;

@@ -56,8 +56,8 @@ fn validate_runs_the_pending_scripts_and_changes_nothing() {
         .nu("migrate validate db --quiet | select severity rule name line help | to json -r")
         .json();
     let expected = serde_json::json!([
-        {"severity": "info", "rule": "validation-passed", "name": format!("{A}.sql"), "line": null, "help": null},
         {"severity": "error", "rule": "validation-failed", "name": format!("{B}.sql"), "line": 1, "help": "later"},
+        {"severity": "info", "rule": "validation-passed", "name": format!("{A}.sql"), "line": null, "help": null},
         {"severity": "info", "rule": "validation-late", "name": format!("{C}.sql"), "line": null, "help": null},
     ]);
     assert_eq!(rows, expected);

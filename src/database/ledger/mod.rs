@@ -5,6 +5,7 @@
 pub mod examples;
 pub mod legacy;
 pub mod made;
+pub mod objects;
 pub mod search;
 pub mod table;
 

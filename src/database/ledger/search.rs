@@ -70,7 +70,7 @@ impl Place {
         format!(
             "SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', l.relname,\n  \
                'is_current', EXISTS (SELECT FROM pg_catalog.pg_attribute a\n    \
-                 WHERE a.attrelid = l.oid AND a.attname = 'parts' AND NOT a.attisdropped),\n  \
+                 WHERE a.attrelid = l.oid AND a.attname = 'objects' AND NOT a.attisdropped),\n  \
                'hides_rows', pg_catalog.row_security_active(l.oid),\n  \
                'is_on_path', n.nspname = ANY (pg_catalog.current_schemas(false)))), '[]')\n\
              FROM ({ledgers}) AS l JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace;\n",

@@ -51,7 +51,7 @@ impl Place {
         } else {
             // The predecessor's, or that of an earlier version: what is there counts.
             "coalesce(whole ->> 'state', 'applied'), whole ->> 'execution_id', \
-             whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', NULL::jsonb"
+             whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', whole -> 'parts'"
         };
         let whole = if table.is_current {
             ""
@@ -90,7 +90,8 @@ impl Place {
                  ADD COLUMN IF NOT EXISTS applied_by text,\n  \
                  ADD COLUMN IF NOT EXISTS validation_time_ms bigint,\n  \
                  ADD COLUMN IF NOT EXISTS error text,\n  \
-                 ADD COLUMN IF NOT EXISTS parts jsonb"
+                 ADD COLUMN IF NOT EXISTS parts jsonb,\n  \
+                 ADD COLUMN IF NOT EXISTS objects jsonb"
             ),
             None => format!(
                 "CREATE TABLE {table} (\n  \
@@ -105,7 +106,8 @@ impl Place {
                  applied_by text,\n  \
                  validation_time_ms bigint,\n  \
                  error text,\n  \
-                 parts jsonb\n)"
+                 parts jsonb,\n  \
+                 objects jsonb\n)"
             ),
         };
         Some(statement)

@@ -4,6 +4,7 @@
 mod completion;
 mod constraints;
 mod no_transaction;
+mod objects;
 mod question;
 mod rehearsal;
 mod state;
@@ -12,6 +13,7 @@ mod transaction;
 pub use completion::{Completion, completion};
 pub use constraints::Followed;
 pub use no_transaction::{begin_outside, check_outside, clean_outside, finish_outside};
+pub use objects::{REMEMBERED, Since, remember};
 pub use question::{Bracket, question};
 pub use rehearsal::{KEEP_ATTEMPT, attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};
@@ -36,6 +38,7 @@ mod tests {
             has_deferrable: false,
             now: "2024-01-01".to_owned(),
             holds_lock: true,
+            newest: 0,
         }
     }
 

@@ -1,5 +1,6 @@
 //! A no-transaction file, with its ledger row written before and after it.
 
+use super::objects::NEWEST;
 use super::state::{Limits, clean_session, in_one_message, joined};
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
@@ -16,7 +17,7 @@ pub fn begin_outside(
     let holds_lock = is_held(place);
     format!(
         "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
-         'holds_lock', {holds_lock});\n",
+         'holds_lock', {holds_lock}, 'id', pg_catalog.txid_current()::text, 'newest', {NEWEST});\n",
         limits.statements().join("\\; "),
         place.record_running(entry, &holds_lock),
     )

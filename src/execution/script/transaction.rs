@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::completion;
 use super::constraints::Followed;
+use super::objects::NEWEST;
 use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
@@ -20,7 +21,8 @@ pub fn begin(limits: &Limits, place: &Place, ensure_ledgers: &[String]) -> Strin
     let facts = format!(
         "SELECT json_build_object('backend', pg_catalog.pg_backend_pid(),\n  \
          'id', pg_catalog.txid_current(), 'now', pg_catalog.clock_timestamp(),\n  \
-         'has_deferrable', EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgdeferrable),\n  'holds_lock', {})",
+         'has_deferrable', EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgdeferrable),\n  'holds_lock', {},\n  \
+         'newest', {NEWEST})",
         is_held(place)
     );
     let mut statements = vec!["BEGIN READ WRITE".to_owned()];
@@ -46,6 +48,8 @@ pub struct Transaction {
     pub has_deferrable: bool,
     /// Did the session still hold the run's lock?
     pub holds_lock: bool,
+    /// The number of the newest object before it.
+    pub newest: i64,
 }
 
 impl Transaction {

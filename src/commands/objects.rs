@@ -1,0 +1,87 @@
+//! `migrate objects`: who made what.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature};
+
+use super::arguments::switch;
+use super::signature::{MigrateSignature, wrapped};
+use super::table::{Column, Row};
+use super::{MigratePlugin, answer};
+use crate::verbs::objects::{ObjectRow, objects};
+
+pub struct Objects;
+
+impl PluginCommand for Objects {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate objects"
+    }
+
+    fn description(&self) -> &str {
+        "Show the database's objects, and which migration made each. Changes nothing."
+    }
+
+    fn extra_description(&self) -> &str {
+        wrapped(
+            "A run writes to its ledger rows what each migration has made and changed, as the catalogue says, \
+         also what it does in a DO block or a function. The track is null where no ledger knows the \
+         object: it was made by hand, or before this was remembered. Where a migration has changed an object that no \
+         migration made, made_by is null. A part of a table, such as an index, is its maker's, else the \
+         table's. --track shows what these tracks have made.",
+        )
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .takes_directory()
+            .switch("all", "columns and constraints as well", Some('a'))
+            .reaches_database()
+            .gives::<ObjectRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate objects ./db | where kind == view and track == impl",
+                description: "The views of a track",
+                result: None,
+            },
+            Example {
+                example: "migrate objects ./db | where track == null",
+                description: "What no migration has made",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        answer(engine, call, |context| {
+            objects(context, switch(call, "all")?)
+        })
+    }
+}
+
+impl Row for ObjectRow {
+    const PRIORITY: &'static [&'static str] = &["track", "kind", "name", "made_by"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
+            Column::text("kind", |row| row.object.0.clone()),
+            Column::text("name", |row| row.object.1.clone()),
+            Column::optional_text("made_by", |row| row.maker.as_ref()?.made_by.clone()),
+            Column::optional_date("made_at", |row| row.maker.as_ref()?.made_at),
+            Column::optional_text("last_changed_by", |row| {
+                Some(row.maker.as_ref()?.last_changed_by.clone())
+            }),
+            Column::optional_text("owner", |row| row.owner.clone()),
+        ]
+    }
+}
