@@ -1,5 +1,10 @@
 //! `migrate adopt`: databases that other tools have migrated.
 
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 use sha2::{Digest, Sha384};
 
@@ -326,4 +331,173 @@ fn a_lost_connection_leaves_nothing_and_says_so() {
         output.stderr
     );
     assert_eq!(project.tables(), "a b schema_migrations");
+}
+
+/// As dbmate has it, with the first two of the files.
+const DBMATE: &str = "CREATE TABLE schema_migrations (version varchar PRIMARY KEY); \
+     INSERT INTO schema_migrations VALUES ('20240101000000'), ('20240102000000')";
+
+/// Runs adopt while psql holds a table, and what adopt says then.
+fn while_locked(project: &Project, table: &str) -> String {
+    let mut holder = project.psql();
+    let lock = format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(30)");
+    let mut holder = holder
+        .args(["-c", &lock])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    project.wait_until(&format!(
+        "SELECT count(*) = 1 FROM pg_locks WHERE relation = '{table}'::regclass \
+         AND mode = 'AccessExclusiveLock' AND granted"
+    ));
+    let output = project.nu("migrate adopt ./db --from dbmate");
+    end(project, &mut holder);
+    assert_eq!(output.code, Some(1));
+    output.stderr
+}
+
+#[test]
+fn a_locked_table_is_named_and_nothing_waits_for_ever() {
+    let mut project = project();
+    project.set("MIGRATE_LOCK_TIMEOUT", "300ms");
+    project.sql(DBMATE);
+    let said = while_locked(&project, "schema_migrations");
+    assert!(
+        said.contains("public.schema_migrations, the history of"),
+        "{said}"
+    );
+    project
+        .nu("migrate adopt ./db --baseline 20240101000000")
+        .text();
+    let said = while_locked(&project, "migrations_core");
+    assert!(
+        said.contains("migrate::ledger_busy") && said.contains("the ledger"),
+        "{said}"
+    );
+    assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "1");
+}
+
+/// Ends psql, and the session that it leaves behind.
+fn end(project: &Project, psql: &mut Child) {
+    psql.kill().unwrap();
+    psql.wait().unwrap();
+    project.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+         WHERE datname = current_database() AND query LIKE 'BEGIN; LOCK %'",
+    );
+}
+
+#[test]
+fn ctrl_c_leaves_nothing_and_says_so() {
+    let mut project = project();
+    project.set("MIGRATE_LOCK_TIMEOUT", "30sec");
+    project.sql(DBMATE);
+    project
+        .nu("migrate adopt ./db --baseline 20230101000000")
+        .text();
+    project
+        .nu("migrate adopt ./db --baseline 20240101000000")
+        .text();
+    let mut holder = project.psql();
+    let lock = "BEGIN; LOCK TABLE migrations_core IN SHARE MODE; SELECT pg_sleep(60)";
+    let mut holder = holder
+        .args(["-c", lock])
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    project.wait_until(
+        "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'migrations_core'::regclass AND mode = 'ShareLock'",
+    );
+    let adopt = project
+        .command("migrate adopt ./db --from dbmate")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    project.wait_until(
+        "SELECT count(*) = 1 FROM pg_locks WHERE relation = 'migrations_core'::regclass AND NOT granted",
+    );
+    let began = Instant::now();
+    kill(
+        Pid::from_raw(i32::try_from(adopt.id()).unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let output = adopt.wait_with_output().unwrap();
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("migrate::interrupted"), "{said}");
+    assert!(said.contains("The database was not changed."), "{said}");
+    end(&project, &mut holder);
+    assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "1");
+}
+
+#[test]
+fn of_two_at_once_one_marks_and_the_other_knows() {
+    let project = project();
+    project.sql(DBMATE);
+    let script = "migrate adopt ./db --from dbmate | get state | uniq | str join";
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            project
+                .command(script)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut said: Vec<_> = both
+        .into_iter()
+        .map(|one| one.wait_with_output().unwrap().stdout)
+        .map(|said| String::from_utf8(said).unwrap().trim().to_owned())
+        .collect();
+    said.sort();
+    assert_eq!(said, ["known", "marked"]);
+    assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "2");
+}
+
+#[test]
+fn names_with_quotes_points_and_umlauts_are_found_and_shown() {
+    let project = project();
+    project.sql(
+        r#"CREATE SCHEMA "we.ird ""ü"; CREATE TABLE "we.ird ""ü"."my.table" (version varchar PRIMARY KEY);
+           INSERT INTO "we.ird ""ü"."my.table" VALUES ('20240101000000')"#,
+    );
+    for named in [r#"we.ird "ü.my.table"#, "my.table"] {
+        let flags = format!("--from dbmate --dry-run --table '{named}'");
+        assert_eq!(adopted(&project, &flags)[0]["name"], A, "{named}");
+    }
+    let missing = project
+        .nu("migrate adopt ./db --from dbmate --table our.history")
+        .stderr;
+    assert!(
+        missing.contains("there is no table our.history"),
+        "{missing}"
+    );
+    project.sql(r#"INSERT INTO "we.ird ""ü"."my.table" VALUES (E'\x1b[2J'), ('üö'), ('')"#);
+    let said = project
+        .nu("migrate adopt ./db --from dbmate --table my.table")
+        .stderr;
+    assert!(said.contains("\\x1B[2J") && said.contains("üö"), "{said}");
+    assert!(said.contains("(an empty version)"), "{said}");
+}
+
+#[test]
+fn rows_that_are_hidden_from_this_user_are_not_taken_for_none() {
+    let project = project();
+    project.sql(&format!(
+        "{DBMATE}; ALTER TABLE schema_migrations ENABLE ROW LEVEL SECURITY; \
+         CREATE ROLE adopt_hidden LOGIN PASSWORD 'hidden'; GRANT ALL ON SCHEMA public TO adopt_hidden; \
+         GRANT SELECT ON schema_migrations TO adopt_hidden"
+    ));
+    let code = format!(
+        "migrate adopt ./db --from dbmate -d 'user=adopt_hidden password=hidden dbname={}'",
+        project.database
+    );
+    let code = project.code(&code);
+    project.sql("DROP OWNED BY adopt_hidden; DROP ROLE adopt_hidden");
+    assert_eq!(code, "migrate::not_permitted");
 }

@@ -1,5 +1,9 @@
 //! `migrate undo`: a run backwards.
 
+use std::process::Stdio;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::support::{Project, assert_golden};
@@ -351,4 +355,103 @@ fn a_rehearsal_proves_that_an_undo_undoes() {
         project.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"),
         "0"
     );
+}
+
+#[test]
+fn ctrl_c_leaves_everything_as_it_was() {
+    let project = project();
+    project.write(
+        "db/20240101000000_impl_i.down.sql",
+        "DROP TABLE i;\nSELECT pg_sleep(30);\n",
+    );
+    project.nu("migrate run ./db").text();
+    let undo = project
+        .command("migrate undo ./db")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    project.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30);' \
+         AND state = 'active' AND datname = current_database()",
+    );
+    kill(
+        Pid::from_raw(i32::try_from(undo.id()).unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let output = undo.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("migrate::interrupted") && said.contains("rolled back"),
+        "{said}"
+    );
+    assert_eq!(project.tables(), "a b i migrations_core migrations_impl");
+    assert_eq!(project.sql("SELECT count(*) FROM migrations_impl"), "1");
+}
+
+#[test]
+fn names_with_quotes_and_umlauts_go_as_they_came() {
+    let project = Project::with(&[
+        (
+            "it's ü/20240101000000_core_it's \"ü\".sql",
+            "CREATE TABLE \"ü'\" (x int);\n",
+        ),
+        (
+            "it's ü/20240101000000_core_it's \"ü\".down.sql",
+            "DROP TABLE \"ü'\";\n",
+        ),
+    ]);
+    project.nu("migrate run ./db").text();
+    assert_eq!(
+        names(&project, "migrate undo ./db"),
+        json!(["20240101000000_core_it's \"ü\".sql"])
+    );
+    assert_eq!(project.tables(), "migrations_core");
+}
+
+#[test]
+fn what_would_break_the_ledger_or_the_transaction_undoes_nothing() {
+    let project = project();
+    project.nu("migrate run ./db").text();
+    let before = project.tables();
+    for (content, code) in [
+        ("DROP TABLE i; COMMIT;\n", "migrate::forbidden"),
+        ("DROP TABLE i, migrations_impl;\n", "migrate::ledger_failed"),
+        ("DROP TABLE i; SELECT 1/0;\n", "migrate::sql_failed"),
+        ("DROP TABLE i; \\q\n", "migrate::forbidden"),
+        (
+            "-- migrate: no-transction\nDROP TABLE i;\n",
+            "migrate::bad_directive",
+        ),
+        ("DROP TABLE :nobody;\n", "migrate::unset_variable"),
+    ] {
+        project.write("db/20240101000000_impl_i.down.sql", content);
+        assert_eq!(project.code("migrate undo ./db"), code, "{content}");
+        assert_eq!(project.tables(), before, "{content}");
+        assert_eq!(project.sql("SELECT count(*) FROM migrations_impl"), "1");
+    }
+}
+
+#[test]
+fn of_two_at_once_each_takes_a_step_of_its_own() {
+    let project = project();
+    project.nu("migrate run ./db").text();
+    let both: Vec<_> = (0..2)
+        .map(|_| {
+            let script = "migrate undo ./db | get name | str join";
+            project
+                .command(script)
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut undone: Vec<_> = both
+        .into_iter()
+        .map(|one| one.wait_with_output().unwrap().stdout)
+        .map(|said| String::from_utf8(said).unwrap().trim().to_owned())
+        .collect();
+    undone.sort();
+    assert_eq!(undone, [I, B]);
+    assert_eq!(project.tables(), "a migrations_core migrations_impl");
 }

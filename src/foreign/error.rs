@@ -1,5 +1,8 @@
 //! Why another tool's history cannot be taken over.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
@@ -9,14 +12,22 @@ use crate::tree::{Name, Version};
 
 #[derive(Debug, ThisError, Diagnostic)]
 pub enum Error {
-    #[error("{tool} has no history here: there is no table {table}, in any schema")]
+    #[error(
+        "{tool} has no history here: there is no table {table}{}",
+        if *is_named { "" } else { ", in any schema" }
+    )]
     #[diagnostic(
         code(migrate::no_foreign_history),
         help(
             "is it the right database? A table of another name is named with --table SCHEMA.TABLE"
         )
     )]
-    NoHistory { tool: Tool, table: &'static str },
+    NoHistory {
+        tool: Tool,
+        table: String,
+        /// Did the user name it?
+        is_named: bool,
+    },
 
     #[error("{tool} has several histories here: {}", tables.join(", "))]
     #[diagnostic(
@@ -111,6 +122,28 @@ pub enum Error {
     )]
     Taken { files: Vec<String> },
 
+    #[error("{} lies in the folder that is read", into.display())]
+    #[diagnostic(
+        code(migrate::bad_import),
+        help("their files and ours must not mix: give another folder to --into")
+    )]
+    IntoItself { into: PathBuf },
+
+    #[error("another session has locked {table}, the history of {tool}")]
+    #[diagnostic(
+        code(migrate::ledger_busy),
+        help(
+            "waited {}; is {tool} at work? Try again when it is done, or wait longer with the setting \
+             `lock_timeout`",
+            humantime::format_duration(*waited)
+        )
+    )]
+    Locked {
+        tool: Tool,
+        table: String,
+        waited: Duration,
+    },
+
     #[error("the folder's name `{name}` cannot be a track")]
     #[diagnostic(
         code(migrate::track_unclear),
@@ -143,9 +176,10 @@ fn columns(verb: &str, columns: &[String]) -> String {
 impl Report for Error {
     fn state(&self) -> String {
         match self {
-            Self::BadFolder { .. } | Self::Taken { .. } | Self::NoTrack { .. } => {
-                "No file was made.".to_owned()
-            }
+            Self::BadFolder { .. }
+            | Self::Taken { .. }
+            | Self::NoTrack { .. }
+            | Self::IntoItself { .. } => "No file was made.".to_owned(),
             _ => "The database was not changed.".to_owned(),
         }
     }

@@ -122,6 +122,7 @@ pub fn shown(entry: &Entry) -> String {
     match (&entry.description, entry.version.as_str()) {
         (Some(description), "") => description.clone(),
         (Some(description), version) => format!("{version} {description}"),
+        (None, "") => "(an empty version)".to_owned(),
         (None, version) => version.to_owned(),
     }
 }

@@ -77,15 +77,10 @@ impl Layout {
         Some(Self { table, columns })
     }
 
-    /// Asks for the tables of this name in all schemas, with their columns.
+    /// Asks for the tables of this name in all schemas, with their columns. A name may have its schema
+    /// before it, and a point in itself.
     pub fn search(&self, named: Option<&str>) -> String {
-        let (schema, table) = match named.and_then(|named| named.rsplit_once('.')) {
-            Some((schema, table)) => (Some(schema), table),
-            None => (None, named.unwrap_or(self.table)),
-        };
-        let in_schema = schema.map_or_else(String::new, |schema| {
-            format!(" AND n.nspname = {}", Literal(schema))
-        });
+        let name = Literal(named.unwrap_or(self.table));
         format!(
             "SELECT coalesce(json_agg(json_build_array(nspname, relname, columns) ORDER BY nspname), '[]')\n\
              FROM (\n  \
@@ -93,11 +88,10 @@ impl Layout {
                FROM pg_catalog.pg_class c\n  \
                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n  \
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped\n  \
-               WHERE c.relkind IN ('r', 'p') AND c.relname = {}{in_schema}\n    \
+               WHERE c.relkind IN ('r', 'p') AND {name} IN (c.relname, n.nspname || '.' || c.relname)\n    \
                  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'\n  \
                GROUP BY n.nspname, c.relname\n\
-             ) AS found;\n",
-            Literal(table)
+             ) AS found;\n"
         )
     }
 }
@@ -112,7 +106,7 @@ impl Located {
         format!("{}.{}", Identifier(&self.0), Identifier(&self.1))
     }
 
-    fn name(&self) -> String {
+    pub fn name(&self) -> String {
         format!("{}.{}", self.0, self.1)
     }
 
@@ -130,7 +124,12 @@ impl Located {
 /// # Errors
 /// There is none, or several, or it has other columns than this tool's: those of another tool, or of
 /// another version.
-pub fn choose(tool: Tool, layout: Layout, found: Vec<Located>) -> Result<Located, Error> {
+pub fn choose(
+    tool: Tool,
+    layout: Layout,
+    named: Option<&str>,
+    found: Vec<Located>,
+) -> Result<Located, Error> {
     let (fitting, others): (Vec<_>, Vec<_>) =
         found.into_iter().partition(|found| found.fits(layout));
     let mut fitting = fitting.into_iter();
@@ -147,7 +146,8 @@ pub fn choose(tool: Tool, layout: Layout, found: Vec<Located>) -> Result<Located
         (None, _, Some(other)) => Err(of_another(tool, layout, other)),
         (None, _, None) => Err(Error::NoHistory {
             tool,
-            table: layout.table,
+            table: named.unwrap_or(layout.table).to_owned(),
+            is_named: named.is_some(),
         }),
     }
 }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn chosen(tool: Tool, found: &[Located]) -> Result<String, Error> {
-        choose(tool, Layout::of(tool).unwrap(), found.to_vec()).map(|found| found.quoted())
+        choose(tool, Layout::of(tool).unwrap(), None, found.to_vec()).map(|found| found.quoted())
     }
 
     #[test]

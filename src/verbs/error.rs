@@ -73,12 +73,10 @@ pub enum Error {
     )]
     TrackUnclear { tracks: Vec<Track> },
 
-    #[error("the connection was lost while the ledger was written: {error}")]
-    #[diagnostic(
-        code(migrate::connection_lost),
-        help("when the server answers again, `migrate status DIR` tells what is marked")
-    )]
-    AdoptUnknown { error: Box<database::Error> },
+    /// An adoption that had begun to write the ledger.
+    #[error("{error}")]
+    #[diagnostic(forward(error))]
+    AdoptStopped { error: Box<Self>, outcome: Outcome },
 
     #[error("{error}")]
     #[diagnostic(forward(error))]
@@ -218,6 +216,20 @@ impl Error {
     }
 }
 
+/// What a change of the ledgers has left that did not hear its end.
+fn left(outcome: &Outcome, what: &str) -> String {
+    match outcome {
+        Outcome::Committed => format!("The {what} IS committed."),
+        Outcome::Unknown { reason } => format!(
+            "It is UNKNOWN whether the {what} was committed: {reason}\n`migrate status DIR` tells, \
+             when the server answers again."
+        ),
+        Outcome::RolledBack | Outcome::Prepared { .. } | Outcome::Partial { .. } => {
+            "The database was not changed.".to_owned()
+        }
+    }
+}
+
 impl Report for Error {
     fn passed_on(&self) -> Option<&dyn Report> {
         match self {
@@ -232,13 +244,14 @@ impl Report for Error {
             Self::Add(cause) => Some(cause),
             Self::AfterCommits { error, .. }
             | Self::InScratch { error, .. }
+            | Self::AdoptStopped { error, .. }
             | Self::RepairStopped { error, .. } => Some(&**error),
             Self::Interrupted(cause) => Some(cause),
             Self::Foreign(cause) => Some(cause),
             Self::Squash(cause) => Some(cause),
             Self::NotWritten(cause) => Some(cause),
-            Self::TrackUnclear { .. } | Self::AdoptUnknown { .. } => None,
-            Self::Invalid { .. }
+            Self::TrackUnclear { .. }
+            | Self::Invalid { .. }
             | Self::NothingToRepair
             | Self::NamelessRepair { .. }
             | Self::RepairRefused { .. }
@@ -255,16 +268,8 @@ impl Report for Error {
             Self::AfterCommits {
                 applied, is_undo, ..
             } => committed_before(applied, *is_undo),
-            Self::RepairStopped { outcome, .. } => match outcome {
-                Outcome::Committed => "The repair IS committed.".to_owned(),
-                Outcome::Unknown { reason } => format!(
-                    "It is UNKNOWN whether the repair was committed: {reason}\n`migrate status DIR` \
-                     tells, when the server answers again."
-                ),
-                Outcome::RolledBack | Outcome::Prepared { .. } | Outcome::Partial { .. } => {
-                    "The database was not changed.".to_owned()
-                }
-            },
+            Self::RepairStopped { outcome, .. } => left(outcome, "repair"),
+            Self::AdoptStopped { outcome, .. } => left(outcome, "adoption"),
             Self::InScratch { left: None, .. } => {
                 "The target was not changed, and the scratch database is gone.".to_owned()
             }
@@ -274,7 +279,6 @@ impl Report for Error {
                 "The target was not changed. The scratch database could not be removed: \
                  end what uses it, then DROP DATABASE {name};"
             ),
-            Self::AdoptUnknown { .. } => "It is UNKNOWN whether it was committed.".to_owned(),
             Self::Bug => "What was not committed is rolled back.".to_owned(),
             _ => match self.passed_on() {
                 Some(cause) => cause.state(),

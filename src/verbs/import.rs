@@ -38,6 +38,9 @@ pub struct ImportRow {
 pub fn import(context: &Context, order: &Order) -> Result<Vec<ImportRow>, Error> {
     let into = order_folder(&context.caller.shell, &order.into);
     let track = track(context, &into)?;
+    if into.starts_with(&context.root) {
+        return Err(foreign::Error::IntoItself { into }.into());
+    }
     let sources = read(&context.root)?;
     let imported = convert(order.tool, &track, &sources)?;
     let taken: Vec<_> = imported

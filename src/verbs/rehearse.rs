@@ -3,9 +3,10 @@
 use super::look::{look_under_lock, make_plan};
 use super::run::{circumstances, failure};
 use super::{Context, Error};
+use crate::database::{Database, Ledgers};
 use crate::execution::row::RehearsalRow;
-use crate::execution::{self, outcome};
-use crate::plan::Request;
+use crate::execution::{self, Circumstances, Stop, outcome};
+use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
 
 /// Executes what is pending, looks at what it does, and rolls back.
@@ -17,6 +18,52 @@ pub fn rehearse(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RehearsalRow>, Error> {
+    on_stage(context, request, preflight, |stage| {
+        let rows = execution::rehearse(
+            &mut stage.database,
+            &stage.ledgers.tables,
+            &stage.plan,
+            stage.circumstances,
+            &mut stage.checker,
+        );
+        Ok(rows?)
+    })
+}
+
+/// What a rehearsal needs: a session with the lock, and a plan that has passed its checks.
+pub(super) struct Stage<'a> {
+    pub database: Database,
+    pub ledgers: Ledgers,
+    pub plan: Plan,
+    pub circumstances: &'a Circumstances,
+    pub checker: Checker<'a>,
+}
+
+/// Why a rehearsal has ended early.
+pub(super) enum Ended {
+    Stopped(Box<Stop>),
+    Refused(Error),
+}
+
+impl From<Stop> for Ended {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(Box::new(stop))
+    }
+}
+
+impl From<Error> for Ended {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// Rehearses, and asks the server what became of it where that has stopped.
+pub(super) fn on_stage<T>(
+    context: &Context,
+    request: &Request,
+    preflight: &Preflight<'_>,
+    work: impl FnOnce(&mut Stage<'_>) -> Result<T, Ended>,
+) -> Result<T, Error> {
     let address = context.address()?.for_writing();
     let circumstances = circumstances(context, request.transaction, preflight.progress);
     let execution_id = circumstances.common.execution_id.clone();
@@ -24,18 +71,21 @@ pub fn rehearse(
     let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     checker.check(&plan, &database)?;
-    execution::rehearse(
-        &mut database,
-        &ledgers.tables,
-        &plan,
-        &circumstances,
-        &mut checker,
-    )
-    .map_err(|stop| {
-        // The old session may still be at work; the new one asks what became of it.
-        drop(database);
-        let interrupt = &context.caller.interrupt;
-        let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
-        failure(stop, left).into()
+    let mut stage = Stage {
+        database,
+        ledgers,
+        plan,
+        circumstances: &circumstances,
+        checker,
+    };
+    work(&mut stage).map_err(|ended| match ended {
+        Ended::Refused(error) => error,
+        Ended::Stopped(stop) => {
+            // The old session may still be at work; the new one asks what became of it.
+            drop(stage);
+            let interrupt = &context.caller.interrupt;
+            let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
+            failure(*stop, left).into()
+        }
     })
 }

@@ -1,13 +1,11 @@
 //! `migrate rehearse --undo`: proof that the undo files of what is pending undo it.
 
-use super::look::{look_under_lock, make_plan};
-use super::run::{circumstances, failure};
+use super::rehearse::on_stage;
 use super::{Context, Error};
 use crate::database::catalog::Difference;
-use crate::execution::outcome;
 use crate::execution::round_trip::{Pair, RoundTrip, round_trips};
 use crate::plan::{self, Fit, Plan, Request, Step};
-use crate::preflight::{Checker, Preflight};
+use crate::preflight::Preflight;
 use crate::tree::{Material, Name};
 
 /// What an undo file does not do, or that it could not be tried.
@@ -31,33 +29,22 @@ pub fn rehearse_undo(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RoundTripRow>, Error> {
-    let address = context.address()?.for_writing();
-    let circumstances = circumstances(context, request.transaction, preflight.progress);
-    let execution_id = circumstances.common.execution_id.clone();
-    let mut checker = Checker::new(&context.caller, preflight, &execution_id);
-    let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
-    let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
-    checker.check(&plan, &database)?;
-    let (pairs, left_out) = pairs(context, &plan)?;
-    let mut rows: Vec<_> = left_out.into_iter().map(not_tried).collect();
-    if pairs.is_empty() {
-        return Ok(rows);
-    }
-    let found = round_trips(
-        &mut database,
-        &ledgers.tables,
-        &pairs,
-        &circumstances,
-        &mut checker,
-    )
-    .map_err(|stop| {
-        drop(database);
-        let interrupt = &context.caller.interrupt;
-        let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
-        Error::from(failure(stop, left))
-    })?;
-    rows.extend(found.into_iter().flat_map(differences));
-    Ok(rows)
+    on_stage(context, request, preflight, |stage| {
+        let (pairs, left_out) = pairs(context, &stage.plan)?;
+        let mut rows: Vec<_> = left_out.into_iter().map(not_tried).collect();
+        if pairs.is_empty() {
+            return Ok(rows);
+        }
+        let found = round_trips(
+            &mut stage.database,
+            &stage.ledgers.tables,
+            &pairs,
+            stage.circumstances,
+            &mut stage.checker,
+        )?;
+        rows.extend(found.into_iter().flat_map(differences));
+        Ok(rows)
+    })
 }
 
 /// The migrations with their undo files, and those of which either runs outside of a transaction.

@@ -78,9 +78,12 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
         is_outside,
     };
     let content = source.content.as_slice();
-    let both = match tool {
-        Tool::Dbmate => blocks::dbmate(content),
-        Tool::Goose => blocks::goose(content),
+    if let Some(other) = blocks::marked_for_another(tool, content) {
+        return Err(format!("it has marks of {other}'s"));
+    }
+    let blocks = match tool {
+        Tool::Dbmate => blocks::dbmate(content)?,
+        Tool::Goose => blocks::goose(content)?,
         _ => {
             let side = match part("side") {
                 "down" | "U" => Side::Down,
@@ -91,7 +94,9 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
             return Ok(Reading::Pieces(vec![piece(side, content, is_outside)]));
         }
     };
-    let blocks = both.ok_or_else(|| format!("it has no mark of {tool}'s where it begins"))?;
+    if blocks.is_empty() {
+        return Err(format!("it has no mark of {tool}'s where it begins"));
+    }
     Ok(Reading::Pieces(
         blocks
             .into_iter()

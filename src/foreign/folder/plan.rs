@@ -1,5 +1,6 @@
 //! Sqitch: a plan with names and moments, and a folder of scripts for each direction.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use chrono::DateTime;
@@ -51,14 +52,23 @@ pub fn read(sources: &[Source], problems: &mut Vec<String>) -> (Vec<Piece>, Vec<
         }
         pieces.extend(found("revert").map(|revert| piece(Side::Down, revert)));
     }
-    let verifying = sources
-        .iter()
-        .filter(|source| source.path.starts_with("verify/"));
-    let skipped = verifying.map(|source| Imported {
-        from: source.path.clone(),
-        outcome: Outcome::Skipped("a check after deploying"),
+    let taken: BTreeSet<_> = pieces.iter().map(|piece| piece.from.as_str()).collect();
+    let skipped = sources.iter().filter_map(|source| {
+        let is_in = |folder: &str| source.path.starts_with(folder) && source.path.ends_with(".sql");
+        let reason = if is_in("verify/") {
+            "a check after deploying"
+        } else if (is_in("deploy/") || is_in("revert/")) && !taken.contains(source.path.as_str()) {
+            "the plan does not name it"
+        } else {
+            return None;
+        };
+        Some(Imported {
+            from: source.path.clone(),
+            outcome: Outcome::Skipped(reason),
+        })
     });
-    (pieces, skipped.collect())
+    let skipped = skipped.collect();
+    (pieces, skipped)
 }
 
 const PLAN: &str = "sqitch.plan";

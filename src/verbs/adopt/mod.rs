@@ -13,8 +13,13 @@ use self::predecessor::predecessor;
 use self::sides::Sides;
 use super::look::{look, look_under_lock};
 use super::{Context, Error};
-use crate::database::ledger::{Row, RowState};
-use crate::database::{Address, Database, Ledgers};
+use crate::database::identity::{Identity, Kinship};
+use crate::database::ledger::Row;
+use crate::database::ledger::table::Place;
+use crate::database::reconnect::{Patience, reconnect};
+use crate::database::{self, Address, Database, Ledgers};
+use crate::error::Report;
+use crate::execution::outcome::Outcome;
 use crate::foreign::history::{self, Entry};
 use crate::foreign::matching::MatchError;
 use crate::foreign::{self, Layout, Located, Tool, choose};
@@ -105,7 +110,7 @@ pub fn adopt(context: &Context, order: &Order) -> Result<Vec<AdoptRow>, Error> {
         }
     };
     if !order.dry_run {
-        write(&address, context, &mut database, &ledgers, &takeover, &id)?;
+        write(&address, context, database, &ledgers, &takeover, &id)?;
     }
     Ok(with_fate(takeover.rows, order.dry_run))
 }
@@ -132,8 +137,16 @@ fn read(database: &mut Database, tool: Tool, named: Option<&str>) -> Result<Vec<
     };
     let found = database.read(&layout.search(named))?;
     let found: Vec<Located> = serde_json::from_str(&found).map_err(unreadable)?;
-    let table = choose(tool, layout, found)?;
-    let answer = database.read(&history::query(tool, &table.quoted()))?;
+    let table = choose(tool, layout, named, found)?;
+    let answer = database.read(&history::query(tool, &table.quoted()));
+    let answer = answer.map_err(|error| match error {
+        database::Error::LedgerBusy { waited, .. } => Error::from(foreign::Error::Locked {
+            tool,
+            table: table.name(),
+            waited,
+        }),
+        other => other.into(),
+    })?;
     Ok(history::parse(&answer).map_err(unreadable)?)
 }
 
@@ -141,7 +154,7 @@ fn read(database: &mut Database, tool: Tool, named: Option<&str>) -> Result<Vec<
 fn write(
     address: &Address,
     context: &Context,
-    database: &mut Database,
+    mut database: Database,
     ledgers: &Ledgers,
     takeover: &Takeover,
     id: &str,
@@ -163,19 +176,53 @@ fn write(
     if !error.is_lost() {
         return Err(error.into());
     }
-    let seen = address
-        .dial(&context.caller.interrupt)
-        .map_err(crate::database::Error::from)
-        .and_then(|dialing| dialing.answer())
-        .and_then(|mut other| other.recorded(|track| takeover.tracks.contains(track)));
-    let is_written =
-        |row: &Row| row.state == RowState::Applied && row.execution_id.as_deref() == Some(id);
-    match seen {
-        Ok(seen) if seen.rows.iter().any(is_written) => Ok(()),
-        Ok(_) => Err(error.into()),
-        Err(_) => Err(Error::AdoptUnknown {
-            error: Box::new(error),
-        }),
+    let is_interrupted = error.is_interruption();
+    let patience = Patience::new(&context.caller.interrupt, is_interrupted);
+    let (place, identity) = (database.place.clone(), database.identity.clone());
+    // The old session may still be at work; the new one sees it off.
+    drop(database);
+    let outcome = ask(
+        address,
+        &place,
+        identity.as_ref(),
+        &takeover.tracks,
+        id,
+        &patience,
+    );
+    if outcome == Outcome::Committed && !is_interrupted {
+        return Ok(());
+    }
+    Err(Error::AdoptStopped {
+        error: Box::new(error.into()),
+        outcome,
+    })
+}
+
+/// Asks the server that was to be changed, over a new connection, whether the rows are there.
+fn ask(
+    address: &Address,
+    place: &Place,
+    before: Option<&Identity>,
+    tracks: &BTreeSet<Track>,
+    id: &str,
+    patience: &Patience,
+) -> Outcome {
+    let look = || {
+        let before = before.ok_or("it is not known which server it was")?;
+        let mut server =
+            reconnect(address, place, before, patience).map_err(|error| error.to_string())?;
+        let recorded = server.database.recorded(|track| tracks.contains(track));
+        let rows = recorded.map_err(|error| error.to_string())?.rows;
+        match server.kinship {
+            Kinship::Same | Kinship::Restarted => Ok(rows),
+            _ => Err("another server answers".to_owned()),
+        }
+    };
+    let is_written = |row: &Row| row.execution_id.as_deref() == Some(id);
+    match look() {
+        Ok(rows) if rows.iter().any(is_written) => Outcome::Committed,
+        Ok(_) => Outcome::RolledBack,
+        Err(reason) => Outcome::Unknown { reason },
     }
 }
 

@@ -1,0 +1,2 @@
+-- no-transaction
+CREATE INDEX CONCURRENTLY customer_name ON customer (name);
