@@ -501,3 +501,16 @@ fn rows_that_are_hidden_from_this_user_are_not_taken_for_none() {
     project.sql("DROP OWNED BY adopt_hidden; DROP ROLE adopt_hidden");
     assert_eq!(code, "migrate::not_permitted");
 }
+
+#[test]
+fn several_histories_are_named_and_one_is_chosen() {
+    let project = project();
+    project.sql(&format!("{DBMATE}; CREATE SCHEMA app; CREATE TABLE app.schema_migrations (version varchar PRIMARY KEY)"));
+    let said = project.nu("migrate adopt ./db --from dbmate").stderr;
+    assert!(said.contains("migrate::foreign_history_unclear"), "{said}");
+    for table in ["app.schema_migrations", "public.schema_migrations"] {
+        assert!(said.contains(table), "{said}");
+    }
+    let states = adopted(&project, "--from dbmate --table public.schema_migrations");
+    assert_eq!(states.as_array().unwrap().len(), 2);
+}

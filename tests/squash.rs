@@ -1,7 +1,10 @@
 //! `migrate squash`: one migration in place of many, and what databases make of it.
 
 use std::fs;
+use std::process::Stdio;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::json;
 
 use crate::support::Project;
@@ -47,6 +50,14 @@ GRANT SELECT ON customer TO PUBLIC;
 ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;
 CREATE TABLE measured (at date NOT NULL, value float) PARTITION BY RANGE (at);
 CREATE TABLE measured_2024 PARTITION OF measured FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE empty (x int);
+SELECT lo_create(4711), lo_put(4711, 0, 'a large object');
+CREATE RULE nothing AS ON DELETE TO measured DO INSTEAD NOTHING;
+CREATE STATISTICS together (dependencies) ON id, size FROM customer;
+CREATE TEXT SEARCH CONFIGURATION mine (COPY = english);
+CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';
+CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted();
+REVOKE DELETE ON empty FROM CURRENT_USER;
 CREATE SEQUENCE numbers START 7;
 SELECT nextval('numbers');
 "#;
@@ -134,6 +145,10 @@ fn one_file_makes_what_many_make() {
         "tab\there changed"
     );
     assert_eq!(project.sql("SELECT nextval('numbers')"), "8");
+    assert_eq!(
+        project.sql("SELECT convert_from(lo_get(4711), 'UTF8')"),
+        "a large object"
+    );
     assert_eq!(
         project.nu("migrate validate ./db | to json").json(),
         json!([])
@@ -570,4 +585,112 @@ fn a_baseline_does_not_cut_it() {
     let whole = "migrate adopt ./db --baseline 20240102000001";
     assert_eq!(names(&project, whole), json!([SMALL]));
     assert_eq!(names(&project, "migrate run ./db"), json!([C]));
+}
+
+#[test]
+fn a_check_that_requires_one_of_them_passes() {
+    let check = "use migrate/checks.nu *\nrequire-migration core 20240102000000\n";
+    let project = small();
+    project.remove(&format!("db/{A}"));
+    project.remove(&format!("db/{B}"));
+    project.write("db/20240101000000_impl_i.sql", "SELECT 1;\n");
+    project.write("db/20240101000000_impl_i.nu", check);
+    // Planned in the same run, and then in the database.
+    assert_eq!(
+        names(&project, "migrate run ./db")
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    project.write("db/20240102000000_impl_j.sql", "SELECT 1;\n");
+    project.write("db/20240102000000_impl_j.nu", check);
+    assert_eq!(
+        names(&project, "migrate run ./db")
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
+    project.write("db/20240103000000_impl_k.sql", "SELECT 1;\n");
+    project.write(
+        "db/20240103000000_impl_k.nu",
+        &check.replace("20240102", "20240109"),
+    );
+    assert_eq!(
+        project.code("migrate run ./db"),
+        "migrate::validation_failed"
+    );
+}
+
+#[test]
+fn ctrl_c_leaves_no_file_and_no_database() {
+    let project = Project::with(&[
+        (A, "CREATE TABLE a (id int);\nSELECT pg_sleep(31);\n"),
+        (B, "SELECT 1;\n"),
+    ]);
+    let squash = project
+        .command("migrate squash ./db --to 20240102000000 -q")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let at_work = "SELECT count(*) = 1 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(31);' AND state = 'active'";
+    project.wait_until(at_work);
+    let scratch =
+        project.sql("SELECT datname FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(31);'");
+    kill(
+        Pid::from_raw(i32::try_from(squash.id()).unwrap()),
+        Signal::SIGINT,
+    )
+    .unwrap();
+    let output = squash.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("migrate::interrupted"), "{said}");
+    let left = format!("SELECT count(*) FROM pg_database WHERE datname = '{scratch}'");
+    assert_eq!(project.sql(&left), "0");
+    assert_eq!(fs::read_dir(project.path("db")).unwrap().count(), 2);
+}
+
+#[test]
+fn who_may_not_make_databases_squashes_on_a_server_of_its_own() {
+    let project = Project::with(&[
+        (
+            A,
+            "CREATE TABLE a (id int);\nALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC;\n",
+        ),
+        (B, "CREATE TABLE b (id int);\n"),
+    ]);
+    project.sql("CREATE ROLE squash_nobody_else LOGIN PASSWORD 'x'");
+    let squash = format!(
+        "migrate squash ./db --to 20240102000000 -q -d 'user=squash_nobody_else password=x dbname={}' | get state.0",
+        project.database
+    );
+    let output = project.nu(&squash);
+    project.sql("DROP ROLE squash_nobody_else");
+    assert_eq!(output.text(), "written");
+    let text = fs::read_to_string(project.path(&format!("db/{SMALL}"))).unwrap();
+    assert!(text.contains("FOR ROLE CURRENT_USER"), "{text}");
+    assert!(
+        !text.contains("squash_nobody_else") && !text.contains("OWNER TO migrate"),
+        "{text}"
+    );
+    assert_eq!(names(&project, "migrate run ./db"), json!([SMALL]));
+}
+
+#[test]
+fn a_schema_for_the_ledgers_is_no_part_of_it() {
+    let mut project = Project::with(&[
+        (A, "CREATE TABLE a (id int);\n"),
+        (B, "CREATE TABLE b (id int);\n"),
+    ]);
+    project
+        .set("MIGRATE_SCHEMA", "ops \"ü\"")
+        .set("MIGRATE_TABLE_PREFIX", "done_");
+    project.sql(r#"CREATE SCHEMA "ops ""ü""""#);
+    project
+        .nu("migrate squash ./db --to 20240102000000 -q")
+        .text();
+    let text = fs::read_to_string(project.path(&format!("db/{SMALL}"))).unwrap();
+    assert!(!text.contains("ops") && !text.contains("done_"), "{text}");
+    assert_eq!(names(&project, "migrate run ./db"), json!([SMALL]));
 }

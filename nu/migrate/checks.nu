@@ -149,6 +149,14 @@ export def require-role [
     }
 }
 
+# Is a migration among those that another one replaces: `core/20240101000000`, or a range of these?
+def stands-for [replaced: list<string>, wanted: string]: nothing -> bool {
+    $replaced | any {|range|
+        let ends = $range | split row ".."
+        $wanted >= ($ends | first) and $wanted <= ($ends | last)
+    }
+}
+
 # Require that a migration is applied, or comes earlier in the same plan.
 #
 # Its track may be another party's. Outside of a validation script, name the ledgers' schema and
@@ -160,7 +168,11 @@ export def require-migration [
 ]: nothing -> nothing {
     let digits = $version | into string
     let planned = $env.MIGRATION?.planned? | default []
-    if ($planned | any {|step| $step.track == $track and $step.version == $digits }) { return }
+    let wanted = $"($track)/($digits)"
+    let is_planned = $planned | any {|step|
+        ($step.track == $track and $step.version == $digits) or (stands-for ($step.replaces? | default []) $wanted)
+    }
+    if $is_planned { return }
     let ledger = $env.MIGRATION?.ledger? | default { schema: public, prefix: migrations_ }
     let name = { schema: $ledger.schema, table: $"($ledger.prefix)($track)" }
     let exists = query "
@@ -171,9 +183,14 @@ export def require-migration [
         fail (metadata $version).span $"($expected); found no ledger of that track"
     }
     let applied = query '
-        SELECT left(migration_name, 14) AS version, to_jsonb(ledger) ->> $$state$$ AS state
+        SELECT left(migration_name, 14) AS version, to_jsonb(ledger) ->> $$state$$ AS state, (
+            SELECT coalesce(jsonb_agg(key), $$[]$$)::text FROM jsonb_each_text(
+                CASE jsonb_typeof(to_jsonb(ledger) -> $$parts$$) WHEN $$object$$ THEN to_jsonb(ledger) -> $$parts$$ END)
+            WHERE value = $$replaced$$) AS replaces
         FROM :"schema".:"table" AS ledger ORDER BY 1' $name
-    let found = $applied | where version == $digits
+    let found = $applied | where {|row|
+        $row.version == $digits or (stands-for ($row.replaces | from json) $wanted)
+    }
     if ($found | is-empty) {
         let newest = $applied | get version | last | default "nothing"
         fail (metadata $version).span $"($expected); found no such migration; the newest that is applied is ($newest)"

@@ -39,7 +39,7 @@ pub fn migration_record(
     );
     let planned = planned
         .iter()
-        .map(|earlier| Value::record(identify(&earlier.name, span), span))
+        .map(|earlier| Value::record(step(earlier, span), span))
         .collect();
     record.push("execution_id", Value::string(&run.execution_id, span));
     record.push("database", Value::string(&run.database, span));
@@ -61,6 +61,17 @@ pub fn migration_record(
     record.push("variables", Value::record(variables, span));
     record.push("planned", Value::list(planned, span));
     Value::record(record, span)
+}
+
+/// An earlier step, and what it stands for.
+fn step(migration: &Migration, span: Span) -> Record {
+    let mut record = identify(&migration.name, span);
+    if let Some(replaces) = &migration.directives.replaces {
+        let replaced = replaces.recorded().into_iter();
+        let replaced = replaced.map(|name| Value::string(name, span)).collect();
+        record.push("replaces", Value::list(replaced, span));
+    }
+    record
 }
 
 fn identify(name: &Name, span: Span) -> Record {

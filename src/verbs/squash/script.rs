@@ -6,13 +6,20 @@ use crate::sql::lexer::{Item, scan};
 use crate::sql::quote::Identifier;
 
 /// What a run sets itself, or leaves as the server has it.
-const UNNEEDED: [&str; 5] = [
+const UNNEEDED: [&str; 6] = [
     "STATEMENT_TIMEOUT",
     "LOCK_TIMEOUT",
     "IDLE_IN_TRANSACTION_SESSION_TIMEOUT",
     "TRANSACTION_TIMEOUT",
     "ROW_SECURITY",
+    "CLIENT_MIN_MESSAGES",
 ];
+
+/// What makes every name qualified; as a query, its result would be shown.
+const NO_PATH: &[u8] = b"SELECT pg_catalog.set_config('search_path', '', false);";
+
+/// The end of a COPY of an empty table.
+const NO_ROWS: &[u8] = b" FROM stdin;\n\\.";
 
 /// The end of the rows of a COPY.
 const END_OF_ROWS: &[u8] = b"\n\\.\n";
@@ -32,7 +39,11 @@ pub fn statements(dump: &[u8], user: &str) -> Result<Vec<Vec<u8>>, String> {
             Item::Command(command) => return Err(command.name),
             Item::Statement(statement) => statement,
         };
-        if is_unneeded(&statement.words) {
+        // Large objects come in a transaction of their own.
+        if is_unneeded(&statement.words)
+            || statement.is_only(&["BEGIN"])
+            || statement.is_only(&["COMMIT"])
+        {
             continue;
         }
         let mut range = statement.range;
@@ -43,7 +54,11 @@ pub fn statements(dump: &[u8], user: &str) -> Result<Vec<Vec<u8>>, String> {
             range.end += end;
         }
         let text = dump.get(range).unwrap_or_default();
-        statements.extend(without_owner(text, &names));
+        if text == NO_PATH {
+            statements.push(b"SET search_path = '';".to_vec());
+        } else if !text.ends_with(NO_ROWS) {
+            statements.extend(without_owner(text, &names));
+        }
     }
     Ok(statements)
 }
@@ -70,10 +85,15 @@ fn without_owner(text: &[u8], names: &[String]) -> Option<Vec<u8>> {
         if let Some(rest) = text.strip_prefix(of_role.as_bytes()) {
             return Some([DEFAULTS.as_bytes(), b"CURRENT_USER ", rest].concat());
         }
-        let is_grant = begins("GRANT ") && ends(" TO ") || begins("REVOKE ") && ends(" FROM ");
-        if is_grant {
-            let kept = text.len() - name.len() - 1;
-            return Some([text.get(..kept)?, b"CURRENT_USER;"].concat());
+        for (verb, words, end) in [
+            ("GRANT ", " TO ", ";"),
+            ("GRANT ", " TO ", " WITH GRANT OPTION;"),
+            ("REVOKE ", " FROM ", ";"),
+        ] {
+            let to = format!("{words}{name}{end}");
+            if let Some(kept) = text.strip_suffix(to.as_bytes()).filter(|_| begins(verb)) {
+                return Some([kept, words.as_bytes(), b"CURRENT_USER", end.as_bytes()].concat());
+            }
         }
     }
     Some(text.to_owned())
@@ -164,7 +184,7 @@ mod tests {
              CREATE TABLE public.a (\n    x integer\n);\n\nALTER TABLE public.a OWNER TO \"it's me\";\n\
              ALTER TABLE public.a OWNER TO other;\n\
              ALTER DEFAULT PRIVILEGES FOR ROLE \"it's me\" GRANT SELECT ON TABLES TO reader;\n\
-             GRANT ALL ON TABLE public.a TO \"it's me\";\nGRANT SELECT ON TABLE public.a TO reader;\n\
+             GRANT ALL ON TABLE public.a TO \"it's me\";\nGRANT ALL ON TABLE public.a TO \"it's me\" WITH GRANT OPTION;\nGRANT SELECT ON TABLE public.a TO reader;\n\
              \\unrestrict abc\n",
         );
         assert_eq!(
@@ -175,6 +195,7 @@ mod tests {
                 "ALTER TABLE public.a OWNER TO other;",
                 "ALTER DEFAULT PRIVILEGES FOR ROLE CURRENT_USER GRANT SELECT ON TABLES TO reader;",
                 "GRANT ALL ON TABLE public.a TO CURRENT_USER;",
+                "GRANT ALL ON TABLE public.a TO CURRENT_USER WITH GRANT OPTION;",
                 "GRANT SELECT ON TABLE public.a TO reader;",
             ]
         );
@@ -184,13 +205,12 @@ mod tests {
     fn rows_stay_with_their_copy_whatever_they_look_like() {
         let found = kept(
             "COPY public.a (x) FROM stdin;\n1\n-- no comment\nALTER TABLE a OWNER TO \"it's me\";\n\\N\n\\.\n\n\n\
-             COPY public.b (x) FROM stdin;\n\\.\n\nSELECT pg_catalog.setval('public.s', 1, true);\n",
+             COPY public.b (x) FROM stdin;\n\\.\n\nBEGIN;\n\nCOMMIT;\n\nSELECT pg_catalog.setval('public.s', 1, true);\n",
         );
         assert_eq!(
             found,
             [
                 "COPY public.a (x) FROM stdin;\n1\n-- no comment\nALTER TABLE a OWNER TO \"it's me\";\n\\N\n\\.",
-                "COPY public.b (x) FROM stdin;\n\\.",
                 "SELECT pg_catalog.setval('public.s', 1, true);",
             ]
         );
