@@ -396,6 +396,12 @@ fn what_cannot_be_proven_leaves_no_file() {
         ),
     ];
     assert_eq!(squash(&entangled), refused("squash_entangled", 3));
+    let bridge = [
+        a,
+        (B, "-- migrate: before impl/20240101000000\nSELECT 1;\n"),
+        ("20240101000000_impl_i.sql", "CREATE TABLE i (id int);\n"),
+    ];
+    assert_eq!(squash(&bridge), refused("squash_entangled", 3));
     let role = [a, (B, "CREATE ROLE squash_nobody;\n")];
     assert_eq!(squash(&role), refused("squash_reaches", 2));
     assert_eq!(squash(&[a]), refused("nothing_to_squash", 1));
@@ -615,7 +621,7 @@ fn a_check_that_requires_one_of_them_passes() {
     project.write("db/20240103000000_impl_k.sql", "SELECT 1;\n");
     project.write(
         "db/20240103000000_impl_k.nu",
-        &check.replace("20240102", "20240109"),
+        check.replace("20240102", "20240109"),
     );
     assert_eq!(
         project.code("migrate run ./db"),

@@ -49,6 +49,13 @@ impl<'a> Draft<'a> {
                 found: range.len(),
             });
         };
+        // One step cannot keep several places in another track.
+        if let Some((bridge, to)) = range.iter().find_map(|found| {
+            let bridge = found.directives.before.as_ref()?;
+            Some((found.name.clone(), bridge.step.clone()))
+        }) {
+            return Err(Error::Bridging { bridge, to });
+        }
         let name = Name {
             track: track.clone(),
             version: next(&last.name.version).ok_or_else(|| Error::NoRoom {

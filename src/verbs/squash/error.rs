@@ -45,6 +45,13 @@ pub enum Error {
     )]
     Entangled { needed: Name, back: Requirement },
 
+    #[error("{bridge} is a bridge before {to}, and the new file cannot be one")]
+    #[diagnostic(
+        code(migrate::squash_entangled),
+        help("end the range before it: one file has one place in the order")
+    )]
+    Bridging { bridge: Name, to: Requirement },
+
     #[error(
         "these reach beyond the database, where no dump follows:\n{}",
         list(reaches)
