@@ -459,7 +459,7 @@ fn what_nobody_can_tell_is_called_unknown() {
         said.contains("migrate::connection_lost") && said.contains("UNKNOWN"),
         "{said}"
     );
-    assert!(said.contains("migrate status DIR"), "{said}");
+    assert!(said.contains("migrate status ./db"), "{said}");
     cluster.start().unwrap();
     assert_eq!(project.tables(), "");
 }
