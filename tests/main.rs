@@ -66,6 +66,7 @@ mod squash;
 mod status;
 mod tables;
 mod templates;
+mod tracks;
 mod transactions;
 mod undo;
 mod validate;

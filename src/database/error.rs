@@ -35,6 +35,18 @@ pub enum Error {
     )]
     CitusWorker { host: String, port: String },
 
+    #[error("the server does not take the settings of the track {track}:\n{problem}")]
+    #[diagnostic(
+        code(migrate::track_settings),
+        help(
+            "correct the setting `tracks`; a role is taken by its members: GRANT the role TO the user"
+        )
+    )]
+    TrackSettings {
+        track: String,
+        problem: Box<psql::message::Diagnostic>,
+    },
+
     #[error("{}", match schema {
         Some(schema) => format!("the database {database} has no schema {schema}"),
         None => format!("the search path of the database {database} names no schema that exists"),

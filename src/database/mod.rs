@@ -30,6 +30,7 @@ use crate::psql::connection::{Connection, Keepalives};
 use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::process::CONNECTION_LOST;
 use crate::psql::{self, Ending, Output, Session};
+use crate::settings::tracks::TrackSettings;
 use crate::tree::{Migration, Track};
 pub use address::Address;
 pub use error::Error;
@@ -128,6 +129,29 @@ impl Database {
     pub fn read(&mut self, query: &str) -> Result<String, Error> {
         let query = self.timeouts.reading(query);
         self.within_limits(&query)
+    }
+
+    /// Tries what the server would be told before each file of a track; nothing of it stays.
+    ///
+    /// # Errors
+    /// psql fails, or the server does not take it.
+    pub fn try_settings(&mut self, track: &str, own: &TrackSettings) -> Result<(), Error> {
+        let statements = own.statements();
+        if statements.is_empty() {
+            return Ok(());
+        }
+        let statements = format!("{};\n", statements.join(";\n"));
+        self.read(&statements)
+            .map(drop)
+            .map_err(|error| match error {
+                Error::Psql(
+                    psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic },
+                ) => Error::TrackSettings {
+                    track: track.to_owned(),
+                    problem: diagnostic,
+                },
+                other => other,
+            })
     }
 
     /// Changes ledgers, all or nothing.

@@ -17,6 +17,7 @@ use crate::database::{Database, parse_json};
 use crate::plan::Step;
 use crate::preflight::Checker;
 use crate::psql::{self, Ending, Output};
+use crate::settings::tracks::TrackSettings;
 
 pub struct Runner<'a, 'c> {
     pub database: &'a mut Database,
@@ -94,13 +95,16 @@ impl Runner<'_, '_> {
 
     pub fn include(&self, step: &Step, prepared: &Prepared) -> String {
         let migration = &step.migration;
+        let common = &self.circumstances.common;
+        let own = common.tracks.get(migration.name.track.as_str());
         let include = Include {
             file: &prepared.file,
+            own: &own.map(TrackSettings::statements).unwrap_or_default(),
             folder: self.circumstances.folders.of(&migration.path),
             encoding: Some(self.database.server.encoding.as_str()).filter(|name| *name != "UTF8"),
             lock_timeout: migration.directives.lock_timeout,
             statement_timeout: migration.directives.statement_timeout,
-            variables: &super::variables::of(migration, &step.fit, &self.circumstances.common),
+            variables: &super::variables::of(migration, &step.fit, common),
         };
         if step.plain.is_some() {
             include.text_plain()

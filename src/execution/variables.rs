@@ -1,7 +1,8 @@
 //! The psql variables that a migration finds set. Pure.
 
 use crate::plan::Fit;
-use crate::settings::TransactionMode;
+use crate::settings::tracks::Tracks;
+use crate::settings::{TransactionMode, variables_of};
 use crate::sql::variables::{INJECTED, Variables};
 use crate::tree::Migration;
 
@@ -14,6 +15,7 @@ pub struct Common {
     pub execution_id: String,
     pub transaction: TransactionMode,
     pub users: Variables,
+    pub tracks: Tracks,
 }
 
 /// All variables of a migration, with their values.
@@ -37,7 +39,11 @@ pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, Str
         .map(str::to_owned)
         .into_iter()
         .zip(values)
-        .chain(common.users.clone())
+        .chain(variables_of(
+            &common.users,
+            &common.tracks,
+            name.track.as_str(),
+        ))
         .collect()
 }
 
@@ -52,6 +58,7 @@ mod tests {
             execution_id: "id".to_owned(),
             transaction: TransactionMode::All,
             users: Variables::from([("tenant".to_owned(), "acme".to_owned())]),
+            tracks: Tracks::new(),
         };
         let found = of(
             &migration("20240101000000_core_a_b.sql"),

@@ -9,7 +9,7 @@ use crate::sql::inspection::{Violation, inspect};
 use crate::sql::rules::Rule;
 use crate::sql::variables::Variables;
 use crate::sql::variables::usage::{leftovers, unset};
-use crate::tree::{Material, Migration};
+use crate::tree::{Material, Migration, Track};
 
 /// The steps of these migrations.
 ///
@@ -19,7 +19,7 @@ pub fn steps(
     pending: &[&Migration],
     read: impl Fn(&Migration) -> Result<Material, Unreadable>,
     control: TransactionControl,
-    users: &Variables,
+    users: impl Fn(&Track) -> Variables,
 ) -> Result<Vec<Step>, Error> {
     let mut steps = Vec::with_capacity(pending.len());
     let mut files = 0;
@@ -33,7 +33,7 @@ pub fn steps(
         let script = material.script(migration);
         let included = material.scripts();
         if !migration.directives.allows.contains(&Rule::UnsetVariable) {
-            without_value.extend(unset(script, &included, users));
+            without_value.extend(unset(script, &included, &users(&migration.name.track)));
         }
         let mut inspection = inspect(script, &included);
         misread.append(&mut inspection.misread);
@@ -55,7 +55,7 @@ pub fn steps(
                 verification,
                 leftovers: leftovers(&scripts),
                 parts: if migration.name.is_repeatable() {
-                    repeatables::parts(migration, &scripts, users)
+                    repeatables::parts(migration, &scripts, &users(&migration.name.track))
                 } else {
                     step.parts
                 },
@@ -101,7 +101,7 @@ pub fn down(
     files: &[Migration],
     read: impl Fn(&Migration) -> Result<Material, Unreadable>,
     control: TransactionControl,
-    users: &Variables,
+    users: impl Fn(&Track) -> Variables,
 ) -> Result<Vec<Step>, Error> {
     if let Some(near_miss) = files
         .iter()

@@ -100,7 +100,10 @@ impl<'a> Checker<'a> {
             database: database.server.database.clone(),
             schema: database.place.schema.clone(),
             prefix: database.place.prefix.clone(),
-            variables: self.caller.settings.variables.clone(),
+            variables: self
+                .caller
+                .settings
+                .variables_of(migration.name.track.as_str()),
         };
         migration_record(migration, planned, &run, Span::unknown())
     }

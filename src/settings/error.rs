@@ -60,7 +60,7 @@ pub enum Error {
 
 fn known_settings() -> String {
     format!(
-        "the settings are {}; `variables` is an object, all others are strings",
+        "the settings are {}; `variables` and `tracks` are objects, all others are strings",
         Key::names()
     )
 }

@@ -105,22 +105,36 @@ enum Raw {
 impl Raw {
     /// The text that all sources share, with its variables expanded.
     fn text(self, key: Key, environment: &BTreeMap<String, String>) -> Result<String, String> {
-        match (self, key) {
-            (Self::Text(text), Key::Variables) => {
+        match self {
+            Self::Text(text) if key.is_object() => {
                 Err(format!("expected an object, got the text `{text}`"))
             }
-            (Self::Text(text), _) => expand(&text, environment),
-            (Self::Object(mut object), Key::Variables) => {
-                for value in object.values_mut() {
-                    if let serde_json::Value::String(text) = value {
-                        *text = expand(text, environment)?;
-                    }
-                }
-                Ok(serde_json::Value::Object(object).to_string())
+            Self::Text(text) => expand(&text, environment),
+            Self::Object(object) if key.is_object() => {
+                let mut object = serde_json::Value::Object(object);
+                expand_within(&mut object, environment)?;
+                Ok(object.to_string())
             }
-            (Self::Object(_), _) => Err("expected a text, got an object".to_owned()),
+            Self::Object(_) => Err("expected a text, got an object".to_owned()),
         }
     }
+}
+
+/// Expands every text of an object, at any depth.
+fn expand_within(
+    value: &mut serde_json::Value,
+    environment: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    match value {
+        serde_json::Value::String(text) => *text = expand(text, environment)?,
+        serde_json::Value::Object(object) => {
+            for value in object.values_mut() {
+                expand_within(value, environment)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
 }
 
 impl<'de> Deserialize<'de> for Raw {

@@ -77,11 +77,19 @@ pub enum Key {
     /// Tracks without which the directory is not whole.
     #[strum(props(flag = "expect-tracks", variable = "MIGRATE_EXPECT_TRACKS"))]
     ExpectTracks,
+    /// What holds for the files of one track: an object of objects.
+    #[strum(props(variable = "MIGRATE_TRACKS"))]
+    Tracks,
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
 }
 
 impl Key {
+    /// Is its value an object?
+    pub fn is_object(self) -> bool {
+        matches!(self, Self::Variables | Self::Tracks)
+    }
+
     /// The flag that gives it, where there is one.
     pub fn flag(self) -> Option<&'static str> {
         self.get_str("flag")

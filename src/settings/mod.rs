@@ -13,6 +13,7 @@ mod origin;
 pub mod overview;
 mod period;
 pub mod shell;
+pub mod tracks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ pub use key::Key;
 pub use origin::{Origin, Sourced};
 pub use period::Period;
 pub use shell::Shell;
+use tracks::Tracks;
 
 /// The longest ledger prefix: PostgreSQL's names have 63 bytes, a track has up to 40.
 const LONGEST_PREFIX: usize = 23;
@@ -70,6 +72,8 @@ pub struct Settings {
     pub variables: Variables,
     /// The tracks that the directory must hold.
     pub expect_tracks: Vec<String>,
+    /// What holds for single tracks: the sources are joined, track by track.
+    pub tracks: Tracks,
     pub templates: Option<Sourced>,
 }
 
@@ -97,11 +101,27 @@ impl Settings {
             retries: found.parsed::<Count>(Key::Retries)?.0,
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
-            variables: found.variables()?,
+            variables: found.joined(Key::Variables, parse_variables)?,
+            tracks: found.joined(Key::Tracks, tracks::parse)?,
             expect_tracks: found.words(Key::ExpectTracks),
             templates: found.text(Key::Templates),
         })
     }
+}
+
+impl Settings {
+    /// The psql variables of a track's files.
+    pub fn variables_of(&self, track: &str) -> Variables {
+        variables_of(&self.variables, &self.tracks, track)
+    }
+}
+
+/// The same from its parts.
+pub fn variables_of(users: &Variables, tracks: &Tracks, track: &str) -> Variables {
+    let own = tracks.get(track).map(|own| own.variables.clone());
+    let mut all = users.clone();
+    all.extend(own.into_iter().flatten());
+    all
 }
 
 fn defaults() -> Layer {
@@ -168,20 +188,24 @@ impl Found {
     }
 
     /// All sources together; for a name that several give, the strongest decides.
-    fn variables(&self) -> Result<Variables, Error> {
-        let mut variables = Variables::new();
+    fn joined<T>(
+        &self,
+        key: Key,
+        parse: impl Fn(&str) -> Result<BTreeMap<String, T>, String>,
+    ) -> Result<BTreeMap<String, T>, Error> {
+        let mut joined = BTreeMap::new();
         for layer in self.0.iter().rev() {
-            let Some(Sourced { text, origin }) = layer.get(&Key::Variables) else {
+            let Some(Sourced { text, origin }) = layer.get(&key) else {
                 continue;
             };
-            let given = parse_variables(text).map_err(|problem| Error::BadSetting {
-                key: Key::Variables,
+            let given = parse(text).map_err(|problem| Error::BadSetting {
+                key,
                 origin: origin.clone(),
                 problem,
             })?;
-            variables.extend(given);
+            joined.extend(given);
         }
-        Ok(variables)
+        Ok(joined)
     }
 }
 

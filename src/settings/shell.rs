@@ -173,7 +173,7 @@ fn layer(record: Record) -> Result<Layer, Error> {
                 .map_err(|_| bad(format!("unknown setting `{name}`")))?;
             let text = match value {
                 Value::Int { val, .. } if key == Key::Retries => Some(val.to_string()),
-                Value::Record { .. } if key == Key::Variables => {
+                Value::Record { .. } if key.is_object() => {
                     Some(object(&value).map_err(|problem| bad(format!("`{name}`: {problem}")))?)
                 }
                 Value::List { ref vals, .. } if key == Key::ExpectTracks => {
@@ -195,20 +195,27 @@ fn layer(record: Record) -> Result<Layer, Error> {
         .collect()
 }
 
-/// A record of texts, numbers and bools as a JSON object.
+/// A record of texts, numbers, bools and such records as a JSON object.
 pub fn object(value: &Value) -> Result<String, String> {
+    json(value).map(|object| object.to_string())
+}
+
+fn json(value: &Value) -> Result<serde_json::Value, String> {
     let record = value
         .as_record()
         .map_err(|_| format!("expected a record, got a {}", value.get_type()))?;
     let object: Result<serde_json::Map<_, _>, String> = record
         .iter()
         .map(|(name, value)| {
-            let text =
-                text(value).ok_or_else(|| format!("`{name}` cannot be a {}", value.get_type()))?;
-            Ok((name.clone(), serde_json::Value::String(text)))
+            let value = match (value, text(value)) {
+                (Value::Record { .. }, _) => json(value)?,
+                (_, Some(text)) => serde_json::Value::String(text),
+                (_, None) => return Err(format!("`{name}` cannot be a {}", value.get_type())),
+            };
+            Ok((name.clone(), value))
         })
         .collect();
-    Ok(serde_json::Value::Object(object?).to_string())
+    object.map(serde_json::Value::Object)
 }
 
 /// A setting as text, in the form that all sources share.

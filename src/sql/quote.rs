@@ -47,6 +47,21 @@ impl fmt::Display for Argument<'_> {
     }
 }
 
+/// Sets parameters of the session to what such values would be in its configuration.
+pub fn set_all(pairs: &[(&str, &str)]) -> Option<String> {
+    let values: Vec<_> = pairs
+        .iter()
+        .map(|(name, value)| format!("({}, {})", Literal(name), Literal(value)))
+        .collect();
+    (!values.is_empty()).then(|| {
+        format!(
+            "SELECT FROM (VALUES {}) AS setting (name, value)\n  \
+             WHERE pg_catalog.set_config(name, value, false) IS NULL",
+            values.join(", ")
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

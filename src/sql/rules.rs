@@ -50,6 +50,7 @@ pub enum Rule {
     DuplicateRow,
     Unfinished,
     InvalidIndex,
+    TrackSettings,
     ValidationFailed,
     ValidationUnparsed,
     ValidationPassed,
@@ -80,6 +81,7 @@ impl Rule {
             | Self::NotUtf8
             | Self::InvalidIndex
             | Self::RepeatableGone
+            | Self::TrackSettings
             | Self::UnsafeDdl(_) => Severity::Warning,
             Self::LineEndings | Self::ValidationPassed | Self::ValidationLate => Severity::Info,
             Self::BadName

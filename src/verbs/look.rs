@@ -72,6 +72,24 @@ pub fn missed(
     Ok(vanished(tree, &rows).into_iter().map(sentence).collect())
 }
 
+/// Refuses a plan of tracks whose settings the server does not take.
+pub fn require_settings(
+    context: &Context,
+    database: &mut Database,
+    plan: &Plan,
+) -> Result<(), Error> {
+    let tracks: BTreeSet<_> = plan
+        .steps()
+        .map(|step| &step.migration.name.track)
+        .collect();
+    for track in tracks {
+        if let Some(own) = context.caller.settings.tracks.get(track.as_str()) {
+            database.try_settings(track.as_str(), own)?;
+        }
+    }
+    Ok(())
+}
+
 /// The plan of what these files and ledgers leave to be done.
 pub fn make_plan(
     context: &Context,
@@ -105,7 +123,7 @@ pub fn make_plan(
             migrations,
             |migration| Material::read(migration, &folders),
             settings.transaction_control,
-            &settings.variables,
+            |track| settings.variables_of(track.as_str()),
         )
     };
     let plan = plan::group(with_reasons(read(&pending)?, &statuses), request)?;
@@ -121,13 +139,17 @@ pub fn look_at_variables(
     context: &Context,
     statuses: &mut [Status<'_>],
 ) -> Result<(), plan::Error> {
-    let users = &context.caller.settings.variables;
+    let settings = &context.caller.settings;
     for status in statuses.iter_mut() {
         let repeatable = status.migration.filter(|found| found.name.is_repeatable());
         if let (Some(migration), State::Applied) = (repeatable, status.state) {
             let material = Material::read(migration, &context.folders())?;
             let scripts = [&[material.script(migration)], material.scripts().as_slice()].concat();
-            *status = by_variables(*status, &scripts, users);
+            *status = by_variables(
+                *status,
+                &scripts,
+                &settings.variables_of(status.track.as_str()),
+            );
         }
     }
     Ok(())

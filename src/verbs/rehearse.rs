@@ -1,6 +1,6 @@
 //! `migrate rehearse`: a run whose transaction is always rolled back.
 
-use super::look::{look_under_lock, make_plan};
+use super::look::{look_under_lock, make_plan, require_settings};
 use super::run::{circumstances, failure};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};
@@ -70,6 +70,7 @@ pub(super) fn on_stage<T>(
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
     let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
+    require_settings(context, &mut database, &plan)?;
     checker.check(&plan, &database)?;
     let mut stage = Stage {
         database,

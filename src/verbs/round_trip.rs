@@ -73,7 +73,7 @@ fn pairs(context: &Context, plan: &Plan) -> Result<(Vec<Pair>, Vec<Name>), Error
         &files,
         |migration| Material::read(migration, &folders),
         settings.transaction_control,
-        &settings.variables,
+        |track| settings.variables_of(track.as_str()),
     )?;
     let is_outside = |step: &Step| step.fit == Fit::NoTransaction;
     let (mut pairs, mut left_out) = (Vec::new(), Vec::new());

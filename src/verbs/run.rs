@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::Local;
 
-use super::look::{look, look_under_lock, make_plan, missed};
+use super::look::{look, look_under_lock, make_plan, missed, require_settings};
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
 use crate::database::{Address, Database, Ledgers};
@@ -174,6 +174,7 @@ pub(super) fn circumstances(
             execution_id: Uuid::new_v4().to_string(),
             transaction,
             users: context.caller.settings.variables.clone(),
+            tracks: context.caller.settings.tracks.clone(),
         },
         watch: Watch::new(progress),
         progress,
@@ -248,6 +249,7 @@ fn attempt(
         ledgers: &ledgers,
         done: applied.len(),
     })?;
+    require_settings(context, &mut database, &plan)?;
     for missed in missed(context, &tree, &mut database, &ledgers)? {
         circumstances.progress.note(&missed);
     }

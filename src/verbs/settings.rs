@@ -60,14 +60,14 @@ fn of_setting(shown: Shown) -> SettingRow {
     }
 }
 
-/// A value as it may be shown: of a connection string without its password, of psql variables their
-/// names alone.
+/// A value as it may be shown: of a connection string without its password, of variables and
+/// tracks their names alone.
 fn without_secrets(key: Key, text: &str) -> String {
     match key {
         Key::Database => {
             split_password(text).map_or_else(|_| HIDDEN.to_owned(), |split| split.conninfo)
         }
-        Key::Variables => {
+        Key::Variables | Key::Tracks => {
             let object: Result<serde_json::Map<String, serde_json::Value>, _> =
                 serde_json::from_str(text);
             let names = object.map(|object| object.keys().cloned().collect::<Vec<_>>().join(", "));
@@ -213,6 +213,11 @@ mod tests {
                 Key::Variables,
                 r#"{"tenant": "acme", "token": "s3cret"}"#,
                 "tenant, token",
+            ),
+            (
+                Key::Tracks,
+                r#"{"acme": {"variables": {"token": "s3cret"}}}"#,
+                "acme",
             ),
             (Key::Schema, "ops", "ops"),
         ] {

@@ -109,7 +109,7 @@ fn plan_undo(
         &files,
         |migration| Material::read(migration, &folders),
         settings.transaction_control,
-        &settings.variables,
+        |track| settings.variables_of(track.as_str()),
     )?;
     let request = Request {
         atomic: order.atomic,

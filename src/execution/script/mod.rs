@@ -44,6 +44,7 @@ mod tests {
 
     fn include() -> Include<'static> {
         Include {
+            own: &[],
             file: Path::new(""),
             folder: Path::new(""),
             encoding: None,

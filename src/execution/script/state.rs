@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::constraints::{CHECK, CHECK_AND_DEFER, CHECK_AND_RESET, Followed};
 use crate::database::questions::{CONNECTION_CHECK, no_timeouts};
 use crate::psql::connection::Keepalives;
-use crate::sql::quote::{Argument, Literal};
+use crate::sql::quote::{Argument, set_all};
 
 /// psql's own state as every step expects it, whatever the file before has set.
 pub(super) const PSQL_STATE: &str = "\
@@ -93,16 +93,9 @@ impl Limits {
         let settings: Vec<_> = self
             .login_settings
             .iter()
-            .map(|(name, value)| format!("({}, {})", Literal(name), Literal(value)))
+            .map(|(name, value)| (name.as_str(), value.as_str()))
             .collect();
-        if settings.is_empty() {
-            return vec![];
-        }
-        vec![format!(
-            "SELECT FROM (VALUES {}) AS setting (name, value)\n  \
-             WHERE pg_catalog.set_config(name, value, false) IS NULL",
-            settings.join(", ")
-        )]
+        set_all(&settings).into_iter().collect()
     }
 
     pub(super) fn constraints(&self, followed: Followed<'_>) -> Option<&'static str> {

@@ -72,6 +72,8 @@ impl Transaction {
 pub struct Include<'a> {
     pub file: &'a Path,
     pub folder: &'a Path,
+    /// What its track's settings ask for.
+    pub own: &'a [String],
     /// The file's encoding, where it is not UTF-8.
     pub encoding: Option<&'a str>,
     /// The file's own limit on waiting for a lock.
@@ -109,7 +111,7 @@ impl Include<'_> {
     }
 
     fn limits(&self) -> String {
-        let own = [
+        let limits = [
             self.encoding
                 .map(|encoding| format!("SET client_encoding = {}", Literal(encoding))),
             self.lock_timeout
@@ -117,8 +119,12 @@ impl Include<'_> {
             self.statement_timeout
                 .map(|timeout| set_timeout("statement_timeout", timeout)),
         ];
-        let own = own.into_iter().flatten();
-        own.map(|set| format!("{set};\n")).collect()
+        self.own
+            .iter()
+            .cloned()
+            .chain(limits.into_iter().flatten())
+            .map(|set| format!("{set};\n"))
+            .collect()
     }
 }
 

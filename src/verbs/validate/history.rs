@@ -112,3 +112,19 @@ pub fn misfit(migration: &Migration, directive: &str) -> Finding {
         )
     }
 }
+
+pub fn no_such_track(track: &str) -> Finding {
+    let message = format!("the setting `tracks` names {track}, and no migration is of that track");
+    Finding::new(
+        Rule::TrackSettings,
+        message,
+        "correct the name, or take it out",
+    )
+}
+
+pub fn track_settings(track: &str, problem: &str) -> Finding {
+    let message = format!("the server does not take the settings of the track {track}: {problem}");
+    let help =
+        "correct the setting `tracks`; a role is taken by its members: GRANT the role TO the user";
+    Finding::new(Rule::TrackSettings, message, help)
+}

@@ -24,6 +24,7 @@ use crate::plan::scope::everything;
 use crate::plan::status::{State, Status, compare, pending};
 use crate::plan::{self, Request};
 use crate::preflight::{Checker, Preflight};
+use crate::settings::file::FILE_NAME;
 use crate::sql::rules::{Rule, Severity};
 use crate::tree::{self, Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
@@ -113,6 +114,7 @@ struct Validation<'a> {
 
 impl Validation<'_> {
     fn offline(&mut self, survey: &Survey) -> Result<(), Error> {
+        self.settings(survey, None)?;
         let tracks = self.tracks(survey, &Ledgers::default())?;
         let statuses = compare(&tracks, &survey.migrations, &[]);
         let mut surroundings = Surroundings::default();
@@ -158,6 +160,7 @@ impl Validation<'_> {
         self.due = due(&statuses)
             .map(|(migration, due)| (migration.name.file_name(), due))
             .collect();
+        self.settings(survey, Some(&mut database))?;
         let mut surroundings = Surroundings::of(&mut database)?;
         for migration in pending(&statuses) {
             self.files(migration, &mut surroundings, Some(&mut database))?;
@@ -173,6 +176,36 @@ impl Validation<'_> {
             return Ok(everything(&tree, &Ledgers::default()));
         }
         self.context.scope(&tree, ledgers)
+    }
+
+    /// Settings of tracks that nobody can have, or that no track has.
+    fn settings(
+        &mut self,
+        survey: &Survey,
+        mut database: Option<&mut Database>,
+    ) -> Result<(), Error> {
+        for (track, own) in &self.context.caller.settings.tracks {
+            let is_it = |migration: &Migration| migration.name.track.as_str() == track;
+            if !survey.migrations.iter().any(is_it) {
+                // Of a part of the tree, the rest is not known.
+                if survey.root.join(FILE_NAME).exists() {
+                    self.findings.push(history::no_such_track(track));
+                }
+                continue;
+            }
+            let Some(database) = &mut database else {
+                continue;
+            };
+            match database.try_settings(track, own) {
+                Ok(()) => {}
+                Err(crate::database::Error::TrackSettings { problem, .. }) => {
+                    self.findings
+                        .push(history::track_settings(track, &problem.message));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
     }
 
     fn obstacles(&mut self, statuses: &[Status<'_>], ledgers: &Ledgers) {
@@ -203,7 +236,7 @@ impl Validation<'_> {
             migration,
             &material,
             control,
-            &settings.variables,
+            &settings.variables_of(migration.name.track.as_str()),
         ));
         if migration.name.is_repeatable() {
             let found = misfit(migration).map(|directive| history::misfit(migration, directive));
@@ -253,7 +286,7 @@ impl Validation<'_> {
             undo,
             &material,
             settings.transaction_control,
-            &settings.variables,
+            &settings.variables_of(undo.name.track.as_str()),
         );
         self.findings.extend(
             found
