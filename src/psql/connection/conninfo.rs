@@ -151,14 +151,16 @@ fn url_parameters(rest: &str) -> Vec<(String, String)> {
     let (user, hosts) = address.rsplit_once('@').unwrap_or(("", address));
     // Several hosts are a list, and so are their ports: `h1:5432,h2` is `h1,h2` and `5432,`.
     let (hosts, ports): (Vec<_>, Vec<_>) = hosts.split(',').map(host_and_port).unzip();
+    // A list of nothing but commas names none; a user or a database may be called so.
+    let listed = |list: String| Some(list).filter(|list| !list.trim_matches(',').is_empty());
     let mut found: Vec<_> = [
         ("user", plain(user)),
-        ("host", plain(&hosts.join(","))),
-        ("port", ports.join(",")),
+        ("host", listed(plain(&hosts.join(","))).unwrap_or_default()),
+        ("port", listed(ports.join(",")).unwrap_or_default()),
         ("dbname", plain(database)),
     ]
     .into_iter()
-    .filter(|(_, value)| !value.trim_matches(',').is_empty())
+    .filter(|(_, value)| !value.is_empty())
     .map(|(name, value)| (name.to_owned(), value))
     .collect();
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -286,6 +288,12 @@ mod tests {
         for (url, conninfo, password) in cases {
             assert_eq!(split(url), (conninfo.to_owned(), password), "{url}");
         }
+        let commas = parameters("postgresql://,@a,b:,:/,");
+        let found = |name: &str| commas.iter().find(|(one, _)| one == name).cloned();
+        let pair = |name: &str, value: &str| Some((name.to_owned(), value.to_owned()));
+        assert_eq!(found("user"), pair("user", ","));
+        assert_eq!(found("dbname"), pair("dbname", ","));
+        assert_eq!(found("port"), None);
     }
 
     #[test]
