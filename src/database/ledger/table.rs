@@ -117,8 +117,8 @@ impl Place {
     /// [`Self::receipts_query`] asks what the ledger holds then. An undo is recorded by its absence,
     /// and answers with its time.
     ///
-    /// Expressions are what costs here, more than the row: each function and operator is looked up
-    /// for every file anew.
+    /// `SELECT`, because Citus takes no subquery in `VALUES`. Expressions are what costs here, more
+    /// than the row: each function and operator is looked up for every file anew.
     pub fn record(&self, entry: &Entry<'_>) -> String {
         if let Some(recorded) = entry.undoes {
             return self.erase(entry, recorded);
@@ -153,7 +153,7 @@ impl Place {
         }
         let (names, values): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         format!(
-            "{replaced}INSERT INTO {} ({})\nVALUES ({});\n",
+            "{replaced}INSERT INTO {} ({})\nSELECT {};\n",
             self.table(&entry.name.track),
             names.join(", "),
             values.join(", ")
@@ -568,7 +568,8 @@ mod tests {
         assert_eq!(place().rows_query(&[]), "SELECT '[]';\n");
     }
 
-    /// Citus takes no function of a row in `UPDATE ... RETURNING`: it is read afterwards.
+    /// Citus takes no function of a row in `UPDATE ... RETURNING`, so it is read afterwards; and no
+    /// subquery in `VALUES`.
     #[test]
     fn what_changes_a_row_returns_nothing() {
         let entry = Entry {
@@ -586,6 +587,7 @@ mod tests {
             place().record_finished(&entry),
         ] {
             assert!(!statements.contains("RETURNING"), "{statements}");
+            assert!(!statements.contains("VALUES"), "{statements}");
         }
     }
 
