@@ -242,3 +242,12 @@ fn masking_keeps_what_matters() {
     assert_eq!(masked(one), masked(other));
     assert_ne!(masked("│ a │ 3ms │"), masked("│ b │ 3ms │"));
 }
+
+#[test]
+fn masking_knows_a_cell_that_broke_elsewhere() {
+    let one = "│ 0 │ passed in 98ms │ a │\n│   │ and gave 2     │   │";
+    let other = "│ 0 │ passed in 1 │ a │\n│   │ 02ms and    │   │\n│   │ gave 2      │   │";
+    assert_eq!(masked(one), masked(other));
+    let next = "│ 0 │ passed in 98ms │ a │\n│ 1 │ and gave 2     │   │";
+    assert_ne!(masked(one), masked(next));
+}

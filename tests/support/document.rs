@@ -92,14 +92,14 @@ pub(crate) fn blessed(document: &str, found: &[Block], outputs: &[String]) -> St
 
 /// Output without what differs from run to run: times, ids, and the widths that follow from them.
 pub(crate) fn masked(output: &str) -> String {
-    let mut text = output.to_owned();
+    let mut text = unwrapped(output);
     for (pattern, shown) in [
         (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<id>"),
         (
-            r"\b\d+(\.\d+)?(ns|µs|ms|sec|min)( \d+(ns|µs|ms|sec))*",
+            r"\d+(\.\d+)?(ns|µs|ms|sec|min)( ?\d+(ns|µs|ms|sec))*",
             "<time>",
         ),
-        (r"\b(now|(a|\d+) (second|minute)s? ago)\b", "<moment>"),
+        (r"\bnow\b|\b(a|\d+) ?(second|minute)s? ?ago\b", "<moment>"),
         (r"\d{14}_", "<version>_"),
         (r"─+", "─"),
         (r"[ \t]+", " "),
@@ -110,4 +110,38 @@ pub(crate) fn masked(output: &str) -> String {
             .into_owned();
     }
     text.lines().map(str::trim).collect::<Vec<_>>().join("\n")
+}
+
+/// Output whose table rows have one line each and no spaces: where a cell breaks follows from the
+/// width of the others, and so from how long something took.
+fn unwrapped(output: &str) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut row: Vec<String> = Vec::new();
+    for line in output.lines() {
+        let cells = cells(line);
+        let goes_on = cells.len() == row.len() && cells.first().is_some_and(String::is_empty);
+        if goes_on && !row.is_empty() {
+            for (whole, piece) in row.iter_mut().zip(&cells) {
+                whole.push_str(piece);
+            }
+            lines.pop();
+        } else {
+            row = cells;
+        }
+        lines.push(if row.is_empty() {
+            line.to_owned()
+        } else {
+            format!("│ {} │", row.join(" │ "))
+        });
+    }
+    lines.join("\n")
+}
+
+/// The cells of a line of a table, without spaces; nothing for any other line.
+fn cells(line: &str) -> Vec<String> {
+    line.trim()
+        .strip_prefix('│')
+        .and_then(|line| line.strip_suffix('│'))
+        .map(|line| line.split('│').map(|cell| cell.replace(' ', "")).collect())
+        .unwrap_or_default()
 }
