@@ -3,7 +3,9 @@
 #
 # Gives: nu (the program), pgbin (the folder of PostgreSQL's programs).
 
-nu_version=0.115.1
+# The nu whose crates the plugin is built with.
+nu_version=$(sed -n 's/^nu-plugin = { version = "=\([0-9.]*\)".*/\1/p' "$root/Cargo.toml")
+nu_minor=${nu_version%.*}
 tools="$root/target/tools"
 
 say() { printf '%s\n' "== $*" >&2; }
@@ -19,7 +21,7 @@ need_rust() {
 
 need_nu() {
     for nu in "$(command -v nu || true)" "$tools"/node_modules/@nushell/*/bin/nu "$tools/bin/nu"; do
-        case "$("$nu" --version 2>/dev/null || true)" in 0.115.*) return ;; esac
+        case "$("$nu" --version 2>/dev/null || true)" in "$nu_minor".*) return ;; esac
     done
     mkdir -p "$tools"
     if command -v npm >/dev/null; then
