@@ -2,12 +2,13 @@
 //! Must not ask about anything but the server; the ledgers come later.
 
 use std::cell::OnceCell;
+use std::mem;
 use std::path::PathBuf;
 
 use uuid::Uuid;
 
 use super::ledger::table::Place;
-use super::questions::Timeouts;
+use super::questions::{LOGIN_TRIGGERS, Timeouts};
 use super::server::Server;
 use super::{Database, Error, parse, questions};
 use crate::error::Interrupted;
@@ -38,7 +39,7 @@ pub struct Dialing {
     psql: PathBuf,
     connection: Connection,
     prefix: String,
-    is_schema_set: bool,
+    schema: Option<String>,
     timeouts: Timeouts,
     keepalives: Option<Keepalives>,
 }
@@ -93,7 +94,7 @@ impl Address {
             psql: self.psql.clone(),
             connection: self.connection.clone(),
             prefix: self.prefix.clone(),
-            is_schema_set: self.schema.is_some(),
+            schema: self.schema.clone(),
             timeouts: self.timeouts,
             keepalives: self.keepalives,
         })
@@ -108,12 +109,19 @@ impl Dialing {
             }
             Ending::Interrupted | Ending::Overdue => Interrupted.into(),
         })?;
-        let server: Server = parse(&output)?;
+        let mut server: Server = parse(&output)?;
+        // A name in another encoding is read as well as it can be; the rest is UTF-8.
+        if server.encoding != "UTF8" {
+            self.session.instruct("\\encoding UTF8\n");
+        }
         let place = Place {
-            schema: server.ledger_schema()?.to_owned(),
+            schema: server
+                .ledger_schema(self.schema.as_deref(), &self.prefix)?
+                .to_owned(),
             prefix: self.prefix,
         };
-        Ok(Database {
+        let found = Some(mem::take(&mut server.ledgers));
+        let mut database = Database {
             session: self.session,
             psql: self.psql,
             observe: OnceCell::new(),
@@ -122,9 +130,15 @@ impl Dialing {
             place,
             checks_connection: false,
             identity: None,
+            has_plpgsql: false,
+            found,
             keepalives: self.keepalives,
-            is_schema_set: self.is_schema_set,
+            is_schema_set: self.schema.is_some(),
             timeouts: self.timeouts,
-        })
+        };
+        if database.server.version >= LOGIN_TRIGGERS {
+            database.server.login_settings = database.ask_json(questions::login_settings())?;
+        }
+        Ok(database)
     }
 }

@@ -151,12 +151,12 @@ impl Database {
             .replace("{first_of_people}", FIRST_OF_PEOPLE)
             .replace("{is_wanted}", is_wanted);
         // The planner takes it for expensive, and compiling it takes longer than running it.
-        format!("SET LOCAL jit = off;\n{objects}{rest}")
+        format!("SET LOCAL jit = off\\;\n{objects}{rest}")
     }
 }
 
-/// Names are written out, whatever the search path of the user is.
-pub const QUALIFIED: &str = "SET LOCAL search_path = '';\n";
+/// Names are written out, whatever the search path of the user is: for the message of a query.
+pub const QUALIFIED: &str = "SET LOCAL search_path = ''\\;\n";
 
 /// FirstNormalObjectId (PostgreSQL's `access/transam.h`): what is below it, initdb has made.
 const FIRST_OF_PEOPLE: &str = "16384";

@@ -3,8 +3,6 @@
 
 use serde::Deserialize;
 
-use super::questions::CONNECTION_CHECK;
-
 /// A server and one of its processes.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Identity {
@@ -20,6 +18,15 @@ pub struct Identity {
     pub backend: i64,
     /// When that began, in microseconds since 1970: numbers of processes come again.
     pub backend_start: Option<i64>,
+}
+
+/// What is learnt of a server before it is changed.
+#[derive(Deserialize)]
+pub struct Known {
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// May the user write DO blocks in PL/pgSQL?
+    pub has_plpgsql: bool,
 }
 
 /// How the server of a later session relates to that of an earlier one.
@@ -102,7 +109,7 @@ impl Identity {
 
 const BACKEND_START: &str = "(extract(epoch FROM backend_start) * 1000000)::bigint";
 
-/// Asks for the facts of [`Identity`], and whether the server looks after the connection.
+/// Asks for the facts of [`Known`].
 pub fn identify() -> String {
     // PostgreSQL itself lets everyone ask for all of it; services that are built on it do not.
     let system = "(SELECT system_identifier::text FROM pg_catalog.pg_control_system())";
@@ -123,10 +130,10 @@ fn facts(system: &str, timeline: &str) -> String {
            'started', (extract(epoch FROM pg_catalog.pg_postmaster_start_time()) * 1000000)::bigint,\n  \
            'in_recovery', pg_catalog.pg_is_in_recovery(),\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
-           'backend_start', (SELECT {BACKEND_START} FROM pg_catalog.pg_stat_activity\n    \
-             WHERE pid = pg_catalog.pg_backend_pid()),\n  \
-           'checks_connection', pg_catalog.current_setting('client_connection_check_interval', true)\n    \
-             IS NOT DISTINCT FROM '{CONNECTION_CHECK}');\n"
+           'backend_start', (SELECT {BACKEND_START}\n    \
+             FROM pg_catalog.pg_stat_get_activity(pg_catalog.pg_backend_pid())),\n  \
+           'has_plpgsql', EXISTS (SELECT FROM pg_catalog.pg_language\n    \
+             WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')));\n"
     )
 }
 

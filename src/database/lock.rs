@@ -8,10 +8,13 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
-use super::identity::{Identity, identify};
+use super::identity::{Identity, Known, identify};
 use super::ledger::table::Place;
-use super::{Database, Error, questions};
+use super::questions::CHECKS_CONNECTION;
+use super::{Database, Error, parse_json, questions};
+use crate::error::Interrupted;
 use crate::psql;
+use crate::psql::connection::Keepalives;
 
 /// The key of the advisory lock for these ledgers. PostgreSQL keeps advisory locks apart by
 /// database, so the database is no part of it.
@@ -68,23 +71,19 @@ fn first_line(query: &str) -> String {
     line.chars().take(70).collect()
 }
 
-/// What is known of a session once its connection is watched.
+/// What a try to take the lock has brought.
 #[derive(Deserialize)]
-struct Watched {
+struct Tried {
+    got: bool,
+    /// The server process that tried.
+    backend: i64,
+    /// Does the server look whether psql is still there?
     checks_connection: bool,
-    #[serde(flatten)]
-    identity: Identity,
+    /// Does it notice that psql is out of reach? `None` where others may have set when.
+    keepalives: Option<bool>,
 }
 
 impl Database {
-    /// Which server this is, and which of its processes serves us.
-    ///
-    /// # Errors
-    /// psql fails.
-    pub fn identify(&mut self) -> Result<Identity, psql::Error> {
-        self.ask_json(&identify())
-    }
-
     /// Refuses what cannot be written to, or is not the place for a history.
     pub fn require_writable(&mut self) -> Result<(), Error> {
         self.server.require_writable()?;
@@ -102,31 +101,41 @@ impl Database {
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
         self.session.watch()?;
-        let watched: Watched = self.ask_json(&format!(
-            "{}{}",
-            questions::watch_connection(&self.server.session_timeouts),
-            identify()
-        ))?;
-        self.checks_connection = watched.checks_connection;
-        self.identity = Some(watched.identity);
+        let key = key(&self.place);
         // A socket of this computer knows no silence.
-        self.keepalives = match self.keepalives {
-            Some(keepalives) if !self.server.host.starts_with('/') => {
-                let answer = self.ask(&questions::keep_alive(keepalives))?;
+        let is_local = self.server.host.starts_with('/');
+        let keepalives = self.keepalives.take().filter(|_| !is_local);
+        let attempt = try_lock(key, keepalives, &self.server.session_timeouts());
+        // The ledgers count as they are under the lock, and are asked for together with it.
+        let first = format!(
+            "{}{attempt}{}",
+            questions::watch_connection(self.server.version),
+            self.place.tables_query()
+        );
+        let answer = self.ask(&first)?;
+        let (tried, ledgers) = answer.split_once('\n').unwrap_or((&answer, "[]"));
+        let mut tried = self.tried(tried)?;
+        if tried.got {
+            self.found = Some(parse_json(ledgers)?);
+        } else {
+            self.found = None;
+            tried = self.lock_later(key, &attempt, patience)?;
+        }
+        self.checks_connection = tried.checks_connection;
+        self.keepalives = match (keepalives, tried.keepalives) {
+            (Some(keepalives), None) => {
+                let answer = self.ask(&questions::keep_alive_unless_set(keepalives))?;
                 Some(keepalives).filter(|_| answer == "t")
             }
-            _ => None,
+            (keepalives, is_kept) => keepalives.filter(|_| is_kept == Some(true)),
         };
-        let key = key(&self.place);
+        Ok(())
+    }
+
+    /// Tries until another run has freed it.
+    fn lock_later(&mut self, key: i64, attempt: &str, patience: Duration) -> Result<Tried, Error> {
         let started = Instant::now();
-        for attempt in 0.. {
-            let (got, backend): (bool, i64) = self.ask_json(&try_lock(key))?;
-            if backend != self.server.backend {
-                return Err(psql::Error::Pooled.into());
-            }
-            if got {
-                return Ok(());
-            }
+        for number in 0.. {
             let waited = started.elapsed();
             if waited >= patience {
                 let holders: Vec<Holder> = self.ask_json(&lock_holder(key))?;
@@ -135,18 +144,53 @@ impl Database {
                     waited,
                 });
             }
-            thread::sleep(pause(attempt).min(patience - waited));
+            thread::sleep(pause(number).min(patience - waited));
+            let answer = self.ask(attempt)?;
+            let tried = self.tried(&answer)?;
+            if tried.got {
+                return Ok(tried);
+            }
         }
-        Ok(())
+        Err(Interrupted.into())
+    }
+
+    fn tried(&self, answer: &str) -> Result<Tried, Error> {
+        let tried: Tried = parse_json(answer)?;
+        if tried.backend == self.server.backend {
+            Ok(tried)
+        } else {
+            Err(psql::Error::Pooled.into())
+        }
+    }
+
+    /// Learns which server this is and which of its processes serves us: who changes something must be
+    /// able to find it again.
+    ///
+    /// # Errors
+    /// psql fails.
+    pub fn identify(&mut self) -> Result<Identity, psql::Error> {
+        let known: Known = self.ask_json(&identify())?;
+        self.has_plpgsql = known.has_plpgsql;
+        self.identity = Some(known.identity.clone());
+        Ok(known.identity)
     }
 }
 
 /// Tries to take the lock that admits one run at a time; never blocks inside the server, where a
-/// waiter would deadlock with `CREATE INDEX CONCURRENTLY`. Answers also with the server process.
-fn try_lock(key: i64) -> String {
+/// waiter would deadlock with `CREATE INDEX CONCURRENTLY`. Prepares the session for a long life, too.
+fn try_lock(key: i64, keepalives: Option<Keepalives>, timeouts: &[String]) -> String {
+    let timeouts: Vec<_> = timeouts
+        .iter()
+        .map(|name| format!(",\n  '{name}', pg_catalog.set_config('{name}', '0', false)"))
+        .collect();
     format!(
-        "SELECT json_build_array(pg_catalog.pg_try_advisory_lock({key}), \
-         pg_catalog.pg_backend_pid());\n"
+        "SELECT json_build_object(\n  \
+           'got', pg_catalog.pg_try_advisory_lock({key}),\n  \
+           'backend', pg_catalog.pg_backend_pid(),\n  \
+           'checks_connection', {CHECKS_CONNECTION},\n  \
+           'keepalives', {}{});\n",
+        keepalives.map_or_else(|| "false".to_owned(), questions::keep_alive),
+        timeouts.concat()
     )
 }
 

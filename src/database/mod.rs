@@ -35,7 +35,7 @@ use crate::tree::{Migration, Track};
 pub use address::Address;
 pub use error::Error;
 use identity::Identity;
-use ledger::search::relations;
+use ledger::search::{Found, relations};
 use ledger::table::{Place, ROW_CHANGED, Table};
 use ledger::{Row, legacy, parse_rows};
 use lock::Holder;
@@ -52,8 +52,12 @@ pub struct Database {
     pub place: Place,
     /// Does the server notice that psql is gone? Known once the lock is taken.
     pub checks_connection: bool,
-    /// Which server and which of its processes. Known once the lock is taken.
+    /// Which server and which of its processes; known to who changes something.
     pub identity: Option<Identity>,
+    /// May the user write DO blocks? Known with the identity.
+    pub has_plpgsql: bool,
+    /// The ledgers in any schema, until somebody has looked at them: others may come.
+    found: Option<Vec<Found>>,
     /// Ours; once the lock is taken, only if the server uses them.
     pub keepalives: Option<Keepalives>,
     /// Did the user say where, or does the search path?
@@ -83,10 +87,7 @@ impl Database {
     /// Reads the ledgers of some tracks as they are, track by track and oldest first. All tables
     /// are named, those that nobody asked for without their rows.
     pub fn recorded(&mut self, wanted: impl Fn(&Track) -> bool) -> Result<Ledgers, Error> {
-        let tables = self.ask(&self.place.tables_query())?;
-        let tables = self
-            .place
-            .parse_tables(&tables, self.is_schema_set, &wanted)?;
+        let tables = self.tables(&wanted)?;
         let readable: Vec<_> = tables
             .iter()
             .filter(|table| wanted(&table.track))
@@ -96,6 +97,15 @@ impl Database {
         let mut rows = parse_rows(&rows)?;
         rows.sort_by(|one, other| one.track.cmp(&other.track));
         Ok(Ledgers { tables, rows })
+    }
+
+    /// The ledgers here.
+    fn tables(&mut self, wanted: impl Fn(&Track) -> bool) -> Result<Vec<Table>, Error> {
+        let found = match self.found.take() {
+            Some(found) => found,
+            None => self.ask_json(&self.place.tables_query())?,
+        };
+        self.place.tables(found, self.is_schema_set, wanted)
     }
 
     /// Which database this is, for a person.
@@ -141,7 +151,7 @@ impl Database {
             return Ok(());
         }
         let statements = format!("{};\n", statements.join(";\n"));
-        self.read(&statements)
+        self.within_limits(&self.timeouts.trying(&statements))
             .map(drop)
             .map_err(|error| match error {
                 Error::Psql(

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use super::ledger::search::schema_on_path;
+use super::ledger::search::found_ledgers;
 use crate::psql::connection::{Keepalives, SESSION_MARK};
 use crate::sql::quote::Literal;
 
 /// How often the server looks whether psql is still there, so that a killed psql frees its locks.
 pub const CONNECTION_CHECK: &str = "500ms";
 
-/// First words to a server: asks for the facts of [`crate::database::server::Server`].
+/// Does the server look so often? An expression.
+pub const CHECKS_CONNECTION: &str = "pg_catalog.current_setting('client_connection_check_interval', true) IS NOT DISTINCT FROM '500ms'";
+
+/// First words to a server: asks for the facts of [`crate::database::server::Server`]. Each catalogue
+/// that a new session looks into costs it as much as a small query, so few are.
 pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
     let is_marked = mark.map_or_else(
         || "true".to_owned(),
@@ -21,17 +25,20 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
             )
         },
     );
-    let schema = schema.map_or_else(
-        || schema_on_path(prefix),
-        |schema| Literal(schema).to_string(),
+    let set_schema = schema.map_or_else(
+        || "NULL".to_owned(),
+        |schema| {
+            let schema = Literal(schema);
+            format!("pg_catalog.to_regnamespace(pg_catalog.quote_ident({schema})) IS NOT NULL")
+        },
     );
     format!(
-        // Not every server knows the parameter (PostgreSQL 14), and not every system can use it.
         "SELECT json_build_object(\n  \
            'database', pg_catalog.current_database(),\n  \
            'version', pg_catalog.current_setting('server_version_num')::int,\n  \
-           'schema', ledgers.schema,\n  \
-           'schema_exists', EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = ledgers.schema),\n  \
+           'path', pg_catalog.current_schemas(false),\n  \
+           'current_schema', pg_catalog.current_schema(),\n  \
+           'has_set_schema', {set_schema},\n  \
            'read_only', pg_catalog.pg_is_in_recovery()\n    \
              OR pg_catalog.current_setting('transaction_read_only')::bool,\n  \
            'encoding', pg_catalog.current_setting('client_encoding'),\n  \
@@ -39,39 +46,47 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
            'is_citus', pg_catalog.to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL,\n  \
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
-           'login_settings', coalesce({LOGIN_SETTINGS}, '{{}}'),\n  \
-           'session_timeouts', {SESSION_TIMEOUTS},\n  \
-           'has_plpgsql', EXISTS (SELECT FROM pg_catalog.pg_language\n    \
-             WHERE lanname = 'plpgsql' AND pg_catalog.has_language_privilege(oid, 'USAGE')))\n\
-         FROM (SELECT {schema} AS schema) AS ledgers;\n\
-         \\encoding UTF8\n"
+           'timeouts', json_build_object({timeouts}),\n  \
+           'ledgers', {ledgers});\n",
+        timeouts = known_timeouts(),
+        ledgers = found_ledgers(prefix),
     )
 }
 
-/// What a login trigger has set for the session, as a JSON object. Transaction settings are no part
+/// The first server with login triggers.
+pub const LOGIN_TRIGGERS: u32 = 170_000;
+
+/// Asks what a login trigger has set for the session: a JSON object. Transaction settings are no part
 /// of it, and of what only a superuser may set nothing can be put back by another user.
-const LOGIN_SETTINGS: &str =
-    "CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login')
+pub fn login_settings() -> &'static str {
+    "SELECT coalesce(CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_event_trigger WHERE evtevent = 'login')
   THEN (SELECT json_object_agg(name, setting) FROM pg_catalog.pg_settings
     WHERE source = 'session' AND name !~ '^transaction_(isolation|read_only|deferrable)$'
-      AND (context = 'user' OR pg_catalog.current_setting('is_superuser')::bool)) END";
+      AND (context = 'user' OR pg_catalog.current_setting('is_superuser')::bool)) END, '{}');\n"
+}
 
-/// What ends a session or a transaction for its length alone, of which not every server knows every
-/// one: a JSON array of the names that this server knows. A run waits for checks, locks and large
+/// What ends a session or a transaction for its length alone. A run waits for checks, locks and large
 /// tables, and so sets them to 0.
-const SESSION_TIMEOUTS: &str =
-    "(SELECT coalesce(json_agg(name), '[]') FROM (VALUES ('idle_in_transaction_session_timeout'),
-    ('idle_session_timeout'), ('transaction_timeout')) AS timeout (name)
-  WHERE pg_catalog.current_setting(name, true) IS NOT NULL)";
+const SESSION_TIMEOUTS: [&str; 3] = [
+    "idle_in_transaction_session_timeout",
+    "idle_session_timeout",
+    "transaction_timeout",
+];
+
+/// Their names, and whether this server knows them, as the members of a JSON object.
+fn known_timeouts() -> String {
+    let members = SESSION_TIMEOUTS
+        .map(|name| format!("'{name}', pg_catalog.current_setting('{name}', true) IS NOT NULL"));
+    members.join(", ")
+}
 
 /// Statements that switch such timeouts off.
 pub fn no_timeouts(names: &[String]) -> impl Iterator<Item = String> {
     names.iter().map(|name| format!("SET {name} = 0"))
 }
 
-/// Lets the server notice that psql is out of reach, and asks whether it does (`t`). What an
-/// administrator has set stays.
-pub fn keep_alive(keepalives: Keepalives) -> String {
+/// The names and values of what lets the server notice that psql is out of reach.
+fn kept_alive(keepalives: Keepalives) -> (String, String) {
     let (names, calls): (Vec<_>, Vec<_>) = keepalives
         .of_server()
         .map(|(name, value)| {
@@ -80,27 +95,50 @@ pub fn keep_alive(keepalives: Keepalives) -> String {
         })
         .into_iter()
         .unzip();
-    format!(
-        "SELECT CASE WHEN pg_catalog.inet_client_addr() IS NULL OR EXISTS (\n    \
-           SELECT FROM pg_catalog.pg_settings\n    \
-           WHERE name IN ({}) AND source <> 'default') THEN false\n  \
-         ELSE pg_catalog.num_nulls({}) = 0 END;\n",
+    (
         names.join(", "),
-        calls.join(", ")
+        format!("pg_catalog.num_nulls({}) = 0", calls.join(", ")),
     )
 }
 
-/// Lets the server look whether psql is still there: not every server knows the parameter
-/// (PostgreSQL 14), and not every system can use it.
-pub fn watch_connection(session_timeouts: &[String]) -> String {
-    let timeouts: Vec<_> = no_timeouts(session_timeouts).collect();
-    let timeouts = timeouts.join("\\; ");
+/// Linux's own values of it (tcp(7)), where nobody has set others.
+const KERNELS_OWN: &str = "'{7200,75,9,0}'";
+
+/// Lets the server notice that psql is out of reach, as an expression: whether it does, and NULL where
+/// the values are not those of a usual system, so that somebody may have set them.
+pub fn keep_alive(keepalives: Keepalives) -> String {
+    let (_, set) = kept_alive(keepalives);
+    let values: Vec<_> = keepalives
+        .of_server()
+        .map(|(name, _)| format!("pg_catalog.current_setting('{name}', true)"))
+        .into();
     format!(
-        "{timeouts};\n\\set ON_ERROR_STOP 0\n\
-         SELECT pg_catalog.set_config('client_connection_check_interval', '{CONNECTION_CHECK}', false)\n  \
-         WHERE pg_catalog.current_setting('server_version_num')::int >= 140000 \\g /dev/null\n\
-         \\set ON_ERROR_STOP 1\n"
+        "CASE WHEN pg_catalog.inet_client_addr() IS NULL THEN false\n    \
+         WHEN ARRAY[{}] = {KERNELS_OWN} THEN {set} END",
+        values.join(", ")
     )
+}
+
+/// The same where the values are others: what an administrator has set stays. Answers `t` or `f`.
+pub fn keep_alive_unless_set(keepalives: Keepalives) -> String {
+    let (names, set) = kept_alive(keepalives);
+    format!(
+        "SELECT CASE WHEN EXISTS (\n    \
+           SELECT FROM pg_catalog.pg_settings\n    \
+           WHERE name IN ({names}) AND source <> 'default') THEN false\n  \
+         ELSE {set} END;\n"
+    )
+}
+
+/// Lets the server look whether psql is still there. Not every server knows the parameter
+/// (PostgreSQL 14), and not every system can use it, so the error is borne.
+pub fn watch_connection(version: u32) -> String {
+    if version < 140_000 {
+        return String::new();
+    }
+    survived(&format!(
+        "SET client_connection_check_interval = '{CONNECTION_CHECK}';\n"
+    ))
 }
 
 /// How long a statement of our own may wait and take; zero is for ever.
@@ -111,22 +149,35 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
-    /// A query within these limits, for which row level security is an error and not a filter.
-    /// Nothing of it stays in the session, which may be a pooler's.
+    /// A query within these limits, for which row level security is an error and not a filter. All of
+    /// it is one message, and so one transaction: nothing stays in the session, which may be a pooler's.
     pub fn reading(&self, query: &str) -> String {
-        format!("{}{query}ROLLBACK;\n", self.begin("READ ONLY"))
-    }
-
-    /// The same for statements that change something, all or nothing.
-    pub fn changing(&self, statements: &str) -> String {
-        format!("{}{statements}COMMIT;\n", self.begin("READ WRITE"))
-    }
-
-    fn begin(&self, mode: &str) -> String {
         format!(
-            "BEGIN ISOLATION LEVEL READ COMMITTED {mode};\n\
-             SET LOCAL lock_timeout = '{}ms'\\; SET LOCAL statement_timeout = '{}ms'\\; \
-             SET LOCAL row_security = off;\n",
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY\\; {}\\;\n{query}",
+            self.limits()
+        )
+    }
+
+    /// Statements that are tried within these limits, one by one; nothing of them stays.
+    pub fn trying(&self, statements: &str) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY;\n{};\n{statements}ROLLBACK;\n",
+            self.limits()
+        )
+    }
+
+    /// Statements that change something within these limits, all or nothing.
+    pub fn changing(&self, statements: &str) -> String {
+        format!(
+            "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n{};\n{statements}COMMIT;\n",
+            self.limits()
+        )
+    }
+
+    fn limits(&self) -> String {
+        format!(
+            "SET LOCAL lock_timeout = '{}ms'\\; SET LOCAL statement_timeout = '{}ms'\\; \
+             SET LOCAL row_security = off",
             self.lock.as_millis(),
             self.statement.as_millis()
         )

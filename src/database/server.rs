@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::Error;
+use super::ledger::search::{Found, schema_on_path};
 use crate::psql;
 use crate::psql::connection::Reached;
 
@@ -17,9 +18,12 @@ pub struct Server {
     pub database: String,
     /// The server's version, such as 150018 for 15.18.
     pub version: u32,
-    /// The schema of the ledgers: the `schema` setting, else `current_schema()`.
-    pub schema: Option<String>,
-    pub schema_exists: bool,
+    /// The schemas of the search path that exist.
+    pub path: Vec<String>,
+    /// Where new tables go to.
+    pub current_schema: Option<String>,
+    /// Does the schema of the setting exist? `None` without the setting.
+    pub has_set_schema: Option<bool>,
     /// A standby, or a session that is read-only by default.
     pub read_only: bool,
     /// Has the database Citus?
@@ -35,12 +39,13 @@ pub struct Server {
     pub user: String,
     /// The server process of the session.
     pub backend: i64,
-    /// What a login trigger has set for the session (PostgreSQL 17).
+    /// The settings that would end a session or a transaction for its length; does it know them?
+    timeouts: BTreeMap<String, bool>,
+    /// The ledgers in any schema.
+    pub ledgers: Vec<Found>,
+    /// What a login trigger has set for the session (PostgreSQL 17). Asked for by itself.
+    #[serde(skip)]
     pub login_settings: BTreeMap<String, String>,
-    /// The settings that it knows and that would end a session or a transaction for its length.
-    pub session_timeouts: Vec<String>,
-    /// May the user write DO blocks in PL/pgSQL?
-    pub has_plpgsql: bool,
 }
 
 impl Server {
@@ -58,23 +63,37 @@ impl Server {
         }
     }
 
-    /// The schema of the ledgers.
+    /// The settings that it knows and that would end a session or a transaction for its length.
+    pub fn session_timeouts(&self) -> Vec<String> {
+        let known = self.timeouts.iter().filter(|(_, is_known)| **is_known);
+        known.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The schema of the ledgers: the `schema` setting, else where the search path leads.
     ///
     /// # Errors
     /// The server is too old, or the schema does not exist.
-    pub fn ledger_schema(&self) -> Result<&str, Error> {
+    pub fn ledger_schema<'a>(
+        &'a self,
+        setting: Option<&'a str>,
+        prefix: &str,
+    ) -> Result<&'a str, Error> {
         if self.version < OLDEST {
             return Err(Error::ServerTooOld {
                 version: self.version,
             });
         }
-        match &self.schema {
-            Some(schema) if self.schema_exists => Ok(schema),
-            schema => Err(Error::SchemaMissing {
-                schema: schema.clone(),
-                database: self.database.clone(),
-            }),
-        }
+        let on_path = || schema_on_path(&self.path, &self.ledgers, prefix);
+        let schema = match setting {
+            Some(setting) => self.has_set_schema.unwrap_or_default().then_some(setting),
+            None => on_path()
+                .or(self.current_schema.as_ref())
+                .map(String::as_str),
+        };
+        schema.ok_or_else(|| Error::SchemaMissing {
+            schema: setting.map(str::to_owned),
+            database: self.database.clone(),
+        })
     }
 
     /// Refuses a server that cannot be written to, and a pooler in between: it would keep our lock
@@ -101,8 +120,9 @@ mod tests {
         Server {
             database: "erp".to_owned(),
             version: 150_018,
-            schema: Some("public".to_owned()),
-            schema_exists: true,
+            path: vec!["public".to_owned()],
+            current_schema: Some("public".to_owned()),
+            has_set_schema: None,
             read_only: false,
             is_citus: false,
             is_whole: true,
@@ -111,15 +131,20 @@ mod tests {
             port: "5432".to_owned(),
             user: "me".to_owned(),
             backend: 42,
+            timeouts: BTreeMap::new(),
+            ledgers: vec![],
             login_settings: BTreeMap::new(),
-            session_timeouts: vec![],
-            has_plpgsql: true,
         }
     }
 
     #[test]
     fn an_old_server_a_missing_schema_and_a_standby_are_refused() {
-        assert_eq!(server().ledger_schema().unwrap(), "public");
+        let place = |server: &Server, setting| {
+            server
+                .ledger_schema(setting, "migrations_")
+                .map(str::to_owned)
+        };
+        assert_eq!(place(&server(), None).unwrap(), "public");
         assert!(server().require_writable().is_ok());
 
         let old = Server {
@@ -127,17 +152,17 @@ mod tests {
             ..server()
         };
         assert!(matches!(
-            old.ledger_schema(),
+            place(&old, None),
             Err(Error::ServerTooOld { version: 110_022 })
         ));
-        for schema in [None, Some("typo".to_owned())] {
+        for (setting, has_set_schema) in [(None, None), (Some("typo"), Some(false))] {
             let missing = Server {
-                schema,
-                schema_exists: false,
+                current_schema: None,
+                has_set_schema,
                 ..server()
             };
             assert!(matches!(
-                missing.ledger_schema(),
+                place(&missing, setting),
                 Err(Error::SchemaMissing { .. })
             ));
         }

@@ -128,7 +128,7 @@ impl Runner<'_, '_> {
             && step.undoes().is_none()
             && !self.is_rehearsal
             && !server.is_citus
-            && server.has_plpgsql
+            && self.database.has_plpgsql
             && server.encoding == "UTF8"
             && statements.is_ascii();
         let is_small = || {

@@ -143,6 +143,11 @@ impl Plan {
         })
     }
 
+    /// Is there nothing to do, and nothing that may become due meanwhile?
+    pub fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.standby.is_empty()
+    }
+
     pub fn steps(&self) -> impl Iterator<Item = &Step> {
         self.groups.iter().flat_map(Group::steps)
     }

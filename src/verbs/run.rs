@@ -259,6 +259,9 @@ fn attempt(
     if database.server.is_citus && !plan.groups.is_empty() {
         circumstances.progress.note(LOCKS_OF_SHARDS);
     }
+    if !plan.is_empty() {
+        database.identify()?;
+    }
     let done = execution::run(
         &mut database,
         &ledgers.tables,

@@ -115,10 +115,7 @@ impl Makers {
 impl Database {
     /// What all ledgers here remember, in the order of applying.
     pub fn makers(&mut self) -> Result<Makers, Error> {
-        let tables = self.ask(&self.place.tables_query())?;
-        let tables = self
-            .place
-            .parse_tables(&tables, self.is_schema_set, |_| true)?;
+        let tables = self.tables(|_| true)?;
         let deeds: Vec<Deeds> = parse_json(&self.read(&self.place.deeds_query(&tables))?)?;
         Ok(Makers::of(&deeds))
     }

@@ -15,14 +15,26 @@ use crate::tree::Track;
 fn ledgers(prefix: &str) -> String {
     format!(
         "SELECT c.oid, c.relnamespace, c.relname FROM pg_catalog.pg_class c\n  \
-         WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't'\n    \
-           AND pg_catalog.starts_with(c.relname::text, {prefix})\n    \
+         WHERE c.relname LIKE {pattern} AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'\n    \
            AND pg_catalog.substr(c.relname::text, pg_catalog.length({prefix}) + 1) ~ '^[a-z][a-z0-9-]*$'\n    \
            AND (SELECT count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid\n      \
              AND NOT a.attisdropped AND a.attname IN ('id', 'migration_name', 'migration_hash',\n      \
              'applied_at', 'execution_time_ms')) = 5",
         prefix = Literal(prefix),
+        pattern = Literal(&beginning(prefix)),
     )
+}
+
+/// The pattern of names that begin so, for which LIKE uses the index of names.
+fn beginning(prefix: &str) -> String {
+    let mut pattern = String::new();
+    for character in prefix.chars() {
+        if matches!(character, '\\' | '%' | '_') {
+            pattern.push('\\');
+        }
+        pattern.push(character);
+    }
+    pattern + "%"
 }
 
 /// The ledgers, their indexes, sequences and partitions, as a query for `oid`.
@@ -38,23 +50,22 @@ pub fn relations(prefix: &str) -> String {
     )
 }
 
-/// The first schema of the search path that has a ledger, else the one that new tables go to: as
-/// PostgreSQL resolves a name. Else a history that makes a schema which comes first in the path
-/// would hide itself.
-pub fn schema_on_path(prefix: &str) -> String {
+/// The ledgers in any schema, as a JSON array of [`Found`].
+pub fn found_ledgers(prefix: &str) -> String {
     format!(
-        "coalesce((SELECT n.nspname FROM pg_catalog.unnest(pg_catalog.current_schemas(false))\n    \
-           WITH ORDINALITY AS path (name, place)\n  \
-           JOIN pg_catalog.pg_namespace n ON n.nspname = path.name\n  \
-           JOIN ({ledgers}) AS ledger ON ledger.relnamespace = n.oid\n  \
-           ORDER BY path.place LIMIT 1), pg_catalog.current_schema())",
+        "(SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', l.relname,\n  \
+           'is_current', EXISTS (SELECT FROM pg_catalog.pg_attribute a\n    \
+             WHERE a.attrelid = l.oid AND a.attname = 'objects' AND NOT a.attisdropped),\n  \
+           'hides_rows', pg_catalog.row_security_active(l.oid),\n  \
+           'is_on_path', n.nspname = ANY (pg_catalog.current_schemas(false)))), '[]')\n\
+         FROM ({ledgers}) AS l JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace)",
         ledgers = ledgers(prefix),
     )
 }
 
 /// A ledger as the server tells it.
-#[derive(Deserialize)]
-struct Found {
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Found {
     schema: String,
     table: String,
     /// Does it have all columns?
@@ -64,39 +75,40 @@ struct Found {
     is_on_path: bool,
 }
 
+impl Found {
+    fn track(&self, prefix: &str) -> Option<Track> {
+        self.table.strip_prefix(prefix).and_then(Track::parse)
+    }
+}
+
+/// The first schema of the search path that has a ledger, as PostgreSQL resolves a name. Else a history
+/// that makes a schema which comes first in the path would hide itself.
+pub fn schema_on_path<'a>(path: &'a [String], found: &[Found], prefix: &str) -> Option<&'a String> {
+    let has_ledger = |schema: &&String| {
+        found
+            .iter()
+            .any(|found| found.schema == **schema && found.track(prefix).is_some())
+    };
+    path.iter().find(has_ledger)
+}
+
 impl Place {
-    /// Asks which ledgers there are, in any schema.
+    /// Asks which ledgers there are, in any schema: an array of [`Found`].
     pub fn tables_query(&self) -> String {
-        format!(
-            "SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', l.relname,\n  \
-               'is_current', EXISTS (SELECT FROM pg_catalog.pg_attribute a\n    \
-                 WHERE a.attrelid = l.oid AND a.attname = 'objects' AND NOT a.attisdropped),\n  \
-               'hides_rows', pg_catalog.row_security_active(l.oid),\n  \
-               'is_on_path', n.nspname = ANY (pg_catalog.current_schemas(false)))), '[]')\n\
-             FROM ({ledgers}) AS l JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace;\n",
-            ledgers = ledgers(&self.prefix),
-        )
+        format!("SELECT {};\n", found_ledgers(&self.prefix))
     }
 
-    /// Reads the answer to [`Place::tables_query`]: the ledgers at this place.
-    pub fn parse_tables(
+    /// The ledgers at this place.
+    pub fn tables(
         &self,
-        json: &str,
+        found: Vec<Found>,
         is_schema_set: bool,
         wanted: impl Fn(&Track) -> bool,
     ) -> Result<Vec<Table>, Error> {
-        let found: Vec<Found> =
-            serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
-                problem: error.to_string(),
-            })?;
         let mut tables = Vec::new();
         let mut elsewhere = Vec::new();
         for found in found {
-            let Some(track) = found
-                .table
-                .strip_prefix(&self.prefix)
-                .and_then(Track::parse)
-            else {
+            let Some(track) = found.track(&self.prefix) else {
                 continue;
             };
             if found.schema != self.schema {
@@ -160,15 +172,37 @@ mod tests {
         Track::parse(name).unwrap()
     }
 
-    fn found(schema: &str, table: &str, is_on_path: bool) -> serde_json::Value {
-        serde_json::json!({"schema": schema, "table": table, "is_current": table != "migrations_a-b",
-            "hides_rows": table == "migrations_secret", "is_on_path": is_on_path})
+    fn found(schema: &str, table: &str, is_on_path: bool) -> Found {
+        Found {
+            schema: schema.to_owned(),
+            table: table.to_owned(),
+            is_current: table != "migrations_a-b",
+            hides_rows: table == "migrations_secret",
+            is_on_path,
+        }
     }
 
-    fn parse(found: &[serde_json::Value], is_schema_set: bool) -> Result<Vec<Table>, Error> {
-        let json = serde_json::to_string(found).unwrap();
+    fn parse(found: &[Found], is_schema_set: bool) -> Result<Vec<Table>, Error> {
         let unwanted = track("unwanted");
-        place().parse_tables(&json, is_schema_set, |track| *track != unwanted)
+        place().tables(found.to_vec(), is_schema_set, |track| *track != unwanted)
+    }
+
+    #[test]
+    fn the_first_schema_of_the_path_with_a_ledger_is_the_place() {
+        let path = ["fresh".to_owned(), "public".to_owned(), "later".to_owned()];
+        let on_path = |found: &[Found]| schema_on_path(&path, found, "migrations_").cloned();
+        let both = [
+            found("later", "migrations_core", true),
+            found("public", "migrations_core", true),
+            found("fresh", "migrations_Old copy", true),
+        ];
+        assert_eq!(on_path(&both).as_deref(), Some("public"));
+        assert_eq!(on_path(&[found("off", "migrations_core", false)]), None);
+    }
+
+    #[test]
+    fn a_prefix_means_itself() {
+        assert_eq!(beginning("my_%"), r"my\_\%%");
     }
 
     #[test]
