@@ -25,16 +25,22 @@ fn add(project: &Project, first: usize, texts: &[&str]) {
     }
 }
 
+/// A line for the project on which messages are counted.
+fn counted(project: &mut Project) -> Messages {
+    let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
+    project
+        .set("PGHOST", "127.0.0.1")
+        .set("PGPORT", &line.port.to_string())
+        .set("PGSSLMODE", "disable")
+        .set("PGGSSENCMODE", "disable");
+    line
+}
+
 /// How many messages each of 20 files costs: what 25 files take, less what 5 take.
 fn messages_per_file(text: &str, flags: &str) -> f64 {
     let count = |files: usize| {
         let mut project = project(&vec![text; files]);
-        let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
-        project
-            .set("PGHOST", "127.0.0.1")
-            .set("PGPORT", &line.port.to_string())
-            .set("PGSSLMODE", "disable")
-            .set("PGGSSENCMODE", "disable");
+        let line = counted(&mut project);
         let rows = project.nu(&format!("migrate run ./db {flags} | length"));
         assert_eq!(rows.text(), files.to_string());
         line.count()
@@ -55,6 +61,26 @@ fn a_plain_file_costs_no_message_more_than_psql_alone() {
     // Limits; BEGIN; the file; its row; COMMIT. And in runs of up to 20 transactions, as the one of five
     // files, what the file did.
     assert_eq!(messages_per_file(one, "--transaction each"), 4.75);
+}
+
+#[test]
+fn a_command_that_changes_nothing_costs_few_messages() {
+    let mut project = project(&["CREATE TABLE t# (id int);\n"]);
+    let line = counted(&mut project);
+    let messages = |command: &str| {
+        let before = line.count();
+        assert_eq!(project.nu(command).text(), "", "{command}");
+        line.count() - before
+    };
+    messages("migrate run ./db --quiet | ignore");
+    // First words, ledgers; and the connection's watch, the lock, the ledgers under it.
+    assert_eq!(messages("migrate status ./db | ignore"), 2);
+    assert_eq!(messages("migrate run ./db --dry-run | ignore"), 2);
+    assert_eq!(messages("migrate run ./db --quiet | ignore"), 5);
+    add(&project, 2, &["CREATE TABLE t# (id int);\n"]);
+    assert_eq!(messages("migrate run ./db --quiet | ignore"), 12);
+    let kept = "$env.MIGRATE_KEEP_SESSION = '5sec'; migrate status ./db | ignore; migrate status ./db | ignore";
+    assert_eq!(messages(kept), 6, "the session is cleaned behind each");
 }
 
 #[test]

@@ -40,6 +40,7 @@ mod includes;
 mod infra;
 mod interrupts;
 mod keepalives;
+mod kept;
 mod keys;
 mod languages;
 mod ledger;

@@ -4,6 +4,8 @@
 use std::cell::OnceCell;
 use std::mem;
 use std::path::PathBuf;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -14,6 +16,7 @@ use super::{Database, Error, parse, questions};
 use crate::error::Interrupted;
 use crate::process::interrupt::Interrupt;
 use crate::psql::connection::{Connection, Keepalives};
+use crate::psql::kept::Way;
 use crate::psql::locate::locate;
 use crate::psql::{self, Ending, Session, debian, refusal};
 use crate::settings::Caller;
@@ -31,17 +34,24 @@ pub struct Address {
     /// The limits of our own statements.
     pub timeouts: Timeouts,
     pub keepalives: Option<Keepalives>,
+    /// How long its session stays open for the next command; zero is not at all.
+    pub kept_for: Duration,
 }
 
 /// A psql that has been started and may still be connecting.
 pub struct Dialing {
     session: Session,
-    psql: PathBuf,
-    connection: Connection,
-    prefix: String,
-    schema: Option<String>,
-    timeouts: Timeouts,
-    keepalives: Option<Keepalives>,
+    address: Address,
+    interrupt: Interrupt,
+    /// Was the session an earlier command's? Then its server may have ended it meanwhile.
+    is_reused: bool,
+}
+
+/// The mark of all sessions that this process keeps.
+static KEPT_MARK: LazyLock<String> = LazyLock::new(new_mark);
+
+fn new_mark() -> String {
+    Uuid::new_v4().simple().to_string()
 }
 
 impl Address {
@@ -68,12 +78,30 @@ impl Address {
                 statement: settings.statement_timeout,
             },
             keepalives,
+            kept_for: Duration::ZERO,
         })
+    }
+
+    /// The same address for sessions that stay open. They must be whole, too.
+    pub fn kept_for(self, period: Duration) -> Self {
+        if period.is_zero() {
+            return self;
+        }
+        Self {
+            kept_for: period,
+            ..self.marked(KEPT_MARK.clone())
+        }
     }
 
     /// The same address for sessions that take locks, and so must be whole.
     pub fn for_writing(self) -> Self {
-        let mark = Uuid::new_v4().simple().to_string();
+        match &self.mark {
+            Some(_) => self,
+            None => self.marked(new_mark()),
+        }
+    }
+
+    fn marked(self, mark: String) -> Self {
         Self {
             connection: self.connection.marked(&mark),
             mark: Some(mark),
@@ -81,60 +109,88 @@ impl Address {
         }
     }
 
-    /// Starts psql and says hello; the caller may do other work while psql connects.
+    fn way(&self) -> Option<Way> {
+        let is_kept = !self.kept_for.is_zero();
+        is_kept.then(|| Way::of(&self.psql, &self.connection, &self.folder))
+    }
+
+    /// Starts psql, or takes a session that was kept, and says hello; the caller may do other work
+    /// while psql connects.
     pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, psql::Error> {
-        let mut session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
+        match self.way().and_then(|way| way.take(interrupt)) {
+            Some(session) => Ok(self.greet(session, interrupt, true)),
+            None => self.dial_anew(interrupt),
+        }
+    }
+
+    fn dial_anew(&self, interrupt: &Interrupt) -> Result<Dialing, psql::Error> {
+        let session = Session::start(&self.psql, &self.connection, &self.folder, interrupt)?;
+        Ok(self.greet(session, interrupt, false))
+    }
+
+    fn greet(&self, mut session: Session, interrupt: &Interrupt, is_reused: bool) -> Dialing {
         session.send(&questions::hello(
             self.schema.as_deref(),
             &self.prefix,
             self.mark.as_deref(),
         ));
-        Ok(Dialing {
+        Dialing {
             session,
-            psql: self.psql.clone(),
-            connection: self.connection.clone(),
-            prefix: self.prefix.clone(),
-            schema: self.schema.clone(),
-            timeouts: self.timeouts,
-            keepalives: self.keepalives,
-        })
+            address: self.clone(),
+            interrupt: interrupt.clone(),
+            is_reused,
+        }
     }
 }
 
 impl Dialing {
-    pub fn answer(mut self) -> Result<Database, Error> {
-        let output = self.session.receive().map_err(|ending| match ending {
-            Ending::Exited { status, output } => {
-                refusal::refused(&output.stderr, status.and_then(|status| status.code()))
+    pub fn answer(self) -> Result<Database, Error> {
+        let Self {
+            mut session,
+            address,
+            interrupt,
+            is_reused,
+        } = self;
+        let output = match session.receive() {
+            Ok(output) => output,
+            Err(Ending::Exited { .. }) if is_reused => {
+                return address.dial_anew(&interrupt)?.answer();
             }
-            Ending::Interrupted | Ending::Overdue => Interrupted.into(),
-        })?;
+            Err(Ending::Exited { status, output }) => {
+                let status = status.and_then(|status| status.code());
+                return Err(refusal::refused(&output.stderr, status).into());
+            }
+            Err(Ending::Interrupted | Ending::Overdue) => {
+                return Err(psql::Error::from(Interrupted).into());
+            }
+        };
         let mut server: Server = parse(&output)?;
         // A name in another encoding is read as well as it can be; the rest is UTF-8.
         if server.encoding != "UTF8" {
-            self.session.instruct("\\encoding UTF8\n");
+            session.instruct("\\encoding UTF8\n");
         }
+        let kept = address.way().map(|way| (way, address.kept_for));
+        let is_schema_set = address.schema.is_some();
+        let schema = server.ledger_schema(address.schema.as_deref(), &address.prefix)?;
         let place = Place {
-            schema: server
-                .ledger_schema(self.schema.as_deref(), &self.prefix)?
-                .to_owned(),
-            prefix: self.prefix,
+            schema: schema.to_owned(),
+            prefix: address.prefix,
         };
-        let found = Some(mem::take(&mut server.ledgers));
         let mut database = Database {
-            session: self.session,
-            psql: self.psql,
+            session,
+            psql: address.psql,
             observe: OnceCell::new(),
-            connection: self.connection,
+            connection: address.connection,
+            found: Some(mem::take(&mut server.ledgers)),
             server,
             place,
             checks_connection: false,
             identity: None,
             has_plpgsql: false,
-            found,
-            keepalives: self.keepalives,
-            is_schema_set: self.schema.is_some(),
-            timeouts: self.timeouts,
+            keepalives: address.keepalives,
+            is_schema_set,
+            timeouts: address.timeouts,
+            kept,
         };
         if database.server.version >= LOGIN_TRIGGERS {
             database.server.login_settings = database.ask_json(questions::login_settings())?;

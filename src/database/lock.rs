@@ -100,7 +100,6 @@ impl Database {
     /// # Errors
     /// Another run kept it all the time, or the user pressed Ctrl-C.
     pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
-        self.session.watch()?;
         let key = key(&self.place);
         // A socket of this computer knows no silence.
         let is_local = self.server.host.starts_with('/');
@@ -163,8 +162,17 @@ impl Database {
         }
     }
 
-    /// Learns which server this is and which of its processes serves us: who changes something must be
-    /// able to find it again.
+    /// What a session needs before it changes something: psql must not outlive the plugin, and its
+    /// process on the server must be found again when the session is lost.
+    ///
+    /// # Errors
+    /// psql fails, or no process can be started.
+    pub fn make_ready(&mut self) -> Result<(), psql::Error> {
+        self.session.watch()?;
+        self.identify().map(drop)
+    }
+
+    /// Which server this is, and which of its processes serves us.
     ///
     /// # Errors
     /// psql fails.

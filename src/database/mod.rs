@@ -21,12 +21,14 @@ pub mod throwaway;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
 use crate::error::Interrupted;
 use crate::process::watch::Observe;
 use crate::psql::connection::{Connection, Keepalives};
+use crate::psql::kept::Way;
 use crate::psql::message::{Diagnostic, decisive_error};
 use crate::psql::process::CONNECTION_LOST;
 use crate::psql::{self, Ending, Output, Session};
@@ -64,6 +66,8 @@ pub struct Database {
     is_schema_set: bool,
     /// The limits of our own statements.
     timeouts: Timeouts,
+    /// How the session was started and how long it may stay open, where it may.
+    kept: Option<(Way, Duration)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -125,6 +129,21 @@ impl Database {
     /// The names of all indexes that no query can use.
     pub fn invalid_indexes(&mut self) -> Result<Vec<String>, psql::Error> {
         self.ask_json(&questions::invalid_indexes())
+    }
+
+    /// The command is done. Keeps the session for the next one, if that is wished and nothing of this
+    /// one can stay in it; else closes it.
+    pub fn close(mut self) {
+        let is_as_new = self.server.is_whole
+            && self.server.login_settings.is_empty()
+            && !self.session.is_watched();
+        let Some((way, period)) = self.kept.take().filter(|_| is_as_new) else {
+            return;
+        };
+        // Frees the lock. An open transaction makes it fail, which ends psql.
+        if self.session.ask("DISCARD ALL;\n").is_ok() {
+            way.keep(self.session, period);
+        }
     }
 
     /// The answer to a question that is one JSON value.

@@ -74,7 +74,8 @@ impl<T> Mailbox<T> {
 pub struct Listener<T = Infallible> {
     mailbox: Mailbox<T>,
     posts: Receiver<Post<T>>,
-    interrupt: Interrupt,
+    /// Whose Ctrl-C is heard.
+    pub interrupt: Interrupt,
     /// When [`Heard::Overdue`] is due.
     pub deadline: Option<Instant>,
     /// Does whoever listens have something else to do meanwhile?

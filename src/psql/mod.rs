@@ -5,6 +5,7 @@ pub mod connection;
 pub mod debian;
 mod driver;
 pub mod error;
+pub mod kept;
 pub mod locate;
 pub mod message;
 pub mod process;

@@ -122,6 +122,16 @@ impl Session {
         Ok(())
     }
 
+    /// Hears somebody else's Ctrl-C from now on.
+    pub fn serve(&mut self, interrupt: &Interrupt) {
+        self.listener.interrupt = interrupt.clone();
+    }
+
+    /// Was it made ready for files?
+    pub fn is_watched(&self) -> bool {
+        self.watchdog.is_some()
+    }
+
     /// The private folder of a watched session.
     pub fn folder(&self) -> Option<&Path> {
         self.folder.as_ref().map(TempDir::path)

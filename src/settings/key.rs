@@ -64,6 +64,9 @@ pub enum Key {
     /// After how much silence of the network psql and the server give each other up.
     #[strum(props(variable = "MIGRATE_NETWORK_TIMEOUT", default = "6sec"))]
     NetworkTimeout,
+    /// How long psql stays open for the next command of the same shell.
+    #[strum(props(variable = "MIGRATE_KEEP_SESSION", default = "0sec"))]
+    KeepSession,
     #[strum(props(flag = "retries", variable = "MIGRATE_RETRIES", default = "3"))]
     Retries,
     /// The user's own commands for validation scripts.

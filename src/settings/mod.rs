@@ -63,6 +63,8 @@ pub struct Settings {
     pub statement_timeout: Duration,
     /// After how much silence of the network both ends give up; zero leaves it to the system.
     pub network_timeout: Duration,
+    /// How long psql stays open for the next command; zero is not at all.
+    pub keep_session: Duration,
     /// How often a group is tried again after a lock timeout or a deadlock.
     pub retries: u32,
     /// A nu file with the user's own commands for validation scripts.
@@ -98,6 +100,7 @@ impl Settings {
             lock_timeout: found.parsed::<Period>(Key::LockTimeout)?.0,
             statement_timeout: found.parsed::<Period>(Key::StatementTimeout)?.0,
             network_timeout: found.parsed::<Period>(Key::NetworkTimeout)?.0,
+            keep_session: found.parsed::<Period>(Key::KeepSession)?.0,
             retries: found.parsed::<Count>(Key::Retries)?.0,
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,

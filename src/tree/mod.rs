@@ -176,7 +176,6 @@ fn walk(root: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>, Error> {
     let mut files = Vec::new();
     for entry in WalkDir::new(root)
         .follow_links(true)
-        .sort_by_file_name()
         .into_iter()
         .filter_entry(|entry| entry.depth() == 0 || !is_skipped(entry))
     {
@@ -188,6 +187,8 @@ fn walk(root: &Path, interrupt: &Interrupt) -> Result<Vec<PathBuf>, Error> {
             Err(error) => return Err(unreadable(root, &error)),
         }
     }
+    // By bytes: to compare paths by their parts costs more than to read them.
+    files.sort_unstable_by(|one, other| one.as_os_str().cmp(other.as_os_str()));
     Ok(files)
 }
 
@@ -257,12 +258,15 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
     misnamed.extend(duplicates(root, &migrations));
     misnamed.extend(orphans(root, &migrations, &companions));
     misnamed.sort_by(|one, other| one.file.cmp(&other.file));
+    let companion = |of: &mut BTreeSet<PathBuf>, path: &Path, extension| {
+        (!of.is_empty()).then(|| of.take(&path.with_extension(extension)))?
+    };
     let found = migrations
         .into_iter()
         .map(|(name, path)| Found {
-            validation: validations.take(&path.with_extension("nu")),
-            undo: undos.take(&path.with_extension(UNDO)),
-            verification: verifications.take(&path.with_extension(VERIFICATION)),
+            validation: companion(&mut validations, &path, "nu"),
+            undo: companion(&mut undos, &path, UNDO),
+            verification: companion(&mut verifications, &path, VERIFICATION),
             name,
             path,
         })

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use nu_protocol::Value;
 
@@ -169,7 +170,11 @@ impl Context {
     }
 
     pub(super) fn address(&self) -> Result<Address, psql::Error> {
-        Address::of(&self.caller)
+        let address = Address::of(&self.caller)?;
+        // Of a database that is made for one command, nothing may stay open.
+        let is_lasting = !self.is_replay;
+        let period = self.caller.settings.keep_session;
+        Ok(address.kept_for(if is_lasting { period } else { Duration::ZERO }))
     }
 
     /// The tracks whose ledgers matter: those asked for, else those of the tree; and those whose

@@ -19,11 +19,10 @@ pub fn history(context: &Context) -> Result<Vec<HistoryRow>, Error> {
         return Err(tree::Error::NoSuchDirectory { path }.into());
     }
     let wanted = |track: &Track| context.tracks.is_empty() || context.tracks.contains(track);
-    let recorded = context
-        .address()?
-        .dial(&context.caller.interrupt)?
-        .answer()?
-        .recorded(wanted)?;
+    let dialing = context.address()?.dial(&context.caller.interrupt)?;
+    let mut database = dialing.answer()?;
+    let recorded = database.recorded(wanted)?;
+    database.close();
     Ok(recorded
         .rows
         .into_iter()

@@ -72,7 +72,7 @@ pub(super) fn on_stage<T>(
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     require_settings(context, &mut database, &plan)?;
     checker.check(&plan, &database)?;
-    database.identify()?;
+    database.make_ready()?;
     let mut stage = Stage {
         database,
         ledgers,

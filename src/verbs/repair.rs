@@ -68,7 +68,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     if !dry_run {
         database.require_writable()?;
         database.lock(context.caller.settings.lock_wait)?;
-        database.identify()?;
+        database.make_ready()?;
     }
     let ledgers = database.ledgers(&tree.migrations, |_| true)?;
     let tracks = everything(&tree, &ledgers);

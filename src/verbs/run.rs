@@ -144,6 +144,7 @@ pub fn dry_run(
     if plan.groups.is_empty() {
         progress.note(&announcement(&plan, &database));
     }
+    database.close();
     Ok(RunRow::planned(&plan))
 }
 
@@ -259,9 +260,11 @@ fn attempt(
     if database.server.is_citus && !plan.groups.is_empty() {
         circumstances.progress.note(LOCKS_OF_SHARDS);
     }
-    if !plan.is_empty() {
-        database.identify()?;
+    if plan.is_empty() {
+        database.close();
+        return Ok(Attempt::Done);
     }
+    database.make_ready()?;
     let done = execution::run(
         &mut database,
         &ledgers.tables,

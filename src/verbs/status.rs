@@ -85,6 +85,7 @@ pub fn status(context: &Context, offline: bool) -> Result<Vec<StatusRow>, Error>
     if let Some(mut database) = database {
         look_at_variables(context, &mut statuses)?;
         look_at_dependencies(&mut database, &mut statuses)?;
+        database.close();
     }
     let mut rows = rows(&statuses);
     if offline {

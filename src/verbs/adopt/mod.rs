@@ -170,7 +170,7 @@ fn write(
             database.place.ensure(track, existing)
         })
         .collect();
-    database.identify()?;
+    database.make_ready()?;
     let Err(error) = database.change(&format!("{ensure}{}", takeover.statements)) else {
         return Ok(());
     };
