@@ -1,4 +1,4 @@
-//! A server that has no connection left.
+//! A server that has no connection or no room for a lock left.
 
 use std::process::Stdio;
 use std::thread;
@@ -36,7 +36,7 @@ fn the_only_connection_is_lost() {
     assert!(said.contains("as it was before the run"), "{said}");
     assert_eq!(project.tables(), "");
     project.write("db/20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
-    assert_eq!(run("migrate run ./db | length"), "1");
+    assert_eq!(run("migrate run ./db --quiet | length"), "1");
     note("the only connection is lost in a file", "rolled back");
 }
 
@@ -123,4 +123,35 @@ fn no_connection_is_left() {
     assert_eq!(String::from_utf8(output.stdout).unwrap().trim(), "1");
     assert_eq!(project.tables(), "a migrations_core");
     note("no connection is left", code.trim());
+}
+
+/// More locks than the server has room for, in the one transaction of a run.
+#[test]
+fn the_table_of_locks_is_full() {
+    if !is_wanted() {
+        return;
+    }
+    let cluster = Cluster::create().unwrap();
+    cluster.append(
+        "postgresql.conf",
+        "max_connections = 8\nmax_locks_per_transaction = 10\n",
+    );
+    let project = Project::on(&cluster.start().unwrap());
+    for number in 1..=20 {
+        project.write(
+            &format!("db/202401{number:02}000000_core_a{number}.sql"),
+            format!(
+                "SELECT format('CREATE TABLE t{number}_%s ()', n) FROM generate_series(1, 100) n \\gexec\n"
+            ),
+        );
+    }
+    let error = "try { migrate run ./db --quiet } catch {|e| $'($e.msg) ($e.details.help)' }";
+    let said = project.nu(error);
+    for word in ["53200", "as it was before the run", "--transaction each"] {
+        assert!(said.text().contains(word), "{word}: {said:?}");
+    }
+    assert_eq!(project.tables(), "");
+    let each = project.nu("migrate run ./db --quiet --transaction each | length");
+    assert_eq!(each.text(), "20");
+    note("a transaction takes more locks than there are", "rolled back");
 }
