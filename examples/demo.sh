@@ -1,16 +1,15 @@
 #!/bin/sh
 # Shows the main job on a throw-away PostgreSQL: add, status, run, status, history, on three
 # tracks of an ERP, then an error, a finding and a rehearsal. Installs what is missing first, and
-# leaves nothing running.
+# leaves nothing running. With --shell it ends in a nu of your own, on the database of the demo.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/install.sh"
-need_rust
-need_nu
-need_postgres
+case "${1:-}" in "" | --shell) ;; *) fail "unknown argument $1: there is --shell" ;; esac
+need rust nu postgres
 
-say "building the plugin"
-(cd "$root" && cargo build --locked --quiet)
+say "building the plugin; the first time this takes a few minutes"
+(cd "$root" && cargo build --locked)
 plugin="$root/target/debug/nu_plugin_migrate"
 
 work=$(mktemp -d /tmp/migrate-demo.XXXXXX)
@@ -69,5 +68,12 @@ show 'migrate validate ./erp | where severity == warning'
 show 'migrate rehearse ./erp'
 show 'migrate rehearse ./erp | get locks | flatten'
 
-say "this was a copy. To try it yourself, with PostgreSQL running and its database named:"
+if [ "${1:-}" = --shell ]; then
+    say "your turn, on the database of the demo. migrate --help, migrate status ./erp; exit ends all of it"
+    "$nu" --no-config-file --plugins "[$plugin]" || true
+    exit
+fi
+say "to try it yourself on this database:"
+printf '%s\n' "  sh $root/examples/demo.sh --shell"
+say "and on a database of your own, with the shell variables PGHOST, PGUSER, ... that psql takes:"
 printf '%s\n' "  $nu --plugins '[$plugin]'" '  $env.PGDATABASE = "mydatabase"' "  migrate status $root/examples/erp"

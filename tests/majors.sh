@@ -4,9 +4,7 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/install.sh"
-need_rust
-need_nu
-need_postgres
+need rust nu postgres
 export MIGRATE_TEST_NU="$nu"
 cd "$root"
 [ $# -gt 0 ] || set -- --test integration
