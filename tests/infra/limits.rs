@@ -153,5 +153,8 @@ fn the_table_of_locks_is_full() {
     assert_eq!(project.tables(), "");
     let each = project.nu("migrate run ./db --quiet --transaction each | length");
     assert_eq!(each.text(), "20");
-    note("a transaction takes more locks than there are", "rolled back");
+    note(
+        "a transaction takes more locks than there are",
+        "rolled back",
+    );
 }
