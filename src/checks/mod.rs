@@ -20,7 +20,7 @@ pub mod script;
 mod text;
 mod verdict;
 pub mod verification;
-mod workspace;
+pub mod workspace;
 
 use std::fmt;
 use std::time::Duration;

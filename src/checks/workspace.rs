@@ -14,8 +14,11 @@ use super::Error;
 use super::caller::to_nuon;
 use crate::error::NotWritten;
 
+/// Where `use migrate/checks.nu` looks, in a folder of modules.
+pub const MODULE: &str = "migrate/checks.nu";
+
 /// The helpers for scripts, which every installation carries.
-const CHECKS: &str = include_str!("../../nu/migrate/checks.nu");
+pub const CHECKS: &str = include_str!("../../nu/migrate/checks.nu");
 
 /// Readable by nobody else: it holds what the caller's environment holds.
 pub struct Workspace {
@@ -46,9 +49,9 @@ impl Workspace {
         variables: Record,
         registry: fn() -> io::Result<PluginRegistryFile>,
     ) -> io::Result<()> {
-        let module = self.modules().join("migrate");
-        fs::create_dir_all(&module)?;
-        fs::write(module.join("checks.nu"), CHECKS)?;
+        let module = self.modules().join(MODULE);
+        fs::create_dir_all(module.parent().unwrap_or(&module))?;
+        fs::write(module, CHECKS)?;
         fs::write(
             self.environment(),
             nuon(Value::record(variables, Span::unknown()))?,

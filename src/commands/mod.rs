@@ -5,6 +5,7 @@
 mod add;
 mod adopt;
 mod arguments;
+mod checks;
 mod completion;
 mod drift;
 mod error;
@@ -51,12 +52,20 @@ fn answer<R: Row>(
     call: &EvaluatedCall,
     work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
 ) -> Result<PipelineData, LabeledError> {
-    let snapshot = Shell::snapshot(engine)?;
     let interrupt = Interrupt::from_shell(engine.signals());
-    let work = || {
-        let shell = Shell::read(snapshot)?;
+    respond(engine, call, |shell| {
         work(&Context::new(shell, arguments::target(call)?, interrupt)?)
-    };
+    })
+}
+
+/// The same for a command without a directory.
+fn respond<R: Row>(
+    engine: &EngineInterface,
+    call: &EvaluatedCall,
+    work: impl FnOnce(Shell) -> Result<Vec<R>, Error>,
+) -> Result<PipelineData, LabeledError> {
+    let snapshot = Shell::snapshot(engine)?;
+    let work = || work(Shell::read(snapshot)?);
     // A panic would end the plugin and with it every other command that runs in it.
     let rows = catch_unwind(AssertUnwindSafe(work))
         .unwrap_or(Err(Error::Bug))

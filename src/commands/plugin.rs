@@ -6,8 +6,8 @@ use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
 use super::{
-    add, adopt, drift, history, impact, import, objects, rehearse, repair, root, run, settings,
-    snapshot, squash, status, undo, validate, verify,
+    add, adopt, checks, drift, history, impact, import, objects, rehearse, repair, root, run,
+    settings, snapshot, squash, status, undo, validate, verify,
 };
 
 /// PostgreSQL migrations for nushell.
@@ -27,6 +27,7 @@ impl Plugin for MigratePlugin {
             Box::new(add::Add),
             Box::new(validate::Validate),
             Box::new(rehearse::Rehearse),
+            Box::new(checks::Checks),
             Box::new(repair::Repair),
             Box::new(undo::Undo),
             Box::new(adopt::Adopt),

@@ -111,7 +111,7 @@ pub fn variables(caller: &Caller, is_connected: bool) -> Result<Record, Error> {
 }
 
 /// The folders of `$env.NU_LIB_DIRS`, a list or a text with separators, as the caller reads them.
-fn library(folders: Option<&Value>, caller: &Path) -> Vec<String> {
+pub fn library(folders: Option<&Value>, caller: &Path) -> Vec<String> {
     let folders: Vec<&str> = match folders {
         Some(Value::List { vals, .. }) => vals
             .iter()

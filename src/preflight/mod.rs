@@ -1,7 +1,7 @@
 //! Checks the steps of a plan: all of them before any SQL, the late ones right before theirs.
 //! Wires the caller to `checks`; must not judge what a check says, nor know what runs afterwards.
 
-mod environment;
+pub mod environment;
 pub mod error;
 
 use std::collections::BTreeMap;

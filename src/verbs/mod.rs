@@ -3,6 +3,7 @@
 
 pub mod add;
 pub mod adopt;
+pub mod checks;
 mod context;
 pub mod drift;
 pub mod error;

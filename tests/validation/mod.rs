@@ -3,6 +3,7 @@
 mod closures;
 mod commands;
 mod context;
+mod helpers;
 mod late;
 mod scripts;
 

@@ -1,0 +1,99 @@
+//! `migrate checks`: the helpers of validation scripts for the user's own shell.
+
+use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
+use nu_protocol::{Category, Example, LabeledError, PipelineData, Signature, SyntaxShape};
+
+use super::arguments::{flag, switch};
+use super::signature::{MigrateSignature, wrapped};
+use super::table::{Column, Row};
+use super::{MigratePlugin, respond};
+use crate::verbs::checks::{ChecksRow, Order, checks};
+
+pub struct Checks;
+
+impl PluginCommand for Checks {
+    type Plugin = MigratePlugin;
+
+    fn name(&self) -> &str {
+        "migrate checks"
+    }
+
+    fn description(&self) -> &str {
+        "Make `use migrate/checks.nu *` work in your own shell."
+    }
+
+    fn extra_description(&self) -> &str {
+        wrapped(
+            "A validation script finds the helpers by itself. For your own shell, --install writes them, as \
+             migrate/checks.nu, into the folder for your own scripts that `$env.NU_LIB_DIRS` names; \
+             install them again after an update of the plugin. Without --install nothing is written. \
+             The state is `missing`, `current`, `outdated` or `written`. The helpers ask the database \
+             that PG* name, through psql.",
+        )
+    }
+
+    fn signature(&self) -> Signature {
+        Signature::build(self.name())
+            .switch("install", "write the file", None)
+            .named(
+                "into",
+                SyntaxShape::Directory,
+                "another folder than that of $env.NU_LIB_DIRS",
+                None,
+            )
+            .category(Category::Database)
+            .gives::<ChecksRow>()
+    }
+
+    fn examples(&self) -> Vec<Example<'_>> {
+        vec![
+            Example {
+                example: "migrate checks",
+                description: "Are the helpers there, and where?",
+                result: None,
+            },
+            Example {
+                example: "migrate checks --install",
+                description: "Write them; the next shell can say `use migrate/checks.nu *`",
+                result: None,
+            },
+            Example {
+                example: "migrate checks --install --into ./modules",
+                description: "Write them beside a project; then `use ./modules/migrate/checks.nu *`",
+                result: None,
+            },
+            Example {
+                example: "migrate checks | where state != current",
+                description: "Nothing, where they are those of this version",
+                result: None,
+            },
+        ]
+    }
+
+    fn run(
+        &self,
+        _plugin: &MigratePlugin,
+        engine: &EngineInterface,
+        call: &EvaluatedCall,
+        _input: PipelineData,
+    ) -> Result<PipelineData, LabeledError> {
+        respond(engine, call, |shell| {
+            let order = Order {
+                install: switch(call, "install")?,
+                into: flag(call, "into")?,
+            };
+            checks(&shell, &order)
+        })
+    }
+}
+
+impl Row for ChecksRow {
+    const PRIORITY: &'static [&'static str] = &["state", "file"];
+
+    fn columns() -> Vec<Column<Self>> {
+        vec![
+            Column::text("state", |row| row.state.to_string()),
+            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+        ]
+    }
+}
