@@ -46,6 +46,7 @@ mod languages;
 mod ledger;
 mod lexing;
 mod locks;
+mod log;
 mod misuse;
 mod names;
 mod neighbours;

@@ -1,7 +1,7 @@
 //! `migrate settings`: what is in force, and whether the database answers.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
 use super::signature::{MigrateSignature, wrapped};
@@ -32,12 +32,7 @@ impl PluginCommand for Settings {
     fn signature(&self) -> Signature {
         Signature::build(self.name())
             .takes_directory()
-            .named(
-                "database",
-                SyntaxShape::String,
-                "database name, conninfo string or URL, as psql takes it",
-                Some('d'),
-            )
+            .connects()
             .switch("offline", "do not try the database", None)
             .gives::<SettingRow>()
     }

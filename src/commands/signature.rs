@@ -12,8 +12,10 @@ use crate::settings::{Key, TransactionMode};
 pub trait MigrateSignature {
     /// The directory that every command takes.
     fn takes_directory(self) -> Self;
-    /// The flags of every command that speaks to a database.
+    /// The flags of every command that speaks to a database about tracks.
     fn reaches_database(self) -> Self;
+    /// The flags of every command that speaks to a database.
+    fn connects(self) -> Self;
     /// The flag that says what the directory must hold.
     fn expects_tracks(self) -> Self;
     /// The flags that say which migrations are meant, and what shares a transaction.
@@ -48,11 +50,21 @@ impl MigrateSignature for Signature {
             "only this track, or a list such as [core impl]",
             Some('t'),
         )
-        .named(
+        .connects()
+    }
+
+    fn connects(self) -> Self {
+        self.named(
             "database",
             SyntaxShape::String,
             "database name, conninfo string or URL, as psql takes it",
             Some('d'),
+        )
+        .named(
+            "log",
+            SyntaxShape::Filepath,
+            "append what psql is told and what it answers to this file",
+            None,
         )
     }
 

@@ -117,7 +117,8 @@ impl Address {
     /// Starts psql, or takes a session that was kept, and says hello; the caller may do other work
     /// while psql connects.
     pub fn dial(&self, interrupt: &Interrupt) -> Result<Dialing, psql::Error> {
-        match self.way().and_then(|way| way.take(interrupt)) {
+        let log = self.connection.log.as_ref();
+        match self.way().and_then(|way| way.take(interrupt, log)) {
             Some(session) => Ok(self.greet(session, interrupt, true)),
             None => self.dial_anew(interrupt),
         }

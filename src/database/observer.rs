@@ -7,7 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Database, questions};
+use crate::process::lines::Channel;
 use crate::process::watch::Observe;
+use crate::psql::log::{Log, Transcript};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -29,18 +31,20 @@ impl Database {
                 .args(connection.arguments())
                 .env_clear()
                 .envs(connection.environment());
-            answer(command).filter(|answer| !answer.is_empty())
+            answer(command, connection.log.as_ref(), &question).filter(|answer| !answer.is_empty())
         })
     }
 }
 
-fn answer(mut command: Command) -> Option<String> {
+fn answer(mut command: Command, log: Option<&Log>, question: &str) -> Option<String> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
+    let transcript = Transcript::of(log, child.id());
+    transcript.sent(question);
     let deadline = Instant::now() + PATIENCE;
     while child.try_wait().ok()?.is_none() {
         if Instant::now() > deadline {
@@ -52,5 +56,8 @@ fn answer(mut command: Command) -> Option<String> {
     }
     let output = child.wait_with_output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    for line in text.lines() {
+        transcript.received(Channel::Stdout, line);
+    }
     output.status.success().then_some(text)
 }

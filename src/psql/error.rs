@@ -6,7 +6,7 @@ use miette::Diagnostic;
 use strum::EnumProperty;
 use thiserror::Error as ThisError;
 
-use crate::error::{Interrupted, Report, quoted};
+use crate::error::{Interrupted, NotWritten, Report, quoted};
 use crate::psql::message;
 use crate::settings::{self, Origin};
 
@@ -161,6 +161,12 @@ pub enum Error {
     #[error(transparent)]
     #[diagnostic(transparent)]
     Interrupted(#[from] Interrupted),
+
+    /// Of the log.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    #[strum(props(culprit = "--log"))]
+    NotWritten(#[from] NotWritten),
 }
 
 impl Error {

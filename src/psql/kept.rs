@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Session;
 use super::connection::Connection;
+use super::log::Log;
 use crate::process::interrupt::Interrupt;
 
 /// How many stay open at most: each is a connection that somebody else may need.
@@ -56,11 +57,11 @@ impl Way {
     }
 
     /// A session that was started so, if one is kept. Its server may be gone meanwhile.
-    pub fn take(&self, interrupt: &Interrupt) -> Option<Session> {
+    pub fn take(&self, interrupt: &Interrupt, log: Option<&Log>) -> Option<Session> {
         let mut pool = pool();
         let place = pool.kept.iter().position(|kept| kept.way == *self)?;
         let mut session = pool.kept.swap_remove(place).session;
-        session.serve(interrupt);
+        session.serve(interrupt, log);
         Some(session)
     }
 

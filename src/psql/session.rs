@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::driver::Driver;
+use super::log::{Log, Transcript};
 use super::stream::Sections;
 use super::vigil::Vigil;
 use super::{Error, process};
@@ -62,6 +63,7 @@ pub struct Session {
     stdout: Sections,
     stderr: Sections,
     mark: String,
+    transcript: Transcript,
 }
 
 impl Session {
@@ -81,6 +83,8 @@ impl Session {
             psql: psql.to_owned(),
             reason: error.to_string(),
         })?;
+        let transcript = Transcript::of(connection.log.as_ref(), process.id());
+        transcript.happened(&began(psql, connection));
         let mut listener = Listener::new(interrupt, None);
         listener.attend(&mut process);
         let mailbox = listener.mailbox();
@@ -99,6 +103,7 @@ impl Session {
             stdout: Sections::default(),
             stderr: Sections::default(),
             // Nothing a migration prints can end a section by chance.
+            transcript,
             mark: format!("migrate-{}", Uuid::new_v4().simple()),
         })
     }
@@ -122,9 +127,11 @@ impl Session {
         Ok(())
     }
 
-    /// Hears somebody else's Ctrl-C from now on.
-    pub fn serve(&mut self, interrupt: &Interrupt) {
+    /// Serves another command from now on: hears its Ctrl-C, and is written down in its log.
+    pub fn serve(&mut self, interrupt: &Interrupt, log: Option<&Log>) {
         self.listener.interrupt = interrupt.clone();
+        self.transcript = Transcript::of(log, self.process.id());
+        self.transcript.happened("psql is an earlier command's");
     }
 
     /// Was it made ready for files?
@@ -139,6 +146,7 @@ impl Session {
 
     /// Sends text and ends a section after what it prints. The text must end with a line end.
     pub fn send(&mut self, text: &str) {
+        self.transcript.sent(text);
         let mark = &self.mark;
         let text = format!("{text}\\echo {mark}\n\\warn {mark}\n");
         // A psql that is gone shows in the next section, with the reason.
@@ -147,6 +155,7 @@ impl Session {
 
     /// Sends text that prints nothing.
     pub fn instruct(&mut self, text: &str) {
+        self.transcript.sent(text);
         self.driver.write(text);
     }
 
@@ -185,9 +194,10 @@ impl Session {
                         Channel::Stdout => &mut self.stdout,
                         Channel::Stderr => &mut self.stderr,
                     };
-                    if !sections.has_complete() {
-                        let text = line.strip_suffix(&self.mark).unwrap_or(&line);
-                        if text.len() == line.len() || !text.is_empty() {
+                    let text = line.strip_suffix(&self.mark).unwrap_or(&line);
+                    if text.len() == line.len() || !text.is_empty() {
+                        self.transcript.received(channel, text);
+                        if !sections.has_complete() {
                             on_line(channel, text);
                         }
                     }
@@ -205,6 +215,7 @@ impl Session {
                     return Err(Ending::Overdue);
                 }
                 Heard::Message(Silence) => {
+                    self.transcript.happened(SILENT);
                     self.process.kill();
                     self.exited();
                     return Err(Ending::Exited {
@@ -234,6 +245,7 @@ impl Session {
     }
 
     fn cancel(&mut self) {
+        self.transcript.happened("psql is told to cancel");
         self.process.cancel();
         self.driver.close();
         let _ = self.process.end();
@@ -241,12 +253,22 @@ impl Session {
 
     fn exited(&mut self) -> Ending {
         self.driver.close();
+        let status = self.process.end().ok();
+        let how = status.map_or_else(String::new, |status| format!(": {status}"));
+        self.transcript.happened(&format!("psql has ended{how}"));
         Ending::Exited {
-            status: self.process.end().ok(),
+            status,
             output: Output {
                 stdout: self.stdout.rest(),
                 stderr: self.stderr.rest(),
             },
         }
     }
+}
+
+/// The line of the log that a psql begins with; the environment holds secrets and is left out.
+fn began(psql: &Path, connection: &Connection) -> String {
+    let arguments = connection.psql_arguments().join(" ");
+    let version = env!("CARGO_PKG_VERSION");
+    format!("migrate {version} starts {} {arguments}", psql.display())
 }

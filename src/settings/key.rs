@@ -85,6 +85,9 @@ pub enum Key {
     Tracks,
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
+    /// A file for what is said to psql and what it answers.
+    #[strum(props(flag = "log", variable = "MIGRATE_LOG"))]
+    Log,
 }
 
 impl Key {

@@ -77,6 +77,8 @@ pub struct Settings {
     /// What holds for single tracks: the sources are joined, track by track.
     pub tracks: Tracks,
     pub templates: Option<Sourced>,
+    /// Where to write down what is said to psql and what it answers.
+    pub log: Option<Sourced>,
 }
 
 impl Settings {
@@ -108,6 +110,7 @@ impl Settings {
             tracks: found.joined(Key::Tracks, tracks::parse)?,
             expect_tracks: found.words(Key::ExpectTracks),
             templates: found.text(Key::Templates),
+            log: found.text(Key::Log),
         })
     }
 }

@@ -18,7 +18,7 @@ pub struct TrackSettings {
     /// As PostgreSQL's setting has it: names with commas in between.
     search_path: Option<String>,
     /// Settings of the server's.
-    settings: Variables,
+    pub settings: Variables,
     /// psql's variables, in place of those of the same name that hold for all tracks.
     pub variables: Variables,
 }

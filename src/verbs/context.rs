@@ -12,6 +12,7 @@ use crate::checks::{Source, closures_of};
 use crate::database::{Address, Ledgers};
 use crate::plan::scope::{complete, scope};
 use crate::process::interrupt::Interrupt;
+use crate::psql::log::Log;
 use crate::settings::shell::CHECKS;
 use crate::settings::{self, Caller, Layer, Origin, Settings, Shell, Sourced, TransactionMode};
 use crate::tree::{self, Migration, Requirement, Track, Tree, Version, WorkingFolder, discover};
@@ -170,7 +171,8 @@ impl Context {
     }
 
     pub(super) fn address(&self) -> Result<Address, psql::Error> {
-        let address = Address::of(&self.caller)?;
+        let mut address = Address::of(&self.caller)?;
+        address.connection.log = Log::of(&self.caller, &address.connection)?;
         // Of a database that is made for one command, nothing may stay open.
         let is_lasting = !self.is_replay;
         let period = self.caller.settings.keep_session;

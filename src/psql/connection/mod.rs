@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::psql::Error;
+use crate::psql::log::Log;
 use crate::settings::{self, Key, Sourced};
 use conninfo::{parameter, parameters, split_password, with_parameter};
 pub use keepalives::Keepalives;
@@ -29,6 +30,8 @@ pub struct Connection {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
     pub keepalives: Option<Keepalives>,
+    /// Where what is said is written down.
+    pub log: Option<Log>,
 }
 
 impl Connection {
@@ -80,6 +83,7 @@ impl Connection {
             arguments,
             environment,
             keepalives: None,
+            log: None,
         })
     }
 

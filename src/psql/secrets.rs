@@ -1,0 +1,242 @@
+//! Takes secrets out of a text before it is kept.
+//! Pure. Knows secrets by their value, and by the words that stand in front of them.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+/// What stands in a secret's place.
+const HIDDEN: &str = "***";
+
+/// What is shorter is part of too many other words to be found by its value.
+const SHORTEST: usize = 4;
+
+/// A name that promises a secret: of a psql variable, a setting, a column, an option.
+const NAME: &str = r"[\w.-]*(?:passw|passphrase|pwd|secret|token|credential|api_?key|private_?key|access_?key)[\w.-]*";
+
+/// A literal, or what a message has kept of one: doubled in another literal, with escapes, in dollars,
+/// plain.
+const LITERAL: &str =
+    r"(?:''[^']+''|E'(?:[^'\\]|\\.|'')*(?:'|\z)|\$\w*\$.*?(?:\$\w*\$|\z)|'(?:[^']|'')*(?:'|\z))";
+
+static PATTERNS: LazyLock<Vec<(Option<Regex>, &'static str)>> = LazyLock::new(|| {
+    let word = r#"(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"])+"#;
+    [
+        // PASSWORD 'x'
+        (format!(r"(?is)(\b{NAME}\s+){LITERAL}"), "${1}'***'"),
+        // token = 'x', set_config('app.secret', 'x'), SET app.secret TO 'x'
+        (
+            format!(r#"(?is)(\b{NAME}["']*\s*(?:=>|:=|=|:|,|\bTO\b)\s*){LITERAL}"#),
+            "${1}'***'",
+        ),
+        // {"token": "x"}
+        (
+            format!(r#"(?i)(\b{NAME}"?\s*:\s*)"(?:[^"\\]|\\.)*""#),
+            "${1}\"***\"",
+        ),
+        // password=x in a connection string, in the query of a URL
+        (format!(r#"(?i)(\b{NAME}=)[^\s'",;)&]+"#), "${1}***"),
+        // \set token x, \setenv PGPASSWORD x
+        (
+            format!(r"(?i)(\\set(?:env)?\s+{NAME}\s+){word}"),
+            "${1}'***'",
+        ),
+        // postgresql://me:x@host
+        (
+            r#"(?i)(\b[a-z][a-z0-9+.-]*://[^\s:/@'"]*:)[^\s'"]+@"#.to_owned(),
+            "${1}***@",
+        ),
+    ]
+    .map(|(pattern, shown)| (Regex::new(&pattern).ok(), shown))
+    .into()
+});
+
+/// Secrets that are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Secrets {
+    /// In every form, the longest first.
+    values: Vec<String>,
+}
+
+/// Does a name promise a secret?
+pub fn is_secret(name: &str) -> bool {
+    // The shell's working directory.
+    if ["PWD", "OLDPWD"].contains(&name) {
+        return false;
+    }
+    static WHOLE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(&format!(r"(?i)^{NAME}$")).ok());
+    WHOLE.as_ref().is_none_or(|pattern| pattern.is_match(name))
+}
+
+impl Secrets {
+    pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        let long = values.into_iter().filter(|value| value.len() >= SHORTEST);
+        let forms = long.flat_map(|value| {
+            let doubled = value.replace('\'', "''");
+            let escaped = doubled.replace('\\', "\\\\").replace('\n', "\\n");
+            [value.to_owned(), doubled, escaped]
+        });
+        let mut values = Vec::from_iter(forms.collect::<BTreeSet<_>>());
+        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        Self { values }
+    }
+
+    /// The text with `***` in place of secrets.
+    pub fn hide(&self, text: &str) -> String {
+        let mut text = hide_cut(text);
+        for value in &self.values {
+            text = hide_beginning(&text.replace(value, HIDDEN), value);
+        }
+        for (pattern, shown) in PATTERNS.iter() {
+            text = match pattern {
+                Some(pattern) => pattern.replace_all(&text, *shown).into_owned(),
+                None => HIDDEN.to_owned(),
+            };
+        }
+        text
+    }
+}
+
+/// The server quotes a part of a statement: `LINE 1: ...cret' VALID UNTIL`. What it begins with may be
+/// the end of a secret, but for a space in front of an opening quote.
+fn hide_cut(text: &str) -> String {
+    static CUT: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"(?m)^(LINE \d+: \.\.\.)[^'\n]*[^'\n (]'").ok());
+    CUT.as_ref().map_or_else(
+        || HIDDEN.to_owned(),
+        |cut| cut.replace_all(text, "${1}***'").into_owned(),
+    )
+}
+
+/// A quotation that breaks off within a secret.
+fn hide_beginning(text: &str, secret: &str) -> String {
+    let Some(body) = text.strip_suffix("...") else {
+        return text.to_owned();
+    };
+    let lengths = secret.char_indices().map(|(end, _)| end).rev();
+    for end in lengths.filter(|end| *end >= SHORTEST) {
+        let beginning = secret.get(..end).unwrap_or_default();
+        if let Some(before) = body.strip_suffix(beginning) {
+            return format!("{before}{HIDDEN}...");
+        }
+    }
+    text.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_pattern_compiles() {
+        assert!(PATTERNS.iter().all(|(pattern, _)| pattern.is_some()));
+        assert!(!hide_cut("x").contains(HIDDEN));
+        assert!(!is_secret("tenant"));
+    }
+
+    #[test]
+    fn names_that_promise_a_secret() {
+        for name in [
+            "password",
+            "db_passwd",
+            "API_KEY",
+            "app.token",
+            "ClientSecret",
+        ] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["tenant", "key", "primary_key", "author", "passage", "PWD"] {
+            assert!(!is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_a_telling_word_is_hidden() {
+        for (text, shown) in [
+            (
+                "ALTER ROLE a PASSWORD 's3cret';",
+                "ALTER ROLE a PASSWORD '***';",
+            ),
+            (
+                "create user a password\n E's3\\'cret' login",
+                "create user a password\n '***' login",
+            ),
+            (
+                "ALTER ROLE a PASSWORD $x$s3cret$x$;",
+                "ALTER ROLE a PASSWORD '***';",
+            ),
+            (
+                "LINE 1: ALTER ROLE a PASSWORD 's3cr...",
+                "LINE 1: ALTER ROLE a PASSWORD '***'",
+            ),
+            (
+                "LINE 1: ...s3cret' VALID UNTL 'now'",
+                "LINE 1: ...***' VALID UNTL 'now'",
+            ),
+            (
+                "LINE 1: ...FROM a WHERE b = 'c' AND",
+                "LINE 1: ...FROM a WHERE b = 'c' AND",
+            ),
+            (
+                "OPTIONS (user 'a', password 's3cret')",
+                "OPTIONS (user 'a', password '***')",
+            ),
+            (
+                "CONNECTION 'host=h password=s3cret'",
+                "CONNECTION 'host=h password=***'",
+            ),
+            (
+                "dblink('password=''s3 cret'' host=h')",
+                "dblink('password='***' host=h')",
+            ),
+            (
+                "SELECT set_config('app.secret', 's3cret', false);",
+                "SELECT set_config('app.secret', '***', false);",
+            ),
+            ("SET app.token TO 's3''cret';", "SET app.token TO '***';"),
+            (
+                "'{\"api_key\": \"s3\\\"cret\", \"a\": 1}'",
+                "'{\"api_key\": \"***\", \"a\": 1}'",
+            ),
+            (
+                "\\set token 's3''cret \\\\ x'\n\\set tenant 'acme'\n",
+                "\\set token '***'\n\\set tenant 'acme'\n",
+            ),
+            ("\\setenv PGPASSWORD s3cret", "\\setenv PGPASSWORD '***'"),
+            ("token = 's3cret'", "token = '***'"),
+            (
+                "at postgresql://me:s3c@ret@h:5/erp?a=b",
+                "at postgresql://me:***@h:5/erp?a=b",
+            ),
+            (
+                "postgresql://h/erp?password=s3cret&a=b",
+                "postgresql://h/erp?password=***&a=b",
+            ),
+            ("PGPASSWORD=s3cret", "PGPASSWORD=***"),
+            (
+                "SELECT 'no password' AS a, 'b';",
+                "SELECT 'no password' AS a, 'b';",
+            ),
+            ("https://h:80/erp", "https://h:80/erp"),
+        ] {
+            assert_eq!(Secrets::default().hide(text), shown);
+        }
+    }
+
+    #[test]
+    fn a_known_value_is_hidden_wherever_it_stands() {
+        let secrets = Secrets::new(["it's3cret", "abc"]);
+        for (text, shown) in [
+            ("x it's3cret y abc", "x *** y abc"),
+            (
+                "INSERT INTO a VALUES ('it''s3cret')",
+                "INSERT INTO a VALUES ('***')",
+            ),
+            ("LINE 1: SELECT it's3c...", "LINE 1: SELECT ***..."),
+        ] {
+            assert_eq!(secrets.hide(text), shown);
+        }
+    }
+}
