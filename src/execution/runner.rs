@@ -140,17 +140,10 @@ impl Runner<'_, '_> {
 
     /// Notes when a migration was done.
     pub fn settle(&mut self, name: &str, ended: &Ended) -> Result<(), Fault> {
-        let applied_at = DateTime::parse_from_rfc3339(&ended.applied_at).map_err(|error| {
-            let problem = error.to_string();
-            Fault::lost(&psql::Error::Confused { problem }, None)
-        })?;
+        let applied = applied(ended, &self.circumstances.common.execution_id)?;
         let mut rows = self.done.iter_mut();
         if let Some(row) = rows.find(|row| row.name.file_name() == name) {
-            row.applied = Some(Applied {
-                duration: Duration::from_millis(ended.execution_time_ms),
-                applied_at,
-                execution_id: self.circumstances.common.execution_id.clone(),
-            });
+            row.applied = Some(applied);
         }
         Ok(())
     }
@@ -228,4 +221,17 @@ impl Runner<'_, '_> {
             read: &|path| crate::tree::content(path).ok(),
         }
     }
+}
+
+/// What the ledger says of a migration's end, for the report.
+pub(super) fn applied(ended: &Ended, execution_id: &str) -> Result<Applied, Fault> {
+    let applied_at = DateTime::parse_from_rfc3339(&ended.applied_at).map_err(|error| {
+        let problem = error.to_string();
+        Fault::lost(&psql::Error::Confused { problem }, None)
+    })?;
+    Ok(Applied {
+        duration: Duration::from_millis(ended.execution_time_ms),
+        applied_at,
+        execution_id: execution_id.to_owned(),
+    })
 }

@@ -8,14 +8,14 @@ use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::notices;
 use super::repeatables::apart;
-use super::runner::Runner;
+use super::runner::{Runner, applied};
 use crate::database::ledger::RowState;
-use crate::database::ledger::table::Table;
+use crate::database::ledger::table::{NamesByTrack, Table};
 use crate::database::parse;
 use crate::execution::script::{self, Since, Transaction};
 use crate::plan::Step;
 use crate::psql::{self, Output};
-use crate::tree::{Name, Track};
+use crate::tree::Name;
 
 impl Runner<'_, '_> {
     pub(super) fn transaction(
@@ -96,7 +96,12 @@ impl Runner<'_, '_> {
                 let name = Some(name.clone());
                 return Err(Fault::RowChanged { name });
             }
-            self.settle(&receipt.name, &receipt.ended)?;
+        }
+        for row in &mut self.done {
+            if let Some(receipt) = found.get(row.name.file_name().as_str()) {
+                let id = &self.circumstances.common.execution_id;
+                row.applied = Some(applied(&receipt.ended, id)?);
+            }
         }
         Ok(())
     }
@@ -105,13 +110,13 @@ impl Runner<'_, '_> {
     pub(super) fn receipts_query(&self, steps: &[Step]) -> String {
         let asked = Asked::about(steps, &self.circumstances.common.execution_id);
         let place = &self.database.place;
-        place.receipts_query(&asked.tracks, &asked.names, asked.writer)
+        place.receipts_query(&asked.names, asked.writer)
     }
 
     fn commit(&mut self, transaction: &Transaction, steps: &[Step]) -> Result<(), Fault> {
         let asked = Asked::about(steps, &self.circumstances.common.execution_id);
         let place = &self.database.place;
-        let rows = place.count_query(&asked.tracks, &asked.names, asked.writer);
+        let rows = place.count_query(&asked.names, asked.writer);
         let expected = steps.iter().filter(|step| step.undoes().is_none()).count();
         let commit = script::commit(transaction, &rows, expected, &self.limits);
         let output = self
@@ -153,19 +158,21 @@ impl Runner<'_, '_> {
 
 /// Which ledger rows a group is about.
 struct Asked<'a> {
-    tracks: Vec<&'a Track>,
-    names: Vec<String>,
+    names: NamesByTrack<'a>,
     /// Whose rows count. Of an undo, no row may be left, whoever wrote it.
     writer: Option<&'a str>,
 }
 
 impl<'a> Asked<'a> {
     fn about(steps: &'a [Step], execution_id: &'a str) -> Self {
-        let tracks = steps.iter().map(|step| &step.migration.name.track);
         let is_undo = steps.iter().all(|step| step.undoes().is_some());
+        let mut names = NamesByTrack::new();
+        for step in steps {
+            let track = &step.migration.name.track;
+            names.entry(track).or_default().push(recorded(step));
+        }
         Self {
-            tracks: tracks.collect::<BTreeSet<_>>().into_iter().collect(),
-            names: steps.iter().map(recorded).collect(),
+            names,
             writer: (!is_undo).then_some(execution_id),
         }
     }

@@ -1,6 +1,7 @@
 //! The ledger's SQL: creating, upgrading, reading and writing its tables.
 //! Text only, from escaped types; the one place that knows the columns.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
@@ -253,22 +254,17 @@ impl Place {
         )
     }
 
-    /// Asks for what the ledgers of these tracks hold of migrations by these names, written by one run
-    /// or by any: a JSON array of [`Receipt`].
-    pub fn receipts_query(
-        &self,
-        tracks: &[&Track],
-        names: &[String],
-        execution_id: Option<&str>,
-    ) -> String {
-        let condition = named(names, execution_id);
-        let rows: Vec<_> = tracks
+    /// Asks for what the ledgers hold of migrations by these names, written by one run or by any: a
+    /// JSON array of [`Receipt`].
+    pub fn receipts_query(&self, names: &NamesByTrack<'_>, execution_id: Option<&str>) -> String {
+        let rows: Vec<_> = names
             .iter()
-            .map(|track| {
+            .map(|(track, names)| {
                 format!(
                     "SELECT migration_name, migration_hash, state, applied_at, execution_time_ms\n  \
-                     FROM {} WHERE {condition}",
-                    self.table(track)
+                     FROM {} WHERE {}",
+                    self.table(track),
+                    named(names, execution_id)
                 )
             })
             .collect();
@@ -280,19 +276,13 @@ impl Place {
         )
     }
 
-    /// A query for the number of these migrations' rows in these tracks' ledgers, those of one run or
-    /// of any.
-    pub fn count_query(
-        &self,
-        tracks: &[&Track],
-        names: &[String],
-        execution_id: Option<&str>,
-    ) -> String {
-        let condition = named(names, execution_id);
-        let counts: Vec<_> = tracks
+    /// A query for the number of these migrations' rows, those of one run or of any.
+    pub fn count_query(&self, names: &NamesByTrack<'_>, execution_id: Option<&str>) -> String {
+        let counts: Vec<_> = names
             .iter()
-            .map(|track| {
+            .map(|(track, names)| {
                 let table = self.table(track);
+                let condition = named(names, execution_id);
                 format!("(SELECT count(*) FROM {table} WHERE {condition})")
             })
             .collect();
@@ -464,6 +454,9 @@ fn must(condition: &str) -> String {
         fails()
     )
 }
+
+/// Names of migrations as the ledgers of their tracks have them.
+pub type NamesByTrack<'a> = BTreeMap<&'a Track, Vec<String>>;
 
 /// A condition: rows by these names, written by one run or by any.
 fn named(names: &[String], execution_id: Option<&str>) -> String {
