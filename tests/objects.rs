@@ -112,7 +112,7 @@ fn a_later_run_changes_what_an_earlier_one_made() {
     assert_eq!(
         recorded(&project, "impl_f"),
         "altered column public.customer.name; altered function public.f(public.customer); altered view public.hidden; \
-         created column public.by_hand.x; created table public.other"
+         created column public.by_hand.x; created table public.other; dropped enum public.mood"
     );
 }
 
@@ -158,4 +158,259 @@ fn what_cannot_be_remembered_stops_no_run() {
         output.stderr
     );
     assert_eq!(project.sql("SELECT count(*) FROM g"), "0");
+}
+
+const PARTIES: [(&str, &str); 2] = [
+    (
+        "core/20240101000000_core_a.sql",
+        "CREATE TABLE customer (id serial PRIMARY KEY, name text, email text);\nCREATE INDEX by_name ON customer (name);\n\
+         CREATE TYPE mood AS ENUM ('a');\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
+    ),
+    (
+        "impl/20240101000000_impl_a.sql",
+        "CREATE VIEW names AS SELECT name FROM customer;\nALTER TABLE customer ADD vat text;\n",
+    ),
+];
+
+#[test]
+fn what_is_dropped_is_remembered_with_the_file_that_did_it() {
+    let project = Project::with(&PARTIES);
+    project.sql("CREATE TABLE by_hand (id int)");
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/core/20240201000000_core_b.sql",
+        "DO $$ BEGIN DROP FUNCTION f(); EXCEPTION WHEN undefined_function THEN NULL; END $$;\nDROP TYPE mood;\nALTER TABLE customer DROP email;\n",
+    );
+    project.write(
+        "db/core/20240202000000_core_c.sql",
+        "ALTER TABLE customer ALTER COLUMN name TYPE varchar(80) USING name;\nCREATE TABLE short ();\nDROP TABLE short;\n",
+    );
+    project.write(
+        "db/impl/20240101000000_impl_a.down.sql",
+        "DROP VIEW names;\n",
+    );
+    // The view is in the way of the second file.
+    project.sql("DROP VIEW names");
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "core_b"),
+        "altered table public.customer; dropped column public.customer.email; dropped enum public.mood; dropped function public.f()"
+    );
+    assert_eq!(
+        recorded(&project, "core_c"),
+        "altered column public.customer.name; altered index public.by_name"
+    );
+    project.write(
+        "db/impl/20240203000000_impl_d.sql",
+        "DROP TABLE customer;\nDROP TABLE by_hand;\nCREATE VIEW names AS SELECT 1 AS x;\n",
+    );
+    let objects = project.nu("migrate run db -q | get objects.0");
+    assert_eq!(
+        objects.text(),
+        "created view public.names; dropped table public.by_hand, table public.customer"
+    );
+    assert_eq!(
+        recorded(&project, "impl_d"),
+        "created view public.names; dropped table public.by_hand; dropped table public.customer"
+    );
+    assert_eq!(told(&project, ""), json!(["impl view public.names d d"]));
+}
+
+#[test]
+fn a_file_outside_of_a_transaction_drops_too() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "-- migrate: no-transaction\nDROP INDEX CONCURRENTLY by_name;\nDROP VIEW names;\n",
+    );
+    let objects = project.nu(
+        "migrate run db -q --full | get objects.0 | each { values | str join ' ' } | to json -r",
+    );
+    assert_eq!(
+        objects.json(),
+        json!(["dropped index public.by_name", "dropped view public.names"])
+    );
+    assert_eq!(
+        recorded(&project, "impl_b"),
+        "dropped index public.by_name; dropped view public.names"
+    );
+}
+
+#[test]
+fn a_rehearsal_tells_what_is_done_to_other_tracks() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/core/20240201000000_core_b.sql",
+        "ALTER TABLE customer DROP COLUMN vat;\nDROP FUNCTION f CASCADE;\nCREATE TABLE tax (id int);\n",
+    );
+    project.write(
+        "db/core/20240202000000_core_c.sql",
+        "ALTER TABLE customer DROP COLUMN name CASCADE;\n",
+    );
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "ALTER TABLE customer ADD phone text;\nCREATE TABLE IF NOT EXISTS tax (code text);\nCREATE TABLE own (c int REFERENCES customer);\n",
+    );
+    let conflicts = "each {|row| $row.conflicts | each { $'($row.track) ($in.what) ($in.kind) ($in.name) of ($in.track)' } } | flatten | to json -r";
+    let found = project.nu(&format!("migrate rehearse db -q | {conflicts}"));
+    assert_eq!(
+        found.json(),
+        json!([
+            "core drops column public.customer.vat of impl",
+            "core drops by CASCADE view public.names of impl",
+            "impl alters column public.customer.phone of core",
+            "impl finds the name taken table public.tax of core",
+        ]),
+        "{}",
+        found.stderr
+    );
+    let objects = project.nu(
+        "migrate rehearse db -q | last | get objects | each { values | str join ' ' } | to json -r",
+    );
+    assert_eq!(
+        objects.json(),
+        json!([
+            "created column public.customer.phone",
+            "created table public.own"
+        ])
+    );
+    assert_eq!(project.sql("SELECT count(*) FROM migrations_core"), "1");
+    // Each for itself: what is blocked, and what takes a name that is pending elsewhere.
+    project.write(
+        "db/core/20240202000000_core_c.sql",
+        "ALTER TABLE customer DROP COLUMN name;\n",
+    );
+    project.write(
+        "db/impl/20240202000000_impl_c.sql",
+        "CREATE TABLE tax (code text);\n",
+    );
+    let found = project.nu(&format!(
+        "migrate rehearse db -q --transaction each | where state == failed | {conflicts}"
+    ));
+    assert_eq!(
+        found.json(),
+        json!([
+            "core is blocked by view public.names of impl",
+            "impl finds the name taken table public.tax of core",
+        ]),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn an_error_names_whose_object_is_in_the_way() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    let fails = |track: &str, sql: &str| {
+        let file = format!("db/{track}/20240301000000_{track}_x.sql");
+        project.write(&file, sql);
+        let script = "try { migrate run db -q | ignore; '' } catch {|e| $e.msg | lines | where $it starts-with 'IN THE WAY: ' | str substring 12.. | to json -r }";
+        let ways = project.nu(script);
+        std::fs::remove_file(project.path(&file)).unwrap();
+        let ways = ways.json().as_array().unwrap().clone();
+        let ways: Vec<_> = ways.iter().filter_map(Value::as_str).collect();
+        ways.join("; ")
+    };
+    let by_impl = "of track impl: 20240101000000_impl_a.sql made it";
+    let by_core = "of track core: 20240101000000_core_a.sql made it";
+    assert_eq!(
+        fails("core", "ALTER TABLE customer ADD vat int;\n"),
+        format!("column public.customer.vat {by_impl}")
+    );
+    assert_eq!(
+        fails("impl", "CREATE VIEW customer AS SELECT 1;\n"),
+        format!("table public.customer {by_core}")
+    );
+    assert_eq!(
+        fails("core", "ALTER TABLE customer DROP name;\n"),
+        format!("view public.names {by_impl}")
+    );
+    assert_eq!(
+        fails("core", "ALTER TABLE customer ALTER name TYPE varchar(9);\n"),
+        format!("view public.names {by_impl}")
+    );
+    project.sql("CREATE TABLE by_hand ()");
+    assert_eq!(
+        fails("core", "CREATE TABLE by_hand ();\n"),
+        "table public.by_hand, which no ledger knows"
+    );
+    // A pending file of another track makes it first, and goes with the transaction.
+    project.write(
+        "db/core/20240301000000_core_x.sql",
+        "CREATE TABLE fresh ();\n",
+    );
+    assert_eq!(
+        fails("impl", "CREATE TABLE fresh ();\n"),
+        "table \"fresh\" of track core: 20240301000000_core_x.sql made it"
+    );
+}
+
+/// What many transactions have done is asked of the catalogue for several together.
+#[test]
+fn a_run_of_many_transactions_is_remembered_file_by_file() {
+    let project = Project::with(&PARTIES);
+    for number in 10..40 {
+        let sql = match number {
+            20 => "DROP TYPE mood;\nSAVEPOINT a;\nALTER TABLE t15 ADD x int;\nRELEASE a;\n".to_owned(),
+            21 => "-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY late ON t16 (a);\nDROP INDEX by_name;\n".to_owned(),
+            22 => "DO $$ BEGIN CREATE TABLE t22 (a int); EXCEPTION WHEN duplicate_table THEN NULL; END $$;\nDROP FUNCTION f;\n".to_owned(),
+            number => format!("CREATE TABLE t{number} (a int);\n"),
+        };
+        project.write(
+            &format!("db/core/202402{number}000000_core_t{number}.sql"),
+            &sql,
+        );
+    }
+    project.write("db/core/20240239000000_core_t39.sql", "SELECT nothing;\n");
+    let failed = project.nu("migrate run db -q --transaction each | ignore");
+    assert!(failed.stderr.contains("t39"), "{}", failed.stderr);
+    project.sql("CREATE TABLE migrations_impl (LIKE migrations_core)");
+    let expected = [
+        ("core_t10", "created table public.t10"),
+        ("core_t15", "created table public.t15"),
+        (
+            "core_t20",
+            "created column public.t15.x; dropped enum public.mood",
+        ),
+        (
+            "core_t21",
+            "created index public.late; dropped index public.by_name",
+        ),
+        (
+            "core_t22",
+            "created table public.t22; dropped function public.f()",
+        ),
+        ("core_t23", "created table public.t23"),
+        ("core_t38", "created table public.t38"),
+    ];
+    for (name, objects) in expected {
+        assert_eq!(recorded(&project, name), objects, "{name}");
+    }
+    project.sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    std::fs::remove_file(project.path("db/core/20240239000000_core_t39.sql")).unwrap();
+    let told = project
+        .nu("migrate run db -q --transaction each | get objects | to json -r")
+        .json();
+    let told: Vec<_> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(told[1], "created table public.t10");
+    assert_eq!(
+        told[11],
+        "created column public.t15.x; dropped enum public.mood"
+    );
+    assert_eq!(
+        told[13],
+        "created table public.t22; dropped function public.f()"
+    );
+    assert_eq!(
+        told.last(),
+        Some(&"created column public.customer.vat, view public.names")
+    );
 }

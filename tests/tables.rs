@@ -178,7 +178,7 @@ fn tables_survive_csv_markdown_and_json() {
         "migrate status ./db --offline",
         "migrate run ./db --dry-run",
         "migrate validate ./db",
-        "migrate rehearse ./db | reject locks rewrites indexes validation notices",
+        "migrate rehearse ./db | reject locks rewrites indexes conflicts objects validation notices",
         "migrate run ./db",
         "migrate status ./db",
         "migrate status ./db --summary",

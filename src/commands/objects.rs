@@ -24,7 +24,7 @@ impl PluginCommand for Objects {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "A run writes to its ledger rows what each migration has made and changed, as the catalogue says, \
+            "A run writes to its ledger rows what each migration has made, changed and dropped, as the catalogue says, \
          also what it does in a DO block or a function. The track is null where no ledger knows the \
          object: it was made by hand, or before this was remembered. Where a migration has changed an object that no \
          migration made, made_by is null. A part of a table, such as an index, is its maker's, else the \

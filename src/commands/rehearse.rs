@@ -5,11 +5,12 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, Span, Value, r
 
 use super::arguments::{request, switch};
 use super::completion::completes;
-use super::run::validation;
+use super::run::{changes, validation};
 use super::signature::{MigrateSignature, wrapped};
 use super::table::{self, Column, Row, list};
 use super::{MigratePlugin, answer, chosen, closures, preflight};
 use crate::database::catalog::Difference;
+use crate::execution::conflicts::Conflict;
 use crate::execution::effects::Lock;
 use crate::execution::lock_mode::LockMode;
 use crate::execution::row::RehearsalRow;
@@ -35,7 +36,9 @@ impl PluginCommand for Rehearse {
             "Real errors, real durations. Gives a row per migration, as `migrate run` does, and: locks, the \
          locks it takes on what was there before (relation, mode, whom they block, how long they would \
          be held at most, and live: do others use the relation just now); rewrites, the tables it \
-         writes anew; indexes, those it builds; rows, how many it inserts, updates and deletes. \
+         writes anew; indexes, those it builds; rows, how many it inserts, updates and deletes; objects, what \
+         it creates, alters and drops; conflicts, where it alters or drops what another track has made, drops \
+         by CASCADE what it does not name, finds a name taken or is blocked, each with whose it is. \
          Everything shares one transaction, and whatever ends the session, nothing of it stays. It \
          holds the locks while it lasts, and lock_timeout applies. An error ends it, but with --transaction \
          each a file that fails is undone, its state is `failed`, and the others follow. Files that run outside of a \
@@ -157,6 +160,12 @@ impl Row for RehearsalRow {
             Column::new("locks", list(), |row, span| locks(&row.effects.locks, span)),
             Column::texts("rewrites", |row| row.effects.rewrites.clone()),
             Column::texts("indexes", |row| row.effects.indexes.clone()),
+            Column::new("conflicts", list(), |row, span| {
+                conflicts(&row.conflicts, span)
+            }),
+            Column::new("objects", list(), |row, span| {
+                changes(&row.run.objects, span)
+            }),
             Column::new("validation", list(), |row, span| {
                 validation(&row.run.checks, span)
             }),
@@ -175,6 +184,27 @@ impl Row for RehearsalRow {
 
 fn stronger(one: LockMode, other: LockMode) -> LockMode {
     if other > one { other } else { one }
+}
+
+/// What a migration met that is not its track's, as a table in a cell.
+fn conflicts(conflicts: &[Conflict], span: Span) -> Value {
+    let text = |text: Option<&String>| {
+        text.map_or_else(|| Value::nothing(span), |text| Value::string(text, span))
+    };
+    let row = |conflict: &Conflict| {
+        let maker = conflict.maker.as_ref();
+        Value::record(
+            record! {
+                "what" => Value::string(conflict.what.to_string(), span),
+                "kind" => Value::string(&conflict.object.0, span),
+                "name" => Value::string(&conflict.object.1, span),
+                "track" => text(maker.map(|maker| &maker.track)),
+                "made_by" => text(maker.and_then(|maker| maker.made_by.as_ref())),
+            },
+            span,
+        )
+    };
+    Value::list(conflicts.iter().map(row).collect(), span)
 }
 
 fn locks(locks: &[Lock], span: Span) -> Value {

@@ -1,5 +1,7 @@
 //! `migrate run`: applies what is pending.
 
+use std::collections::BTreeMap;
+
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{
     Example, LabeledError, PipelineData, Signature, Span, SyntaxShape, Value, record,
@@ -12,6 +14,7 @@ use super::table::{self, Column, Full, Row, list, said, which};
 use super::{MigratePlugin, answer, answer_in_full, chosen, closures, preflight, progress};
 use crate::checks::Check;
 use crate::checks::caller::from_nuon;
+use crate::database::ledger::objects::{Action, Change};
 use crate::execution::row::RunRow;
 use crate::settings::Key;
 use crate::verbs::run::{dry_run, run};
@@ -36,7 +39,7 @@ impl PluginCommand for Run {
          migration is recorded in its track's ledger within the same transaction; if one fails, \
          nothing of its transaction stays. Refuses to run when an applied file was changed or is \
          gone. Gives a row per applied migration, with the group that shares its transaction and \
-         the notices: what the server and psql said, and what queries gave. Nothing pending gives \
+         the notices: what the server and psql said, and what queries gave; objects is what it did to the schema. Nothing pending gives \
          an empty table. Before any SQL, the `.nu` file beside each pending migration runs in a \
          nu of its own, and one that fails stops everything; `--check` does the same with a \
          closure, evaluated in this shell. Files that cannot run in a transaction say so at their top with \
@@ -64,7 +67,7 @@ impl PluginCommand for Run {
             .checks_first()
             .switch(
                 "full",
-                "give notices as a list, and what each check gave in the column validation",
+                "give notices and objects as lists, and what each check gave in the column validation",
                 None,
             )
             .gives::<RunRow>()
@@ -137,6 +140,7 @@ impl Row for RunRow {
         columns.extend(Self::check_and_name());
         columns.push(Self::reason());
         columns.push(Column::text("notices", |row: &Self| said(&row.notices)));
+        columns.push(Column::text("objects", |row: &Self| summary(&row.objects)));
         columns.push(Column::optional_text("execution_id", |row: &Self| {
             Some(row.applied.as_ref()?.execution_id.clone())
         }));
@@ -182,6 +186,10 @@ impl Row for Full<RunRow> {
             RunRow::columns(),
             Column::texts("notices", |row: &RunRow| row.notices.clone()),
         );
+        columns.retain(|column| column.name != "objects");
+        columns.push(Column::new("objects", list(), |row, span| {
+            changes(&row.0.objects, span)
+        }));
         columns.push(Column::new("validation", list(), |row, span| {
             validation(&row.0.checks, span)
         }));
@@ -206,6 +214,34 @@ impl Row for Planned {
             .map(|column| column.of(|row: &Self| &row.0))
             .collect()
     }
+}
+
+/// What a migration did to the schema, in a line: `created table public.a, view public.v; dropped ...`.
+fn summary(changes: &[Change]) -> String {
+    let mut by_action: BTreeMap<Action, Vec<String>> = BTreeMap::new();
+    for Change(action, kind, name, ..) in changes {
+        let of_action = by_action.entry(*action).or_default();
+        of_action.push(format!("{kind} {name}"));
+    }
+    let parts = by_action
+        .iter()
+        .map(|(action, objects)| format!("{action} {}", objects.join(", ")));
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+/// The same as a table in a cell.
+pub fn changes(changes: &[Change], span: Span) -> Value {
+    let row = |Change(action, kind, name, ..): &Change| {
+        Value::record(
+            record! {
+                "action" => Value::string(action.to_string(), span),
+                "kind" => Value::string(kind, span),
+                "name" => Value::string(name, span),
+            },
+            span,
+        )
+    };
+    Value::list(changes.iter().map(row).collect(), span)
 }
 
 /// The checks that a migration has passed, as a table in a cell.

@@ -5,6 +5,7 @@ use std::fmt;
 use miette::Diagnostic;
 use thiserror::Error as ThisError;
 
+use super::conflicts::Conflict;
 use super::fault::{Fault, REMOVE_COMMIT};
 use super::outcome::{Earlier, Outcome, OwnRow};
 use crate::error::{Report, count, list};
@@ -13,7 +14,7 @@ use crate::tree::Name;
 
 /// A run that stopped after it had begun to change the database.
 #[derive(Debug, ThisError)]
-#[error("{}", told(fault, *is_undo))]
+#[error("{}{}", told(fault, *is_undo), in_the_way(conflicts))]
 pub struct Failure {
     pub fault: Fault,
     /// What became of the transaction in which it broke.
@@ -29,6 +30,14 @@ pub struct Failure {
     pub attempts: u32,
     /// Was it taking back what was applied?
     pub is_undo: bool,
+    /// The objects that were in its way.
+    pub conflicts: Vec<Conflict>,
+}
+
+/// The lines below an error that say whose the objects in the way are.
+fn in_the_way(conflicts: &[Conflict]) -> String {
+    let lines = conflicts.iter().map(|it| format!("\nIN THE WAY: {it}"));
+    lines.collect()
 }
 
 /// What broke; a file that undoes a migration goes by its name.

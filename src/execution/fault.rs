@@ -230,10 +230,15 @@ impl Fault {
 
     /// The server's code for it.
     pub fn sqlstate(&self) -> Option<&str> {
+        self.diagnostic()?.sqlstate.as_deref()
+    }
+
+    /// The server's words.
+    pub fn diagnostic(&self) -> Option<&Diagnostic> {
         match self {
             Self::Sql { diagnostic, .. }
             | Self::Ledger { diagnostic, .. }
-            | Self::Commit { diagnostic } => diagnostic.sqlstate.as_deref(),
+            | Self::Commit { diagnostic } => Some(diagnostic),
             _ => None,
         }
     }

@@ -3,6 +3,7 @@
 
 mod after;
 mod attempt;
+pub mod conflicts;
 mod diagnosis;
 pub mod effects;
 mod evidence;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod fault;
 pub mod frame;
 mod late;
+mod later;
 mod leftovers;
 pub mod lock_mode;
 mod no_transaction;
@@ -41,8 +43,10 @@ use crate::process::progress::Progress;
 use crate::process::watch::Watch;
 use crate::tree::{Name, WorkingFolder};
 pub use after::verify;
+use diagnosis::{Stage, fault_of};
 pub use failure::Failure;
 use fault::Fault;
+pub use later::Later;
 pub use rehearsal::rehearse;
 use row::RunRow;
 use runner::Runner;
@@ -66,7 +70,7 @@ pub struct Circumstances {
     pub interrupt: Interrupt,
 }
 
-/// The catalogue is asked once for each transaction: a run of more is not held up by it.
+/// The catalogue is asked once for each transaction; of a run of more, for several together.
 const REMEMBERED_GROUPS: usize = 20;
 
 /// A run that did not get through its plan.
@@ -167,6 +171,7 @@ pub fn run(
     circumstances: &Circumstances,
     checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
+    later: &mut Later,
 ) -> Result<(), Stop> {
     let mut tables = tables.to_vec();
     let mut number = applied.last().map_or(1, |row| row.group + 1);
@@ -181,12 +186,17 @@ pub fn run(
             &[]
         };
         let mut runner = Runner::new(database, circumstances, checker, number);
-        runner.remembers = plan.groups.len() <= REMEMBERED_GROUPS;
+        if plan.groups.len() > REMEMBERED_GROUPS {
+            runner.later = Some(std::mem::take(later));
+        }
         let result = match group {
             Group::Transaction(steps) => runner.transaction(&tables, steps, standby),
             Group::NoTransaction(step) => runner.no_transaction(&tables, step),
         };
-        runner.finish(result, plan.is_undo(), applied)?;
+        runner.finish(result, plan.is_undo(), applied, later)?;
+        if later.is_full() {
+            remember(database, circumstances, applied, later, plan.is_undo())?;
+        }
         tables.extend(group.steps().iter().map(|step| Table {
             track: step.migration.name.track.clone(),
             is_current: true,
@@ -202,9 +212,24 @@ pub fn run(
                 runner.transaction(&tables, &due, &plan.standby)
             }
         });
-        runner.finish(result, false, applied)?;
+        runner.finish(result, false, applied, later)?;
     }
-    Ok(())
+    remember(database, circumstances, applied, later, plan.is_undo())
+}
+
+/// Tells the ledgers what has waited for it.
+fn remember(
+    database: &mut Database,
+    circumstances: &Circumstances,
+    applied: &mut [RunRow],
+    later: &mut Later,
+    is_undo: bool,
+) -> Result<(), Stop> {
+    let remembered = later.remember(database, circumstances, applied);
+    remembered.map_err(|ending| {
+        let fault = fault_of(ending, Stage::Begin);
+        Stop::new(fault, StoppedIn::Nothing, vec![], database, is_undo)
+    })
 }
 
 impl Runner<'_, '_> {
@@ -213,13 +238,18 @@ impl Runner<'_, '_> {
         result: Result<(), Fault>,
         is_undo: bool,
         applied: &mut Vec<RunRow>,
+        waiting: &mut Later,
     ) -> Result<(), Stop> {
         let Runner {
             database,
             stopped_in,
             mut done,
+            later,
             ..
         } = self;
+        if let Some(later) = later {
+            *waiting = later;
+        }
         match result {
             Ok(()) => {
                 applied.append(&mut done);

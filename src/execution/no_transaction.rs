@@ -58,6 +58,7 @@ impl Runner<'_, '_> {
             self.stopped_in = StoppedIn::Nothing;
             return Err(Fault::LockLost);
         }
+        let lost = self.droppable()?;
         self.enter(Phase::Running);
         let printed = self.run_file(step)?;
         checks.extend(self.verified(step)?);
@@ -79,13 +80,12 @@ impl Runner<'_, '_> {
         self.note(step, checks, &printed);
         self.take_ended(step, &mut recorded)?;
         self.hear_commit(&recorded);
-        let since = Since::Transaction(&before.id);
-        self.remember(
-            std::slice::from_ref(step),
-            since,
-            before.newest,
-            Some(name.clone()),
-        )?;
+        let id = before.id.parse().unwrap_or_default();
+        let steps = std::slice::from_ref(step);
+        let lost = lost.as_deref();
+        let since = Since::Transactions(&[id]);
+        self.remember(steps, since, before.newest, lost, Some(name.clone()))?;
+        self.remember_later(steps, id, before.newest, lost);
         self.forget(step)
     }
 

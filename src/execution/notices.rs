@@ -1,9 +1,10 @@
 //! What a migration printed, as the lines of its `notices` column. Pure.
 
+use super::conflicts::TAKEN;
 use crate::error::visible;
 use crate::process::lines::Channel;
 use crate::psql::Output;
-use crate::psql::message::{Message, is_continuation, parse};
+use crate::psql::message::{Diagnostic, Message, is_continuation, parse};
 
 /// The results and `\echo` lines first, then the server's notices and `\warn` lines.
 pub fn of(output: &Output) -> Vec<String> {
@@ -14,6 +15,20 @@ pub fn of(output: &Output) -> Vec<String> {
     });
     let lines = output.stdout.iter().cloned().chain(said);
     lines.map(|line| visible(&line).into_owned()).collect()
+}
+
+/// The notices that something was there already, such as those of IF NOT EXISTS.
+pub fn found(output: &Output) -> Vec<Diagnostic> {
+    let messages = parse(output.stderr.iter().map(String::as_str));
+    let diagnostics = messages.into_iter().filter_map(|message| match message {
+        Message::Diagnostic(diagnostic) => Some(*diagnostic),
+        Message::Text(_) => None,
+    });
+    let is_such = |found: &Diagnostic| {
+        let code = found.sqlstate.as_deref();
+        code.is_some_and(|code| TAKEN.contains(&code)) && !found.is_error()
+    };
+    diagnostics.filter(is_such).collect()
 }
 
 /// Lines as they are shown while a file runs: without place and code. An error is left out, because

@@ -4,39 +4,86 @@ use std::collections::BTreeSet;
 
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
+use super::later::{WHAT, not_recorded, note};
 use super::runner::Runner;
-use super::script::{self, REMEMBERED, Since};
+use super::script::{self, Remembered, Rows, Since};
+use crate::database::parse;
+use crate::database::questions::survived;
 use crate::plan::Step;
 use crate::tree::Name;
 
 impl Runner<'_, '_> {
-    /// One question for all files of a group. That it cannot be answered stops nothing.
+    /// One question for all files of a group. That it cannot be answered stops nothing. `lost` is what there
+    /// may have been dropped, where something was.
     pub(super) fn remember(
         &mut self,
         steps: &[Step],
         since: Since<'_>,
         newest: i64,
+        lost: Option<&str>,
         last: Option<Name>,
     ) -> Result<(), Fault> {
         let up = steps.iter().filter(|step| step.undoes().is_none());
         let tracks: BTreeSet<_> = up.map(|step| &step.migration.name.track).collect();
-        if tracks.is_empty() || !self.remembers {
+        if tracks.is_empty() || self.later.is_some() {
             return Ok(());
         }
         let tracks: Vec<_> = tracks.into_iter().collect();
         let execution_id = &self.circumstances.common.execution_id;
-        let text = script::remember(&self.database.place, &tracks, execution_id, since, newest);
+        let place = &self.database.place;
+        let text = script::remember(place, &tracks, execution_id, since, newest, lost);
         let output = self
             .database
             .session
             .ask(&text)
             .map_err(|ending| fault_of(ending, Stage::Commit { last }))?;
-        if output.stdout != [REMEMBERED] {
-            let said = output.stderr.first().map_or("", String::as_str);
-            self.circumstances.progress.note(&format!(
-                "what the migrations did to the schema is not recorded: {said}"
-            ));
+        match parse(&output) {
+            Ok(Remembered { remembered }) => note(remembered, &tracks, &mut self.done),
+            Err(_) => {
+                let said = output.stderr.first().map_or("", String::as_str);
+                not_recorded(self.circumstances.progress, WHAT, said);
+            }
         }
         Ok(())
+    }
+
+    /// The same once it is committed, for several transactions at once.
+    pub(super) fn remember_later(
+        &mut self,
+        steps: &[Step],
+        id: u64,
+        newest: i64,
+        lost: Option<&str>,
+    ) {
+        let up = steps.iter().filter(|step| step.undoes().is_none());
+        let mut tracks = up.map(|step| &step.migration.name.track).peekable();
+        if let (Some(later), Some(_)) = (&mut self.later, tracks.peek()) {
+            later.add(id, tracks, newest, lost);
+        }
+    }
+
+    /// What a transaction has deleted or written anew, as everybody else still sees it.
+    pub(super) fn lost(&mut self, id: u64) -> Option<String> {
+        if !self.has_dropped {
+            return None;
+        }
+        let question = script::drops(&self.database.place, Rows::WrittenBy(id));
+        let lost = self.database.ask_from_outside(question);
+        if lost.is_none() {
+            let progress = self.circumstances.progress;
+            not_recorded(progress, "what was dropped", "a second connection fails");
+        }
+        lost
+    }
+
+    /// What a file that runs outside of a transaction can drop: all there is.
+    pub(super) fn droppable(&mut self) -> Result<Option<String>, Fault> {
+        let question = script::drops(&self.database.place, Rows::All);
+        let output = self
+            .database
+            .session
+            .ask(&survived(&question))
+            .map_err(|ending| fault_of(ending, Stage::Begin))?;
+        Ok(Some(output.stdout.join("\n")).filter(|found| !found.is_empty()))
     }
 }

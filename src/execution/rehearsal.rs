@@ -100,13 +100,14 @@ impl Runner<'_, '_> {
         if goes_on {
             let stuck = self.in_some_order(repeatables, &transaction, last, &mut after)?;
             let names: BTreeSet<_> = stuck.iter().map(|one| &one.step.migration.name).collect();
-            let (failed, passed): (Vec<_>, Vec<_>) = repeatables
+            let passed = repeatables
                 .iter()
-                .partition(|step| names.contains(&step.migration.name));
-            recorded.extend(passed.into_iter().cloned());
-            self.done.extend(failed.into_iter().map(|step| RunRow {
-                reason: step.reason.clone(),
-                ..RunRow::not_applied(step.migration.name.clone(), self.number)
+                .filter(|step| !names.contains(&step.migration.name));
+            recorded.extend(passed.cloned());
+            self.done.extend(stuck.iter().map(|one| RunRow {
+                reason: one.step.reason.clone(),
+                error: one.fault.diagnostic().cloned(),
+                ..RunRow::not_applied(one.step.migration.name.clone(), self.number)
             }));
         } else {
             let standby = plan.standby.as_slice();
@@ -114,6 +115,8 @@ impl Runner<'_, '_> {
             recorded.extend(repeatables.iter().cloned().chain(more));
         }
         self.look_at_receipts(&recorded)?;
+        let lost = self.lost(transaction.id);
+        self.remember_all(&recorded, &transaction, lost.as_deref())?;
         self.database
             .session
             .ask(&script::rollback())
@@ -141,8 +144,11 @@ impl Runner<'_, '_> {
     ) -> Result<bool, Fault> {
         Ok(match self.attempted(step, transaction, started)? {
             Attempt::Recorded => true,
-            Attempt::Failed { row, .. } => {
-                self.done.push(*row);
+            Attempt::Failed { fault, row } => {
+                self.done.push(RunRow {
+                    error: fault.diagnostic().cloned(),
+                    ..*row
+                });
                 false
             }
         })
@@ -216,6 +222,7 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
                         ..row
                     },
                     effects,
+                    conflicts: vec![],
                 },
                 None => RehearsalRow {
                     run: RunRow {
@@ -224,6 +231,7 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
                     },
                     ending: RehearsalEnding::Skipped,
                     effects: Effects::default(),
+                    conflicts: vec![],
                 },
             });
         }
@@ -242,6 +250,7 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
         run: RunRow { group: last, ..row },
         ending: RehearsalEnding::Rehearsed,
         effects,
+        conflicts: vec![],
     }));
     rows
 }

@@ -4,9 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
 
+use super::conflicts::Conflict;
 use super::effects::Effects;
 use crate::checks::Check;
+use crate::database::ledger::objects::Change;
 use crate::plan::{Plan, Reason};
+use crate::psql::message::Diagnostic;
 use crate::tree::Name;
 
 /// A row of `migrate run`.
@@ -23,6 +26,12 @@ pub struct RunRow {
     pub notices: Vec<String>,
     /// The checks that it passed before.
     pub checks: Vec<Check>,
+    /// What it did to the schema.
+    pub objects: Vec<Change>,
+    /// What it wanted to make and found there.
+    pub found: Vec<Diagnostic>,
+    /// What stopped it, where the others went on.
+    pub error: Option<Diagnostic>,
 }
 
 impl RunRow {
@@ -48,6 +57,9 @@ impl RunRow {
             reason: None,
             notices: vec![],
             checks: vec![],
+            objects: vec![],
+            found: vec![],
+            error: None,
         }
     }
 
@@ -79,6 +91,7 @@ pub struct RehearsalRow {
     pub run: RunRow,
     pub ending: RehearsalEnding,
     pub effects: Effects,
+    pub conflicts: Vec<Conflict>,
 }
 
 /// How the rehearsal of a migration went.

@@ -6,13 +6,14 @@ use chrono::DateTime;
 
 use super::diagnosis::{Stage, blame, error_in_file, fault_of};
 use super::fault::Fault;
+use super::later::Later;
 use super::notices::{self, Live};
 use super::prepared::Prepared;
 use super::row::{Applied, RunRow, total};
 use super::script::{Completion, Include, Limits};
 use super::{Circumstances, StoppedIn};
 use crate::checks::Check;
-use crate::database::ledger::table::{Ended, Entry, Receipt, Started, Table};
+use crate::database::ledger::table::{Ended, Entry, Receipts, Started, Table};
 use crate::database::{Database, parse_json};
 use crate::plan::Step;
 use crate::preflight::Checker;
@@ -28,9 +29,11 @@ pub struct Runner<'a, 'c> {
     pub stopped_in: StoppedIn,
     pub done: Vec<RunRow>,
     /// What the ledgers hold of the transaction, once that is known.
-    pub receipts: Vec<Receipt>,
-    /// Do the ledgers remember what the files do to the schema?
-    pub remembers: bool,
+    pub receipts: Receipts,
+    /// May the transaction have dropped something?
+    pub has_dropped: bool,
+    /// What the ledgers are to remember later, where they are not told in each transaction.
+    pub later: Option<Later>,
     /// Must nothing of it be committed?
     pub is_rehearsal: bool,
 }
@@ -61,9 +64,10 @@ impl<'a, 'c> Runner<'a, 'c> {
             number,
             stopped_in: StoppedIn::Nothing,
             done: vec![],
-            receipts: vec![],
+            receipts: Receipts::default(),
+            has_dropped: false,
             is_rehearsal: false,
-            remembers: true,
+            later: None,
         }
     }
 }
@@ -116,12 +120,11 @@ impl Runner<'_, '_> {
     /// Notes a migration as done. When that was and how long it took is noted once it is known.
     pub fn note(&mut self, step: &Step, checks: Vec<Check>, printed: &Output) {
         self.done.push(RunRow {
-            name: step.migration.name.clone(),
-            applied: None,
-            group: self.number,
             reason: step.reason.clone(),
             notices: notices::of(printed),
             checks,
+            found: notices::found(printed),
+            ..RunRow::not_applied(step.migration.name.clone(), self.number)
         });
     }
 

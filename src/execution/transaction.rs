@@ -42,12 +42,25 @@ impl Runner<'_, '_> {
             steps.to_mut().extend(more);
             self.look_at_receipts(&steps)?;
         }
-        self.remember(&steps, Since::Begin, transaction.newest, self.last())?;
+        let lost = self.lost(transaction.id);
+        self.remember_all(&steps, &transaction, lost.as_deref())?;
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: true,
         };
-        self.commit(&transaction, &steps)
+        self.commit(&transaction, &steps)?;
+        self.remember_later(&steps, transaction.id, transaction.newest, lost.as_deref());
+        Ok(())
+    }
+
+    /// Lets the ledgers remember what the files of a transaction have done, before it ends.
+    pub(super) fn remember_all(
+        &mut self,
+        steps: &[Step],
+        transaction: &Transaction,
+        lost: Option<&str>,
+    ) -> Result<(), Fault> {
+        self.remember(steps, Since::Begin, transaction.newest, lost, self.last())
     }
 
     pub(super) fn begin(&mut self, tables: &[Table], steps: &[Step]) -> Result<Transaction, Fault> {
@@ -77,7 +90,9 @@ impl Runner<'_, '_> {
     /// Do the ledgers hold what was written to them, and nothing of what was undone?
     pub(super) fn check_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
         let receipts = std::mem::take(&mut self.receipts);
+        self.has_dropped = receipts.has_dropped;
         let found: HashMap<_, _> = receipts
+            .rows
             .iter()
             .map(|receipt| (receipt.name.as_str(), receipt))
             .collect();

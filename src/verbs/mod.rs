@@ -24,6 +24,7 @@ pub mod status;
 pub mod undo;
 pub mod validate;
 pub mod verify;
+mod whose;
 
 pub use context::{Context, Target};
 pub use error::Error;

@@ -2,6 +2,7 @@
 
 use super::look::{look_under_lock, make_plan, require_settings};
 use super::run::{circumstances, failure};
+use super::whose::{add_conflicts, of_failure};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};
 use crate::execution::row::RehearsalRow;
@@ -19,14 +20,17 @@ pub fn rehearse(
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RehearsalRow>, Error> {
     on_stage(context, request, preflight, |stage| {
-        let rows = execution::rehearse(
+        let mut rows = execution::rehearse(
             &mut stage.database,
             &stage.ledgers.tables,
             &stage.plan,
             stage.circumstances,
             &mut stage.checker,
-        );
-        Ok(rows?)
+        )?;
+        let steps = stage.plan.steps().chain(&stage.plan.standby);
+        let migrations: Vec<_> = steps.map(|step| &step.migration).collect();
+        add_conflicts(context, &mut stage.database, &migrations, &mut rows);
+        Ok(rows)
     })
 }
 
@@ -87,7 +91,9 @@ pub(super) fn on_stage<T>(
             drop(stage);
             let interrupt = &context.caller.interrupt;
             let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
-            failure(*stop, left).into()
+            let mut failure = failure(*stop, left);
+            failure.conflicts = of_failure(context, &failure);
+            failure.into()
         }
     })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::Local;
 
 use super::look::{look, look_under_lock, make_plan, missed, require_settings};
+use super::whose::of_failure;
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
 use crate::database::{Address, Database, Ledgers};
@@ -13,7 +14,7 @@ use crate::execution::fault::Fault;
 use crate::execution::outcome::{self, Outcome, StopOutcome, stands};
 use crate::execution::retry;
 use crate::execution::row::{Applied, RunRow};
-use crate::execution::{self, Circumstances, Common, Failure, Stop};
+use crate::execution::{self, Circumstances, Common, Failure, Later, Stop};
 use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::process::interrupt::Interrupt;
@@ -75,6 +76,7 @@ pub(super) fn carry_out(
         &circumstances.common.execution_id,
     );
     let mut applied = Vec::new();
+    let mut later = Later::default();
     let mut retries = 0;
     loop {
         let before = applied.len();
@@ -85,6 +87,7 @@ pub(super) fn carry_out(
             &circumstances,
             &mut checker,
             &mut applied,
+            &mut later,
         )
         .map_err(|error| after(error, &applied, undertaking.is_undo))?
         else {
@@ -112,8 +115,10 @@ pub(super) fn carry_out(
             Some(failure) => failure,
         };
         if !may_pass(&failure) || retries == context.caller.settings.retries {
+            remember(&address, &circumstances, &mut applied, &mut later);
             return Err(Failure {
                 attempts: retries + 1,
+                conflicts: of_failure(context, &failure),
                 ..failure
             }
             .into());
@@ -213,6 +218,7 @@ pub(super) fn failure(stop: Stop, left: StopOutcome) -> Failure {
         is_undo: stop.is_undo,
         fault: stop.fault,
         attempts: 1,
+        conflicts: vec![],
     }
 }
 
@@ -232,6 +238,7 @@ fn attempt(
     circumstances: &Circumstances,
     checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
+    later: &mut Later,
 ) -> Result<Attempt, Error> {
     let (tree, mut database, ledgers) = look_under_lock(context, address)?;
     let execution_id = &circumstances.common.execution_id;
@@ -272,11 +279,28 @@ fn attempt(
         circumstances,
         checker,
         applied,
+        later,
     );
     Ok(match done {
         Ok(()) => Attempt::Done,
         Err(stop) => Attempt::Stopped(Box::new(stop)),
     })
+}
+
+/// Lets the ledgers remember what was committed before a stop. That it cannot be done changes nothing.
+fn remember(
+    address: &Address,
+    circumstances: &Circumstances,
+    applied: &mut [RunRow],
+    later: &mut Later,
+) {
+    if later.is_empty() || circumstances.interrupt.requested() {
+        return;
+    }
+    let dialing = address.dial(&circumstances.interrupt);
+    if let Ok(mut database) = dialing.map_err(Error::from).and_then(|it| Ok(it.answer()?)) {
+        let _ = later.remember(&mut database, circumstances, applied);
+    }
 }
 
 /// Takes up what this run has recorded in a session that did not live to tell.
@@ -292,17 +316,14 @@ fn recover(rows: &[Row], execution_id: &str, applied: &mut Vec<RunRow>) {
             continue;
         };
         if !known && row.state == RowState::Applied {
+            let group = applied.last().map_or(1, |row| row.group + 1);
             applied.push(RunRow {
-                name,
                 applied: Some(Applied {
                     duration: row.duration().unwrap_or_default(),
                     applied_at,
                     execution_id: execution_id.to_owned(),
                 }),
-                group: applied.last().map_or(1, |row| row.group + 1),
-                reason: None,
-                notices: vec![],
-                checks: vec![],
+                ..RunRow::not_applied(name, group)
             });
         }
     }

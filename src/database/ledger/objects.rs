@@ -1,6 +1,6 @@
 //! What the migrations did to the schema, as the ledgers remember it; and who made which object.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
@@ -32,14 +32,30 @@ pub struct Change(
     pub String,
     /// Its number in this database, which a renamed one keeps.
     pub Option<i64>,
+    /// The number of the table that it is part of.
+    #[serde(default)]
+    pub Option<i64>,
 );
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Action {
     Created,
     Altered,
+    Dropped,
 }
+
+/// Has this transaction dropped something? What deletes a row of the catalogue is counted; a dropped column
+/// keeps its row. An expression.
+pub const HAS_DROPPED: &str = "CASE WHEN NOT pg_catalog.current_setting('track_counts')::bool \
+     OR (SELECT sum(pg_catalog.pg_stat_get_xact_tuples_deleted(class)) FROM pg_catalog.unnest(ARRAY[\
+     'pg_catalog.pg_class', 'pg_catalog.pg_constraint', 'pg_catalog.pg_trigger', 'pg_catalog.pg_policy', \
+     'pg_catalog.pg_rewrite', 'pg_catalog.pg_proc', 'pg_catalog.pg_type', 'pg_catalog.pg_namespace', \
+     'pg_catalog.pg_extension', 'pg_catalog.pg_event_trigger', 'pg_catalog.pg_publication', \
+     'pg_catalog.pg_foreign_server', 'pg_catalog.pg_statistic_ext']::regclass[]) AS class) > 0 THEN true\n  \
+     WHEN pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::regclass) > 0 THEN EXISTS (\n    \
+     SELECT FROM pg_catalog.pg_attribute WHERE attisdropped AND pg_catalog.age(xmin) <= 0) ELSE false END";
 
 /// Who made an object, and who changed it last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,52 +70,111 @@ pub struct Maker {
 
 /// The makers of objects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Makers(BTreeMap<Object, Maker>);
+pub struct Makers {
+    makers: BTreeMap<Object, Maker>,
+    /// The last name of each number.
+    names: BTreeMap<(String, i64), Object>,
+    /// What is part of the table with a number.
+    parts: BTreeMap<i64, BTreeSet<Object>>,
+}
+
+/// What shares its numbers with tables.
+const RELATIONS: [&str; 6] = [
+    "table",
+    "view",
+    "materialized view",
+    "foreign table",
+    "sequence",
+    "type",
+];
 
 impl Makers {
     pub fn of(deeds: &[Deeds]) -> Self {
-        let mut makers: BTreeMap<Object, Maker> = BTreeMap::new();
-        let mut names: BTreeMap<(String, i64), Object> = BTreeMap::new();
-        for Deeds(track, migration, applied_at, changes) in deeds {
-            for Change(action, kind, name, id) in changes {
-                let object = (kind.clone(), name.clone());
-                let number = id.map(|id| (kind.clone(), id));
-                let before = number.as_ref().and_then(|number| names.get(number));
-                let known = match (action, before) {
-                    (Action::Altered, Some(before)) => makers.remove(before),
-                    (Action::Altered, None) => makers.remove(&object),
-                    (Action::Created, _) => None,
-                };
-                let maker = known.map_or_else(
-                    || {
-                        let is_new = *action == Action::Created;
-                        let at = applied_at.as_deref();
-                        Maker {
-                            track: track.clone(),
-                            made_by: is_new.then(|| migration.clone()),
-                            made_at: at
-                                .filter(|_| is_new)
-                                .and_then(|at| DateTime::parse_from_rfc3339(at).ok()),
-                            last_changed_by: migration.clone(),
-                        }
-                    },
-                    |known| Maker {
-                        last_changed_by: migration.clone(),
-                        ..known
-                    },
-                );
-                names.extend(number.map(|number| (number, object.clone())));
-                makers.insert(object, maker);
-            }
+        let mut makers = Self::default();
+        for deeds in deeds {
+            makers.take(deeds);
         }
-        Self(makers)
+        makers
+    }
+
+    /// Takes in what one more migration has done.
+    pub fn take(&mut self, deeds: &Deeds) {
+        let Deeds(track, migration, applied_at, changes) = deeds;
+        for change in changes {
+            let Change(action, kind, name, id, part_of) = change;
+            let object = (kind.clone(), name.clone());
+            let known = match action {
+                Action::Created => None,
+                Action::Altered | Action::Dropped => self.makers.remove(&self.before(change)),
+            };
+            if *action == Action::Dropped {
+                for part in id.and_then(|id| self.parts.remove(&id)).unwrap_or_default() {
+                    self.makers.remove(&part);
+                }
+                continue;
+            }
+            let maker = known.map_or_else(
+                || {
+                    let is_new = *action == Action::Created;
+                    let at = applied_at.as_deref();
+                    Maker {
+                        track: track.clone(),
+                        made_by: is_new.then(|| migration.clone()),
+                        made_at: at
+                            .filter(|_| is_new)
+                            .and_then(|at| DateTime::parse_from_rfc3339(at).ok()),
+                        last_changed_by: migration.clone(),
+                    }
+                },
+                |known| Maker {
+                    last_changed_by: migration.clone(),
+                    ..known
+                },
+            );
+            if let Some(id) = id {
+                self.names.insert((kind.clone(), *id), object.clone());
+            }
+            if let Some(whole) = part_of {
+                self.parts.entry(*whole).or_default().insert(object.clone());
+            }
+            self.makers.insert(object, maker);
+        }
+    }
+
+    /// Under which name a changed object is known.
+    fn before(&self, change: &Change) -> Object {
+        let Change(_, kind, name, id, _) = change;
+        let number = id.map(|id| (kind.clone(), id));
+        let known = number.and_then(|number| self.names.get(&number));
+        known
+            .cloned()
+            .unwrap_or_else(|| (kind.clone(), name.clone()))
+    }
+
+    /// What they made.
+    pub fn objects(&self) -> impl Iterator<Item = &Object> {
+        self.makers.keys()
+    }
+
+    /// Who had made what a change is about: the object, or else the table that it is part of.
+    pub fn maker_before(&self, change: &Change) -> Option<&Maker> {
+        let Change(action, _, _, _, part_of) = change;
+        let own = match action {
+            Action::Created => None,
+            Action::Altered | Action::Dropped => self.makers.get(&self.before(change)),
+        };
+        own.or_else(|| {
+            let whole = (*part_of)?;
+            let of_kind = |kind: &&str| self.names.get(&((*kind).to_owned(), whole));
+            self.makers.get(RELATIONS.iter().find_map(of_kind)?)
+        })
     }
 
     /// Who made an object, or else what it is part of (`kind name`).
     pub fn maker(&self, object: &Object, part_of: Option<&str>) -> Option<&Maker> {
-        self.0.get(object).or_else(|| {
+        self.makers.get(object).or_else(|| {
             let whole = part_of?;
-            self.0
+            self.makers
                 .iter()
                 .find(|((kind, name), _)| {
                     whole

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
+use super::objects::HAS_DROPPED;
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
@@ -255,7 +256,7 @@ impl Place {
     }
 
     /// Asks for what the ledgers hold of migrations by these names, written by one run or by any: a
-    /// JSON array of [`Receipt`].
+    /// JSON object, [`Receipts`].
     pub fn receipts_query(&self, names: &NamesByTrack<'_>, execution_id: Option<&str>) -> String {
         let rows: Vec<_> = names
             .iter()
@@ -269,8 +270,9 @@ impl Place {
             })
             .collect();
         format!(
-            "SELECT coalesce(json_agg(json_build_object('name', migration_name, 'hash', migration_hash,\n  \
-               'state', state, 'applied_at', applied_at, 'execution_time_ms', execution_time_ms)), '[]')\n\
+            "SELECT json_build_object('rows', coalesce(json_agg(json_build_object('name', migration_name,\n  \
+               'hash', migration_hash, 'state', state, 'applied_at', applied_at,\n  \
+               'execution_time_ms', execution_time_ms)), '[]'), 'has_dropped', {HAS_DROPPED})\n\
              FROM (\n  {}\n) AS ledger;\n",
             rows.join("\n  UNION ALL ")
         )
@@ -479,6 +481,14 @@ fn milliseconds(duration: Option<Duration>) -> String {
         || "NULL".to_owned(),
         |duration| duration.as_millis().to_string(),
     )
+}
+
+/// What the ledgers hold of the migrations of a transaction.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct Receipts {
+    pub rows: Vec<Receipt>,
+    /// May the transaction have dropped something?
+    pub has_dropped: bool,
 }
 
 /// What a ledger holds of a migration that a run has recorded.

@@ -1,5 +1,8 @@
 //! What each file has done to the schema: asked of the catalogue, and written to the ledger rows.
 
+use serde::Deserialize;
+
+use crate::database::ledger::objects::Change;
 use crate::database::ledger::search::relations;
 use crate::database::ledger::table::Place;
 use crate::sql::quote::Literal;
@@ -10,20 +13,65 @@ use crate::tree::Track;
 pub enum Since<'a> {
     /// The beginning of the transaction that is still open.
     Begin,
-    /// A transaction's number: all that others have committed meanwhile counts as well.
-    Transaction(&'a str),
+    /// The numbers of the transactions before each of which a transaction or a file outside of one
+    /// began: all that others have committed meanwhile counts as well.
+    Transactions(&'a [u64]),
 }
 
-/// What says that it is done.
-pub const REMEMBERED: &str = "remembered";
+impl Since<'_> {
+    /// Behind which of these beginnings a row was written that is so old: an expression.
+    fn index(self, age: &str) -> String {
+        match self {
+            Self::Begin => "0::bigint".to_owned(),
+            Self::Transactions(begun) => {
+                let first = begun.first().copied().unwrap_or_default();
+                let places: Vec<_> = begun
+                    .iter()
+                    .map(|id| id.saturating_sub(first).to_string())
+                    .collect();
+                format!(
+                    "pg_catalog.width_bucket(({} - {age})::bigint, ARRAY[{}]::bigint[])::bigint",
+                    age_of(first),
+                    places.join(", ")
+                )
+            }
+        }
+    }
+}
 
-/// Writes to the rows of a run what their files have done. A failure undoes only this.
+/// The age of a transaction's number, as those of rows are told: an expression.
+fn age_of(id: u64) -> String {
+    format!("pg_catalog.age('{}'::xid)", id & 0xffff_ffff)
+}
+
+/// What says that it is done, with what was remembered.
+const REMEMBERED: &str = "remembered";
+
+/// What the files of a run have done, and what was remembered of it.
+#[derive(Debug, Deserialize)]
+pub struct Remembered {
+    pub remembered: Vec<Told>,
+}
+
+/// What one file has done.
+#[derive(Debug, Deserialize)]
+pub struct Told(
+    /// The place of its track among those that were asked for.
+    pub usize,
+    /// The migration's name in the ledger.
+    pub String,
+    pub Vec<Change>,
+);
+
+/// Writes to the rows of a run what their files have done. A failure undoes only this. `lost` is the
+/// answer to [`drops`], where something may have been dropped.
 pub fn remember(
     place: &Place,
     tracks: &[&Track],
     execution_id: &str,
     since: Since<'_>,
     newest: i64,
+    lost: Option<&str>,
 ) -> String {
     let (age, is_ours) = match since {
         // Of a subtransaction, or another transaction's that began later and has committed.
@@ -31,13 +79,7 @@ pub fn remember(
             "0".to_owned(),
             "(t.age = 0 OR pg_catalog.txid_status(pg_catalog.txid_current() - t.age) = 'in progress')",
         ),
-        Since::Transaction(id) => (
-            format!(
-                "pg_catalog.age((({}::bigint & 4294967295)::text)::xid)",
-                Literal(id)
-            ),
-            "true",
-        ),
+        Since::Transactions(begun) => (age_of(begun.first().copied().unwrap_or_default()), "true"),
     };
     let each = |text: &dyn Fn(usize, &str) -> String, between: &str| {
         let texts = tracks
@@ -49,8 +91,9 @@ pub fn remember(
     let recorded = each(
         &|number, table| {
             format!(
-                "  SELECT {number}, id, cmin::text::bigint FROM {table}\n  \
+                "  SELECT {number}, id, ({} << 32) + cmin::text::bigint, migration_name FROM {table}\n  \
                  WHERE execution_id = {} AND pg_catalog.age(xmin) <= {age}",
+                since.index("pg_catalog.age(xmin)"),
                 Literal(execution_id)
             )
         },
@@ -65,14 +108,34 @@ pub fn remember(
         },
         "",
     );
+    let (gone, told) = match lost {
+        None => (String::new(), "told"),
+        Some(_) => (
+            include_str!("gone.sql").replace("{is_rebuilt}", IS_REBUILT),
+            "(SELECT * FROM changed UNION ALL SELECT * FROM dropped) AS told",
+        ),
+    };
     let statement = include_str!("objects.sql")
         .replace("{recorded}", &recorded)
         .replace("{ledgers}", &relations(&place.prefix))
         .replace("{newest}", &newest.to_string())
         .replace("{since}", &age)
         .replace("{is_ours}", is_ours)
+        .replace("{index:t.age}", &since.index("t.age"))
+        .replace(
+            "{index:pg_catalog.age(b.xmin)}",
+            &since.index("pg_catalog.age(b.xmin)"),
+        )
+        .replace("{gone}", &gone)
+        .replace("{told}", told)
         .replace("{updates}", &updates)
-        .replace("{done}", REMEMBERED);
+        .replace("{done}", REMEMBERED)
+        .replace(
+            "{lost}",
+            &lost
+                .map(Literal)
+                .map_or_else(String::new, |lost| lost.to_string()),
+        );
     let statement = statement.trim_end().trim_end_matches(';');
     let (before, after, undo) = match since {
         Since::Begin => (
@@ -80,13 +143,54 @@ pub fn remember(
             "",
             "ROLLBACK TO SAVEPOINT migrate_objects",
         ),
-        Since::Transaction(_) => ("BEGIN", "\\;\nCOMMIT", "ROLLBACK"),
+        Since::Transactions(_) => ("BEGIN", "\\;\nCOMMIT", "ROLLBACK"),
     };
     // One message to the server. Names are written out, whatever the search path is.
     format!(
         "\\set ON_ERROR_STOP 0\n{before}\\; SET LOCAL jit = off\\;\n{KEEP_PATH}\\;\nSET LOCAL search_path = ''\\;\n\
          {statement}\\;\n{RESTORE_PATH}{after};\n\\set ON_ERROR_STOP 1\n\\if :ERROR\n{undo};\n\\endif\n"
     )
+}
+
+/// What the server makes anew under the same name when what it is part of changes: a condition.
+const IS_REBUILT: &str = "t.kind IN ('index', 'constraint', 'statistics')";
+
+/// Which rows of the catalogue are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows {
+    /// All of them.
+    All,
+    /// Those that another session's transaction has deleted, or written anew, since it began. That session
+    /// itself no longer sees them, and everybody else does until it commits.
+    WrittenBy(u64),
+}
+
+/// Asks for what there is to be dropped: an array, as [`remember`] takes it.
+pub fn drops(place: &Place, rows: Rows) -> String {
+    let row = |alias: char| match rows {
+        Rows::All => "true".to_owned(),
+        Rows::WrittenBy(xid) => format!("pg_catalog.age({alias}.xmax) <= {}", age_of(xid)),
+    };
+    let moment = |alias: char| match rows {
+        Rows::All => "0::bigint".to_owned(),
+        Rows::WrittenBy(_) => format!("{alias}.cmax::text::bigint"),
+    };
+    let gone_with = match rows {
+        Rows::All => "0".to_owned(),
+        Rows::WrittenBy(xid) => format!(
+            "(SELECT max(d.cmax::text::bigint) FROM pg_catalog.pg_depend d WHERE d.classid = thing.class AND d.objid = thing.id AND pg_catalog.age(d.xmax) <= {})",
+            age_of(xid)
+        ),
+    };
+    let mut query = include_str!("drops.sql")
+        .replace("{ledgers}", &relations(&place.prefix))
+        .replace("{gone_with}", &gone_with);
+    for alias in ['c', 'a', 'k', 't', 'p', 'w', 'n', 'e', 's'] {
+        query = query
+            .replace(&format!("{{row:{alias}}}"), &row(alias))
+            .replace(&format!("{{moment:{alias}}}"), &moment(alias));
+    }
+    query
 }
 
 const KEEP_PATH: &str = "SELECT FROM (SELECT 1) AS once WHERE \

@@ -1,6 +1,6 @@
 -- What each file of a group has done to the schema: rows of the catalogue were written by the command
 -- that stands before the file's ledger row.
-WITH recorded (ledger, id, written) AS MATERIALIZED (
+WITH recorded (ledger, id, written, name) AS MATERIALIZED (
 {recorded}
 ), ends AS MATERIALIZED (
   SELECT array_agg(written ORDER BY written) AS written FROM recorded
@@ -88,8 +88,9 @@ WITH recorded (ledger, id, written) AS MATERIALIZED (
     FROM pg_catalog.pg_statistic_ext s JOIN own ON own.oid = s.stxnamespace WHERE pg_catalog.age(s.xmin) <= {since}
 ), placed AS MATERIALIZED (
   SELECT t.*, t.id > {newest}::oid AS is_new,
-    least(pg_catalog.width_bucket(t.cmin::text::bigint, ends.written), cardinality(ends.written) - 1) AS file
-  FROM touched t CROSS JOIN ends
+    -- What came behind the last file of a transaction is that one's, too.
+    least(pg_catalog.width_bucket(at.moment, ends.written), pg_catalog.width_bucket((((at.moment >> 32) + 1) << 32), ends.written) - 1) AS file
+  FROM touched t CROSS JOIN ends CROSS JOIN LATERAL (SELECT ({index:t.age} << 32) + t.cmin::text::bigint AS moment) AS at
   WHERE {is_ours}
 ), made AS MATERIALIZED (
   -- Where a table was made, and then altered, only its parts still tell by which file.
@@ -102,7 +103,7 @@ WITH recorded (ledger, id, written) AS MATERIALIZED (
     coalesce(p.is_new, false) OR p.attnum IS NOT NULL AND r.age <= {since} AND p.attnum > coalesce((
       -- A column is new that stands behind all that were there before its file.
       SELECT max(b.attnum) FROM pg_catalog.pg_attribute b WHERE b.attrelid = p.part_of
-        AND (pg_catalog.age(b.xmin) > {since} OR b.cmin::text::bigint < ends.written[p.file])), 0) AS is_new
+        AND (pg_catalog.age(b.xmin) > {since} OR ({index:pg_catalog.age(b.xmin)} << 32) + b.cmin::text::bigint < ends.written[p.file])), 0) AS is_new
   FROM placed p CROSS JOIN ends LEFT JOIN relation r ON r.oid = p.part_of
   LEFT JOIN made m ON m.id = coalesce(p.part_of, p.id) AND m.file = p.file
   WHERE m.id IS NULL OR p.part_of IS NOT NULL AND p.kind NOT IN ('column', 'constraint') AND p.name IS NOT NULL
@@ -111,7 +112,7 @@ WITH recorded (ledger, id, written) AS MATERIALIZED (
   SELECT 'pg_catalog.pg_class'::regclass, r.oid, NULL, r.kind, r.name, false, m.file, true
   FROM made m JOIN relation r ON r.oid = m.id
 ), told AS (
-  SELECT n.file, n.kind, n.name, max(n.id) AS id,
+  SELECT n.file, n.kind, n.name, max(n.id) AS id, max(n.part_of) AS part_of,
     CASE WHEN bool_or(n.is_new) AND n.file = min(min(n.file)) OVER (PARTITION BY n.kind, n.name) THEN 'created' ELSE 'altered' END AS action
   FROM news n LEFT JOIN (SELECT DISTINCT part_of, file FROM news WHERE part_of IS NOT NULL) AS part
     ON n.is_row AND part.part_of = n.id AND part.file = n.file
@@ -126,9 +127,14 @@ WITH recorded (ledger, id, written) AS MATERIALIZED (
     AND NOT (n.id IS NOT NULL AND has.extensions AND EXISTS (
       SELECT FROM pg_catalog.pg_depend d WHERE d.classid = n.class AND d.objid = n.id AND d.deptype = 'e'))
   GROUP BY n.file, n.kind, n.name
-), told_of AS MATERIALIZED (
-  SELECT r.ledger, r.id, json_agg(json_build_array(t.action, t.kind, t.name, t.id::bigint) ORDER BY t.kind, t.name)::jsonb AS objects
-  FROM (SELECT ledger, id, row_number() OVER (ORDER BY written) - 1 AS file FROM recorded) AS r
-  JOIN told t ON t.file = r.file GROUP BY r.ledger, r.id
+){gone}, told_of AS MATERIALIZED (
+  SELECT r.ledger, r.id, r.name, json_agg(json_build_array(t.action, t.kind, t.name, t.id::bigint, t.part_of::bigint)
+      ORDER BY t.action = 'dropped' DESC, t.kind, t.name)::jsonb AS objects
+  FROM (SELECT ledger, id, name, row_number() OVER (ORDER BY written) - 1 AS file FROM recorded) AS r
+  JOIN (
+    SELECT file, action, kind, name, id, coalesce(part_of, CASE WHEN kind = 'index' THEN (
+      SELECT i.indrelid FROM pg_catalog.pg_index i WHERE i.indexrelid = told.id) END) AS part_of
+    FROM {told}
+  ) AS t ON t.file = r.file GROUP BY r.ledger, r.id, r.name
 ){updates}
-SELECT '{done}';
+SELECT json_build_object('{done}', (SELECT coalesce(json_agg(json_build_array(ledger, name, objects)), '[]') FROM told_of));
