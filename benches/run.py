@@ -13,6 +13,8 @@ are not installed are left out, and told.
   databases   one after the other, and by par-each: runs on --databases databases in one nu
   large       status, no-op, one on top and apply of --large files in 50 tracks, with the
               plugin's memory
+  all         everything: the tools also with 1 and 20 ms of latency each way (with the smallest
+              N alone), a session that stays open (`kept`), and transactions for each file
 
 Rounds go over the tools in turn. The floor is `psql -X -1 -f` of all files glued together, and
 `psql -X -c 'select 1'` for status and no-op; it runs before and after each tool, whose ratio is
@@ -40,16 +42,17 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 OPERATIONS = ["apply", "status", "no-op", "one"]
 HEADINGS = {"apply": "apply all", "status": "status", "no-op": "run with nothing to do", "one": "run one more"}
 TRACKS = 50
+WHAT = ["tools", "databases", "large"]
 
 
 def arguments():
     numbers = lambda text: [int(it) for it in text.split(",")]
     delays = lambda text: [float(it) for it in text.split(",")]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", default=["tools"], help="tools (the default), databases, large")
+    parser.add_argument("what", nargs="*", default=["tools"], help="tools (the default), databases, large, all")
     parser.add_argument("--n", type=numbers, default=[100, 1000], help="counts of migrations (100,1000)")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--latency", type=delays, default=[0], metavar="MS",
+    parser.add_argument("--latency", type=delays, metavar="MS",
                         help="delays between client and server, each way (0); such as 0,1,20")
     parser.add_argument("--only", help="tools whose name begins so, comma between; psql always runs")
     parser.add_argument("--ours", action="append", default=[], metavar="NAME=RECORD",
@@ -64,8 +67,12 @@ def arguments():
     parser.add_argument("--json", metavar="FILE", help="writes every time and ratio")
     chosen = parser.parse_args()
     for what in chosen.what:
-        if what not in ("tools", "databases", "large"):
-            parser.error(f"`{what}` is none of tools, databases, large")
+        if what not in (*WHAT, "all"):
+            parser.error(f"`{what}` is none of {', '.join(WHAT)}, all")
+    if "all" in chosen.what:
+        chosen.what, chosen.latency = WHAT, chosen.latency or [0, 1, 20]
+        chosen.ours = ["kept={keep_session: 10sec}", "each={transaction: each}", *chosen.ours]
+    chosen.latency = chosen.latency or [0]
     for program, name in ((chosen.nu, "nu"), (chosen.plugin, "the plugin")):
         if not program or not os.access(program, os.X_OK):
             parser.error(f"there is no {name} at {program}")
@@ -272,7 +279,7 @@ def main():
         ours = next(tool for tool in every if isinstance(tool, known_tools.Ours))
         if "tools" in options.what:
             for latency in options.latency:
-                for n in options.n:
+                for n in options.n if not latency else [min(options.n)]:
                     found, failed = compare(server, tools, n, latency, options.rounds, work)
                     show(found, failed, n, latency, options.rounds)
                     record[f"tools {n} {latency:g}"] = found

@@ -15,10 +15,9 @@ fn the_benchmark_runs() {
     let chart = folder.path().join("chart.svg");
     let output = Command::new("python3")
         .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/run.py"))
-        .args(["tools", "databases", "large", "--rounds", "1", "--n", "2"])
-        .args(["--latency", "0,1", "--only", "nu_plugin_migrate"])
+        .args(["all", "--rounds", "1", "--n", "2", "--latency", "0,1"])
+        .args(["--only", "nu_plugin_migrate"])
         .args(["--databases", "2", "--large", "100", "--plugin", PLUGIN])
-        .args(["--ours", "each={transaction: each}"])
         .arg("--nu")
         .arg(&*NU)
         .arg("--chart")
@@ -32,6 +31,7 @@ fn the_benchmark_runs() {
         "| psql | ",
         "| nu_plugin_migrate, cold | ",
         "| nu_plugin_migrate, each | ",
+        "| nu_plugin_migrate, kept | ",
     ] {
         let rows: Vec<_> = said.lines().filter(|line| line.starts_with(row)).collect();
         assert_eq!(rows.len(), 2, "{said}");
