@@ -74,6 +74,10 @@ fn ctrl_c_in_a_run_gives_the_prompt_back_and_leaves_nothing() {
         said.contains("migrate::interrupted") && said.contains("rolled back"),
         "{said}"
     );
+    assert!(
+        said.contains("interrupted during migration 20240102000000_core_b.sql"),
+        "{said}"
+    );
 }
 
 #[test]

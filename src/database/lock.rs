@@ -13,6 +13,7 @@ use super::ledger::table::Place;
 use super::questions::CHECKS_CONNECTION;
 use super::{Database, Error, parse_json, questions};
 use crate::error::Interrupted;
+use crate::process::watch::{LONG, Watch};
 use crate::psql;
 use crate::psql::connection::Keepalives;
 
@@ -33,6 +34,9 @@ fn key(place: &Place) -> i64 {
 fn pause(attempt: u32) -> Duration {
     Duration::from_millis(25 * 2_u64.pow(attempt.min(4)))
 }
+
+/// From when on a wait is told of: most runs are shorter.
+const TELLING: Duration = Duration::from_millis(300);
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Holder {
@@ -63,6 +67,12 @@ impl fmt::Display for Holder {
             Some(query) => write!(formatter, "\n{}", first_line(query)),
             None => Ok(()),
         }
+    }
+}
+
+impl Holder {
+    fn in_one_line(&self) -> String {
+        self.to_string().replacen('\n', ": ", 1)
     }
 }
 
@@ -99,7 +109,7 @@ impl Database {
     ///
     /// # Errors
     /// Another run kept it all the time, or the user pressed Ctrl-C.
-    pub fn lock(&mut self, patience: Duration) -> Result<(), Error> {
+    pub fn lock(&mut self, patience: Duration, watch: &Watch) -> Result<(), Error> {
         let key = key(&self.place);
         // A socket of this computer knows no silence.
         let is_local = self.server.host.starts_with('/');
@@ -118,7 +128,9 @@ impl Database {
             self.found = Some(parse_json(ledgers)?);
         } else {
             self.found = None;
-            tried = self.lock_later(key, &attempt, patience)?;
+            let later = self.lock_later(key, &attempt, patience, watch);
+            watch.end_waiting(later.is_ok());
+            tried = later?;
         }
         self.checks_connection = tried.checks_connection;
         self.keepalives = match (keepalives, tried.keepalives) {
@@ -132,8 +144,15 @@ impl Database {
     }
 
     /// Tries until another run has freed it.
-    fn lock_later(&mut self, key: i64, attempt: &str, patience: Duration) -> Result<Tried, Error> {
+    fn lock_later(
+        &mut self,
+        key: i64,
+        attempt: &str,
+        patience: Duration,
+        watch: &Watch,
+    ) -> Result<Tried, Error> {
         let started = Instant::now();
+        let mut next_look = TELLING;
         for number in 0.. {
             let waited = started.elapsed();
             if waited >= patience {
@@ -142,6 +161,12 @@ impl Database {
                     holder: holders.into_iter().next(),
                     waited,
                 });
+            }
+            if waited >= next_look {
+                next_look = waited + LONG;
+                let holders: Vec<Holder> = self.ask_json(&lock_holder(key))?;
+                let holder = holders.first().map(Holder::in_one_line);
+                watch.wait("waits for another run", holder);
             }
             thread::sleep(pause(number).min(patience - waited));
             let answer = self.ask(attempt)?;

@@ -232,7 +232,7 @@ impl Database {
 }
 
 /// "lock_not_available" (PostgreSQL manual, appendix A): a lock timeout.
-const LOCK_NOT_AVAILABLE: &str = "55P03";
+pub const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// The error for a psql that ended between a run's steps.
 pub fn unexpected(ending: Ending) -> psql::Error {

@@ -215,7 +215,9 @@ pub fn activity(backend: i64, major: u32) -> String {
     // Not every server counts the rows of COPY (PostgreSQL 14).
     let copied = if major >= 14 {
         format!(
-            "(SELECT pg_catalog.format('%s rows copied', tuples_processed)\n    \
+            "(SELECT pg_catalog.format('%s rows copied', tuples_processed)\n      \
+               || CASE WHEN bytes_total > 0 THEN pg_catalog.format(', %s %%', 100 * bytes_processed / bytes_total)\n        \
+                  ELSE '' END\n    \
                FROM pg_catalog.pg_stat_progress_copy WHERE pid = {backend} LIMIT 1),"
         )
     } else {
@@ -230,7 +232,7 @@ pub fn activity(backend: i64, major: u32) -> String {
              FROM pg_catalog.pg_stat_activity\n    \
              WHERE pid = ANY (pg_catalog.pg_blocking_pids({backend}))\n    \
              ORDER BY xact_start LIMIT 1),\n  \
-           (SELECT pg_catalog.format('index %s: %s', index_relid::regclass, phase)\n      \
+           (SELECT pg_catalog.format('index on %s: %s', relid::regclass, phase)\n      \
              || CASE WHEN blocks_total > 0 THEN pg_catalog.format(', %s %%', 100 * blocks_done / blocks_total)\n        \
                 WHEN tuples_total > 0 THEN pg_catalog.format(', %s %%', 100 * tuples_done / tuples_total) ELSE '' END\n    \
              FROM pg_catalog.pg_stat_progress_create_index WHERE pid = {backend} LIMIT 1),\n  \

@@ -46,10 +46,24 @@ pub enum Stage<'a> {
     },
 }
 
+impl Stage<'_> {
+    /// The migration that was running, if one was.
+    fn running(&self) -> Option<Name> {
+        match self {
+            Self::File { step, .. } => Some(step.name.clone()),
+            _ => None,
+        }
+    }
+}
+
 /// Tells what broke.
 pub fn fault_of(ending: Ending, stage: Stage<'_>) -> Fault {
     let (status, mut output) = match ending {
-        Ending::Interrupted | Ending::Overdue => return Fault::Interrupted,
+        Ending::Interrupted | Ending::Overdue => {
+            return Fault::Interrupted {
+                during: stage.running(),
+            };
+        }
         Ending::Exited { status, output } => (status, output),
     };
     if let Stage::File {
@@ -65,10 +79,7 @@ pub fn fault_of(ending: Ending, stage: Stage<'_>) -> Fault {
     match decisive_error(lines()) {
         Some(diagnostic) if !is_lost(status) => blame(Box::new(diagnostic), stage),
         _ => Fault::ConnectionLost {
-            during: match stage {
-                Stage::File { step, .. } => Some(step.name.clone()),
-                _ => None,
-            },
+            during: stage.running(),
             detail: last_words(status, lines()),
         },
     }

@@ -8,13 +8,14 @@ use thiserror::Error as ThisError;
 use super::conflicts::Conflict;
 use super::fault::{Fault, REMOVE_COMMIT};
 use super::outcome::{Earlier, Outcome, OwnRow};
+use crate::database::LOCK_NOT_AVAILABLE;
 use crate::error::{Report, count, list};
 use crate::sql::quote::Literal;
 use crate::tree::Name;
 
 /// A run that stopped after it had begun to change the database.
 #[derive(Debug, ThisError)]
-#[error("{}{}", told(fault, *is_undo), in_the_way(conflicts))]
+#[error("{}{}{}", told(fault, *is_undo), waiting(fault, waited.as_deref()), in_the_way(conflicts))]
 pub struct Failure {
     pub fault: Fault,
     /// What became of the transaction in which it broke.
@@ -32,6 +33,15 @@ pub struct Failure {
     pub is_undo: bool,
     /// The objects that were in its way.
     pub conflicts: Vec<Conflict>,
+    /// What its last statement was seen to wait for.
+    pub waited: Option<String>,
+}
+
+/// What a statement waited for, where that is what stopped it.
+fn waiting(fault: &Fault, waited: Option<&str>) -> String {
+    let waited = waited.filter(|_| fault.sqlstate() == Some(LOCK_NOT_AVAILABLE));
+    let what = waited.map(|waited| waited.strip_prefix("waits for ").unwrap_or(waited));
+    what.map_or_else(String::new, |what| format!("\nIt waited for {what}"))
 }
 
 /// The lines below an error that say whose the objects in the way are.

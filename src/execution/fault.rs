@@ -127,9 +127,12 @@ pub enum Fault {
         detail: String,
     },
 
-    #[error("interrupted")]
+    #[error("interrupted{}", during_it(during.as_ref()))]
     #[diagnostic(code(migrate::interrupted), help("{RUN_AGAIN}"))]
-    Interrupted,
+    Interrupted {
+        /// The migration that was running, if one was.
+        during: Option<Name>,
+    },
 }
 
 /// The way out for a file that ends the transaction it runs in.
@@ -259,7 +262,7 @@ impl Fault {
     }
 
     pub fn is_interruption(&self) -> bool {
-        matches!(self, Self::Interrupted)
+        matches!(self, Self::Interrupted { .. })
     }
 
     /// Is it sure that the migration ended the transaction?

@@ -52,7 +52,7 @@ impl Runner<'_, '_> {
 pub(super) fn unchecked(name: &Name, broken: Broken) -> Fault {
     let name = name.clone();
     match broken {
-        Broken::Error(error) if error.is_interruption() => Fault::Interrupted,
+        Broken::Error(error) if error.is_interruption() => Fault::Interrupted { during: None },
         Broken::Error(error) => Fault::Unchecked { name, error },
         // What a question ran has ended the transaction, or the server is gone.
         Broken::Session(ending) => match fault_of(ending, Stage::Begin) {

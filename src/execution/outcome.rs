@@ -192,7 +192,7 @@ fn number(
     let is_committed = database.ask(&script::transaction_status(transaction))? == "committed";
     Ok(match (is_committed, fault) {
         (false, _) => Number::NotCommitted,
-        (true, Fault::ConnectionLost { .. } | Fault::Interrupted) => Number::MaybeAnothers,
+        (true, Fault::ConnectionLost { .. } | Fault::Interrupted { .. }) => Number::MaybeAnothers,
         (true, _) => Number::Committed,
     })
 }

@@ -180,7 +180,7 @@ impl Runner<'_, '_> {
         } = self.circumstances;
         match tree::examine(&migration.path, folders, interrupt) {
             Ok((_, checksum)) if checksum == migration.checksum => Ok(()),
-            Err(tree::Error::Interrupted(_)) => Err(Fault::Interrupted),
+            Err(tree::Error::Interrupted(_)) => Err(Fault::Interrupted { during: None }),
             _ => Err(changed(step)),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::screen::show;
 use crate::error::visible;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Progress {
     pub quiet: bool,
 }

@@ -26,18 +26,24 @@ pub struct Watch(Arc<Mutex<State>>);
 
 struct State {
     progress: Progress,
+    patience: Duration,
     is_terminal: bool,
     has_thread: bool,
     /// How many steps there are, and have begun.
     steps: usize,
     begun: usize,
+    /// When the first one has.
+    since: Option<Instant>,
     current: Option<Current>,
+    /// What the latest step that did not get through was seen to wait for.
+    waited: Option<String>,
 }
 
 struct Current {
     name: String,
+    is_step: bool,
     since: Instant,
-    observe: Observe,
+    observe: Option<Observe>,
     /// What was found out last.
     observed: Option<String>,
     next_look: Instant,
@@ -50,15 +56,25 @@ impl fmt::Debug for Watch {
     }
 }
 
+impl Default for Watch {
+    fn default() -> Self {
+        Self::new(Progress::default(), Duration::ZERO)
+    }
+}
+
 impl Watch {
-    pub fn new(progress: Progress) -> Self {
+    /// `patience` is how long a statement of a step may wait for a lock; zero is for ever.
+    pub fn new(progress: Progress, patience: Duration) -> Self {
         Self(Arc::new(Mutex::new(State {
             progress,
+            patience,
             is_terminal: stderr().is_terminal(),
             has_thread: false,
             steps: 0,
             begun: 0,
+            since: None,
             current: None,
+            waited: None,
         })))
     }
 
@@ -74,14 +90,53 @@ impl Watch {
         let mut state = lock(&self.0);
         state.begun += 1;
         let since = Instant::now();
+        state.since.get_or_insert(since);
+        // Who holds the lock must be known before the wait is over.
+        let half = Some(state.patience / 2).filter(|half| *half > TICK);
         state.current = Some(Current {
             name: name.to_owned(),
+            is_step: true,
             since,
-            observe,
+            observe: Some(observe),
             observed: None,
-            next_look: since + LONG,
+            next_look: since + half.map_or(LONG, |half| half.min(LONG)),
             is_told: false,
         });
+        self.watch(state);
+    }
+
+    /// Something before the first step waits; this is what for, as far as it is known.
+    pub fn wait(&self, what: &str, observed: Option<String>) {
+        let mut state = lock(&self.0);
+        if let Some(current) = &mut state.current {
+            current.observed = observed;
+            return;
+        }
+        let since = Instant::now();
+        state.current = Some(Current {
+            name: what.to_owned(),
+            is_step: false,
+            since,
+            observe: None,
+            observed,
+            next_look: since,
+            is_told: false,
+        });
+        tell(&mut state);
+        self.watch(state);
+    }
+
+    /// The wait is over.
+    pub fn end_waiting(&self, is_done: bool) {
+        self.end(is_done);
+    }
+
+    /// What the latest step that did not get through was seen to wait for.
+    pub fn waited(&self) -> Option<String> {
+        lock(&self.0).waited.clone()
+    }
+
+    fn watch(&self, mut state: MutexGuard<'_, State>) {
         if !state.has_thread {
             state.has_thread = true;
             let watched = Arc::downgrade(&self.0);
@@ -95,16 +150,18 @@ impl Watch {
         let Some(current) = state.current.take() else {
             return;
         };
+        state.waited = current.observed.clone().filter(|_| !is_done);
         if state.progress.quiet {
             return;
         }
-        let counted = state.counted();
+        let counted = state.counted(&current);
         if state.is_terminal {
             screen::status(None);
         }
-        if is_done && (state.is_terminal || current.is_told) {
+        let is_long = state.since.is_some_and(|since| since.elapsed() > LONG);
+        if is_done && (state.is_terminal || current.is_told || is_long) {
             let took = shown(current.since.elapsed());
-            screen::show(&format!("migrate: {counted} {} in {took}", current.name));
+            screen::show(&format!("migrate: {counted}{} in {took}", current.name));
         }
         if !is_done && (state.is_terminal || current.observed.is_some()) {
             screen::show(&line(&counted, &current));
@@ -113,8 +170,12 @@ impl Watch {
 }
 
 impl State {
-    fn counted(&self) -> String {
-        format!("{}/{}", self.begun, self.steps.max(self.begun))
+    /// Which step of how many.
+    fn counted(&self, current: &Current) -> String {
+        if !current.is_step {
+            return String::new();
+        }
+        format!("{}/{} ", self.begun, self.steps.max(self.begun))
     }
 }
 
@@ -142,8 +203,13 @@ fn tick(watched: &Weak<Mutex<State>>) {
             .filter(|current| current.since == since)
         {
             current.observed = observed.or_else(|| current.observed.take());
-            current.next_look = Instant::now() + LONG;
-            tell(&mut state);
+            // The first look may have been an early one.
+            if since.elapsed() < LONG {
+                current.next_look = since + LONG;
+            } else {
+                current.next_look = Instant::now() + LONG;
+                tell(&mut state);
+            }
         }
     }
 }
@@ -151,35 +217,37 @@ fn tick(watched: &Weak<Mutex<State>>) {
 /// Draws the line, and says whether it is time to find out what the step waits for.
 fn due(state: &mut State) -> Option<(Instant, Observe)> {
     let is_terminal = state.is_terminal;
-    if !state.progress.quiet && is_terminal {
-        let counted = state.counted();
-        if let Some(current) = &state.current {
-            screen::status(Some(line(&counted, current)));
-        }
+    if let Some(current) = &state.current
+        && !state.progress.quiet
+        && is_terminal
+    {
+        screen::status(Some(line(&state.counted(current), current)));
     }
     let current = state.current.as_ref()?;
-    (Instant::now() >= current.next_look).then(|| (current.since, Arc::clone(&current.observe)))
+    let observe = current.observe.as_ref()?;
+    (Instant::now() >= current.next_look).then(|| (current.since, Arc::clone(observe)))
 }
 
 /// Says once that a step takes long, where no line is drawn.
 fn tell(state: &mut State) {
-    let counted = state.counted();
-    let is_silent = state.progress.quiet || state.is_terminal;
-    if let Some(current) = state
-        .current
-        .as_mut()
-        .filter(|current| !current.is_told && !is_silent)
-    {
-        current.is_told = true;
-        screen::show(&line(&counted, current));
+    if state.progress.quiet || state.is_terminal {
+        return;
     }
+    let Some(mut current) = state.current.take() else {
+        return;
+    };
+    if !current.is_told {
+        current.is_told = true;
+        screen::show(&line(&state.counted(&current), &current));
+    }
+    state.current = Some(current);
 }
 
 fn line(counted: &str, current: &Current) -> String {
     let observed = current.observed.as_deref();
     let observed = observed.map_or_else(String::new, |observed| format!(", {}", visible(observed)));
     let took = shown(current.since.elapsed());
-    format!("migrate: {counted} {}, {took}{observed}", current.name)
+    format!("migrate: {counted}{}, {took}{observed}", current.name)
 }
 
 fn shown(length: Duration) -> String {

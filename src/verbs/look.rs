@@ -11,6 +11,7 @@ use crate::plan::replacement::before;
 use crate::plan::scope::{everything, vanished};
 use crate::plan::status::{State, Status, compare};
 use crate::plan::{self, Obstacles, Plan, Reason, Request, Step};
+use crate::process::watch::Watch;
 use crate::tree::{Material, Migration, Track, Tree};
 
 /// Reads the folder while psql connects.
@@ -28,12 +29,13 @@ pub fn look(context: &Context) -> Result<(Tree, Database, Ledgers), Error> {
 pub fn look_under_lock(
     context: &Context,
     address: &Address,
+    watch: &Watch,
 ) -> Result<(Tree, Database, Ledgers), Error> {
     let dialing = address.dial(&context.caller.interrupt);
     let tree = context.tree()?;
     let mut database = dialing?.answer()?;
     database.require_writable()?;
-    database.lock(context.caller.settings.lock_wait)?;
+    database.lock(context.caller.settings.lock_wait, watch)?;
     let ledgers = database.ledgers(&tree.migrations, context.wants(&tree))?;
     Ok((tree, database, ledgers))
 }

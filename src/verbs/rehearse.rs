@@ -72,7 +72,7 @@ pub(super) fn on_stage<T>(
     let circumstances = circumstances(context, request.transaction, preflight.progress);
     let execution_id = circumstances.common.execution_id.clone();
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
-    let (tree, mut database, ledgers) = look_under_lock(context, &address)?;
+    let (tree, mut database, ledgers) = look_under_lock(context, &address, &circumstances.watch)?;
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     require_settings(context, &mut database, &plan)?;
     checker.check(&plan, &database)?;
@@ -93,6 +93,7 @@ pub(super) fn on_stage<T>(
             let left = outcome::ask(&address, &stop, &execution_id, vec![], interrupt);
             let mut failure = failure(*stop, left);
             failure.conflicts = of_failure(context, &failure);
+            failure.waited = circumstances.watch.waited();
             failure.into()
         }
     })

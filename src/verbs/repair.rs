@@ -16,6 +16,7 @@ use crate::error::Report;
 use crate::execution::outcome::Outcome;
 use crate::plan::scope::everything;
 use crate::plan::status::{State, Status, compare};
+use crate::process::watch::Watch;
 use crate::psql;
 use crate::tree::{self, Migration, Track};
 use outcome::Change;
@@ -67,7 +68,7 @@ pub fn repair(context: &Context, orders: &[Order], dry_run: bool) -> Result<Vec<
     let mut database = dialing?.answer()?;
     if !dry_run {
         database.require_writable()?;
-        database.lock(context.caller.settings.lock_wait)?;
+        database.lock(context.caller.settings.lock_wait, &Watch::default())?;
         database.make_ready()?;
     }
     let ledgers = database.ledgers(&tree.migrations, |_| true)?;

@@ -118,6 +118,7 @@ pub(super) fn carry_out(
             remember(&address, &circumstances, &mut applied, &mut later);
             return Err(Failure {
                 attempts: retries + 1,
+                waited: circumstances.watch.waited(),
                 conflicts: of_failure(context, &failure),
                 ..failure
             }
@@ -182,7 +183,7 @@ pub(super) fn circumstances(
             users: context.caller.settings.variables.clone(),
             tracks: context.caller.settings.tracks.clone(),
         },
-        watch: Watch::new(progress),
+        watch: Watch::new(progress, context.caller.settings.lock_timeout),
         progress,
         folders: context.folders(),
         lock_timeout: context.caller.settings.lock_timeout,
@@ -218,6 +219,7 @@ pub(super) fn failure(stop: Stop, left: StopOutcome) -> Failure {
         is_undo: stop.is_undo,
         fault: stop.fault,
         attempts: 1,
+        waited: None,
         conflicts: vec![],
     }
 }
@@ -240,7 +242,7 @@ fn attempt(
     applied: &mut Vec<RunRow>,
     later: &mut Later,
 ) -> Result<Attempt, Error> {
-    let (tree, mut database, ledgers) = look_under_lock(context, address)?;
+    let (tree, mut database, ledgers) = look_under_lock(context, address, &circumstances.watch)?;
     let execution_id = &circumstances.common.execution_id;
     // The server may be another one by now.
     let lost: Vec<_> = names(applied)

@@ -23,6 +23,7 @@ use crate::execution::outcome::Outcome;
 use crate::foreign::history::{self, Entry};
 use crate::foreign::matching::MatchError;
 use crate::foreign::{self, Layout, Located, Tool, choose};
+use crate::process::watch::Watch;
 use crate::tree::{self, Track, Version};
 
 /// Whose word is taken for it.
@@ -87,7 +88,7 @@ pub fn adopt(context: &Context, order: &Order) -> Result<Vec<AdoptRow>, Error> {
     let (tree, mut database, ledgers) = if order.dry_run {
         look(context)?
     } else {
-        look_under_lock(context, &address)?
+        look_under_lock(context, &address, &Watch::default())?
     };
     let id = Uuid::new_v4().to_string();
     let sides = Sides {
