@@ -1,7 +1,7 @@
 //! Of a run of many transactions, the ledgers are told for several at once what the files have done, so that
 //! it is not held up by questions.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::script::{self, Remembered, Since, Told};
 use crate::database::{Database, parse};
 use crate::process::progress::Progress;
 use crate::psql::Ending;
-use crate::tree::{Name, Track};
+use crate::tree::Track;
 
 /// How many transactions wait at the most.
 const TOGETHER: usize = 64;
@@ -91,6 +91,7 @@ impl Later {
             Since::Transactions(&begun),
             newest,
             lost.as_deref(),
+            None,
         );
         let output = database.session.ask(&text)?;
         match parse(&output) {
@@ -106,10 +107,12 @@ impl Later {
 
 /// Notes what was remembered.
 pub(super) fn note(remembered: Vec<Told>, tracks: &[&Track], rows: &mut [RunRow]) {
+    let rows = rows.iter_mut();
+    let mut by_name: HashMap<_, _> = rows.map(|row| (row.name.file_name(), row)).collect();
     for Told(track, name, changes) in remembered {
-        let track = tracks.get(track).copied();
-        let is_it = |found: &Name| Some(&found.track) == track && found.file_name() == name;
-        if let Some(row) = rows.iter_mut().find(|row| is_it(&row.name)) {
+        if let Some(row) = by_name.get_mut(&name)
+            && tracks.get(track) == Some(&&row.name.track)
+        {
             row.objects = changes;
         }
     }

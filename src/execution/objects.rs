@@ -25,13 +25,15 @@ impl Runner<'_, '_> {
     ) -> Result<(), Fault> {
         let up = steps.iter().filter(|step| step.undoes().is_none());
         let tracks: BTreeSet<_> = up.map(|step| &step.migration.name.track).collect();
-        if tracks.is_empty() || self.later.is_some() {
+        let is_untouched = self.written.as_ref().is_some_and(Vec::is_empty) && lost.is_none();
+        if tracks.is_empty() || self.later.is_some() || is_untouched {
             return Ok(());
         }
         let tracks: Vec<_> = tracks.into_iter().collect();
         let execution_id = &self.circumstances.common.execution_id;
         let place = &self.database.place;
-        let text = script::remember(place, &tracks, execution_id, since, newest, lost);
+        let written = self.written.as_deref();
+        let text = script::remember(place, &tracks, execution_id, since, newest, lost, written);
         let output = self
             .database
             .session

@@ -32,6 +32,8 @@ pub struct Runner<'a, 'c> {
     pub receipts: Receipts,
     /// May the transaction have dropped something?
     pub has_dropped: bool,
+    /// The catalogues that it has written to, where that is known.
+    pub written: Option<Vec<String>>,
     /// What the ledgers are to remember later, where they are not told in each transaction.
     pub later: Option<Later>,
     /// Must nothing of it be committed?
@@ -66,6 +68,7 @@ impl<'a, 'c> Runner<'a, 'c> {
             done: vec![],
             receipts: Receipts::default(),
             has_dropped: false,
+            written: None,
             is_rehearsal: false,
             later: None,
         }

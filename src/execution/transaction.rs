@@ -91,6 +91,7 @@ impl Runner<'_, '_> {
     pub(super) fn check_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
         let receipts = std::mem::take(&mut self.receipts);
         self.has_dropped = receipts.has_dropped;
+        self.written = receipts.written;
         let found: HashMap<_, _> = receipts
             .rows
             .iter()

@@ -316,6 +316,9 @@ fn orphans(
     migrations: &[(Name, PathBuf)],
     companions: &[(Name, PathBuf)],
 ) -> Vec<Misnamed> {
+    if companions.is_empty() {
+        return vec![];
+    }
     let beside = |name: &Name, path: &Path| path.with_file_name(name.file_name());
     let present: BTreeSet<_> = migrations.iter().map(|(_, path)| path.clone()).collect();
     companions

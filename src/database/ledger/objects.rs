@@ -57,6 +57,16 @@ pub const HAS_DROPPED: &str = "CASE WHEN NOT pg_catalog.current_setting('track_c
      WHEN pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::regclass) > 0 THEN EXISTS (\n    \
      SELECT FROM pg_catalog.pg_attribute WHERE attisdropped AND pg_catalog.age(xmin) <= 0) ELSE false END";
 
+/// The catalogues that the transaction has written to, as a JSON array; NULL where the server does not
+/// count. A transaction of the same session that ended a moment ago may be counted in.
+pub const WRITTEN: &str = "CASE WHEN pg_catalog.current_setting('track_counts')::bool THEN (\n    \
+     SELECT coalesce(json_agg(name), '[]') FROM pg_catalog.unnest(ARRAY['pg_class', 'pg_attribute', \
+     'pg_attrdef', 'pg_constraint', 'pg_trigger', 'pg_inherits', 'pg_policy', 'pg_rewrite', 'pg_proc', 'pg_type', \
+     'pg_enum', 'pg_namespace', 'pg_extension', 'pg_event_trigger', 'pg_publication', 'pg_foreign_server', \
+     'pg_statistic_ext']) AS name, pg_catalog.concat('pg_catalog.', name) AS qualified\n    \
+     WHERE pg_catalog.pg_stat_get_xact_tuples_inserted(qualified::regclass) \
+     + pg_catalog.pg_stat_get_xact_tuples_updated(qualified::regclass) > 0) END";
+
 /// Who made an object, and who changed it last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Maker {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use super::objects::HAS_DROPPED;
+use super::objects::{HAS_DROPPED, WRITTEN};
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
@@ -272,7 +272,8 @@ impl Place {
         format!(
             "SELECT json_build_object('rows', coalesce(json_agg(json_build_object('name', migration_name,\n  \
                'hash', migration_hash, 'state', state, 'applied_at', applied_at,\n  \
-               'execution_time_ms', execution_time_ms)), '[]'), 'has_dropped', {HAS_DROPPED})\n\
+               'execution_time_ms', execution_time_ms)), '[]'), 'has_dropped', {HAS_DROPPED},\n  \
+               'written', {WRITTEN})\n\
              FROM (\n  {}\n) AS ledger;\n",
             rows.join("\n  UNION ALL ")
         )
@@ -489,6 +490,8 @@ pub struct Receipts {
     pub rows: Vec<Receipt>,
     /// May the transaction have dropped something?
     pub has_dropped: bool,
+    /// The catalogues that it has written to, where the server knows.
+    pub written: Option<Vec<String>>,
 }
 
 /// What a ledger holds of a migration that a run has recorded.

@@ -64,7 +64,8 @@ pub struct Told(
 );
 
 /// Writes to the rows of a run what their files have done. A failure undoes only this. `lost` is the
-/// answer to [`drops`], where something may have been dropped.
+/// answer to [`drops`], where something may have been dropped; `written` are the catalogues that were
+/// written to, where that is known.
 pub fn remember(
     place: &Place,
     tracks: &[&Track],
@@ -72,6 +73,7 @@ pub fn remember(
     since: Since<'_>,
     newest: i64,
     lost: Option<&str>,
+    written: Option<&[String]>,
 ) -> String {
     let (age, is_ours) = match since {
         // Of a subtransaction, or another transaction's that began later and has committed.
@@ -115,8 +117,11 @@ pub fn remember(
             "(SELECT * FROM changed UNION ALL SELECT * FROM dropped) AS told",
         ),
     };
+    let (affected, touched) = touched(written);
     let statement = include_str!("objects.sql")
         .replace("{recorded}", &recorded)
+        .replace("{affected}", &affected)
+        .replace("{touched}", &touched)
         .replace("{ledgers}", &relations(&place.prefix))
         .replace("{newest}", &newest.to_string())
         .replace("{since}", &age)
@@ -149,6 +154,33 @@ pub fn remember(
     format!(
         "\\set ON_ERROR_STOP 0\n{before}\\; SET LOCAL jit = off\\;\n{KEEP_PATH}\\;\nSET LOCAL search_path = ''\\;\n\
          {statement}\\;\n{RESTORE_PATH}{after};\n\\set ON_ERROR_STOP 1\n\\if :ERROR\n{undo};\n\\endif\n"
+    )
+}
+
+/// Which relations are affected and which rows were written: a query for each catalogue that counts, one
+/// behind the other. To plan them for those that nobody has written to would take most of the time.
+fn touched(written: Option<&[String]>) -> (String, String) {
+    let (mut affected, mut touched) = (Vec::new(), Vec::new());
+    for section in include_str!("touched.sql").split("=== ").skip(1) {
+        let (heading, query) = section.split_once('\n').unwrap_or((section, ""));
+        let mut words = heading.splitn(3, ' ');
+        let catalogue = words.next().unwrap_or_default();
+        let is_wanted = written.is_none_or(|written| written.iter().any(|one| one == catalogue));
+        // One at least, or it is no query.
+        if !is_wanted && !touched.is_empty() {
+            continue;
+        }
+        touched.push(query.trim_end());
+        if let Some(relation) = words.next() {
+            let rows = words.next().unwrap_or("true");
+            affected.push(format!(
+                "  SELECT {relation} FROM pg_catalog.{catalogue} WHERE {rows} AND pg_catalog.age(xmin) <= {{since}}"
+            ));
+        }
+    }
+    (
+        affected.join("\n  UNION\n"),
+        touched.join("\n  UNION ALL\n"),
     )
 }
 
