@@ -61,7 +61,8 @@
 //!    (`database/ledger/table.rs`), mostly in the message of its last statement (`execution/prepared.rs`);
 //!    before COMMIT the rows are read back, after it the server is asked whether they hold.
 //! 9. If psql ends instead, `execution/diagnosis.rs` tells what broke and `execution/outcome.rs` asks the
-//!    server, over a new connection, what became of it. `execution/failure.rs` is the message.
+//!    server, over a new connection, what became of it. `execution/failure.rs` is the message. Where
+//!    something stood in a step's way, `verbs/carry.rs` asks whether the run can go on without it.
 //! 10. `RunRow` (`execution/row.rs`) becomes a row of the table by the columns in `commands/run.rs`;
 //!     an error becomes nushell's in `commands/error.rs`.
 //!

@@ -18,6 +18,7 @@ mod rehearse;
 mod repair;
 mod root;
 mod run;
+mod seal;
 mod settings;
 mod signature;
 mod snapshot;

@@ -6,7 +6,7 @@ use nu_plugin::{Plugin, PluginCommand, create_plugin_signature};
 use nu_protocol::{PluginIdentity, PluginMetadata, PluginRegistryFile, PluginRegistryItem};
 
 use super::{
-    add, adopt, checks, drift, history, impact, import, objects, rehearse, repair, root, run,
+    add, adopt, checks, drift, history, impact, import, objects, rehearse, repair, root, run, seal,
     settings, snapshot, squash, status, undo, validate, verify,
 };
 
@@ -39,6 +39,7 @@ impl Plugin for MigratePlugin {
             Box::new(snapshot::Snapshot),
             Box::new(squash::Squash),
             Box::new(verify::Verify),
+            Box::new(seal::Seal),
         ]
     }
 }

@@ -37,7 +37,8 @@ impl PluginCommand for Run {
             "Order: track core first, then the others alphabetically, each by timestamp; what a file \
          `requires`, or is to run `before`, changes that, and the column reason says where. Every \
          migration is recorded in its track's ledger within the same transaction; if one fails, \
-         nothing of its transaction stays. Refuses to run when an applied file was changed or is \
+         nothing of its transaction stays. What repeatables made and stands in the way of a step is \
+         dropped for it and applied again from its files. Refuses to run when an applied file was changed or is \
          gone. Gives a row per applied migration, with the group that shares its transaction and \
          the notices: what the server and psql said, and what queries gave; objects is what it did to the schema. Nothing pending gives \
          an empty table. Before any SQL, the `.nu` file beside each pending migration runs in a \

@@ -93,6 +93,10 @@ impl Catalog {
         })
     }
 
+    pub fn has(&self, object: &Object) -> bool {
+        self.0.contains_key(object)
+    }
+
     fn definition(&self, object: &Object) -> Option<&str> {
         Some(&self.0.get(object)?.definition)
     }

@@ -12,6 +12,7 @@
     ON n.name = w.word OR n.kind || ' ' || n.name = w.word
       OR EXISTS (SELECT FROM path WHERE starts_with(n.name, path.name)
         AND w.word IN (substr(n.name, length(path.name) + 1), n.kind || ' ' || substr(n.name, length(path.name) + 1)))
+      OR concat_ws(' ', n.class::oid, n.id, n.sub) = w.word
       OR n.kind IN ('function', 'procedure', 'aggregate') AND (split_part(n.name, '(', 1) = w.word
         OR split_part(n.name, '(', 1) IN (SELECT path.name || w.word FROM path))
 ), edge (class, id, sub, certain, from_class, from_id, from_sub) AS (

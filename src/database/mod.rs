@@ -7,6 +7,7 @@ pub mod dependents;
 pub mod dump;
 pub mod error;
 pub mod identity;
+pub mod in_the_way;
 pub mod ledger;
 pub mod lock;
 mod observer;

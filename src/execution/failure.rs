@@ -15,7 +15,7 @@ use crate::tree::Name;
 
 /// A run that stopped after it had begun to change the database.
 #[derive(Debug, ThisError)]
-#[error("{}{}{}", told(fault, *is_undo), waiting(fault, waited.as_deref()), in_the_way(conflicts))]
+#[error("{}{}{}{}", told(fault, *is_undo), waiting(fault, waited.as_deref()), in_the_way(conflicts), explained(not_carried.as_deref()))]
 pub struct Failure {
     pub fault: Fault,
     /// What became of the transaction in which it broke.
@@ -35,6 +35,8 @@ pub struct Failure {
     pub conflicts: Vec<Conflict>,
     /// What its last statement was seen to wait for.
     pub waited: Option<String>,
+    /// Why what stood in its way was not carried, as a sentence.
+    pub not_carried: Option<String>,
 }
 
 /// What a statement waited for, where that is what stopped it.
@@ -58,6 +60,10 @@ fn told(fault: &Fault, is_undo: bool) -> String {
     } else {
         told
     }
+}
+
+fn explained(not_carried: Option<&str>) -> String {
+    not_carried.map_or_else(String::new, |why| format!("\nnot carried: {why}"))
 }
 
 impl Diagnostic for Failure {
@@ -198,6 +204,17 @@ impl Failure {
                  ledger rows",
                 self.file_outside()
             ),
+            (Fault::Sql { name, .. }, _)
+                if self.not_carried.is_some() && self.outside.is_none() =>
+            {
+                format!(
+                    "make way for it in a bridge, a migration with the line `-- migrate: before {}/{}`; \
+                     or let repeatables make what stands in the way: then it is dropped for this step \
+                     and applied again from their files",
+                    name.track,
+                    name.version.as_str()
+                )
+            }
             _ if !self.earlier.lost.is_empty() => {
                 "the server was restored, promoted without its last WAL, or has crashed with \
                  synchronous_commit off: `migrate status DIR` tells what it has"

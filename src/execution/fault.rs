@@ -32,6 +32,33 @@ pub enum Fault {
     )]
     Stuck { count: usize, errors: String },
 
+    /// What stands in the way of a step cannot be dropped.
+    #[error("what stands in the way of {name} cannot be dropped\n{diagnostic}")]
+    #[diagnostic(
+        code(migrate::not_carried),
+        help(
+            "drop it in a bridge (`-- migrate: before`), or set `carry` to false to see the error of \
+             the step itself"
+        )
+    )]
+    NotDropped {
+        name: Name,
+        diagnostic: Box<Diagnostic>,
+    },
+
+    /// What was dropped for a step is not as it was, although its files were applied again.
+    #[error(
+        "what was dropped for a step is not as it was after its files were applied again:\n{lost}"
+    )]
+    #[diagnostic(
+        code(migrate::not_restored),
+        help(
+            "let the repeatables make it as well: put each GRANT, COMMENT and the like into the file \
+             that makes the object; or drop and make it in a bridge (`-- migrate: before`)"
+        )
+    )]
+    NotRestored { lost: String },
+
     #[error("migration {name} ended the transaction it ran in")]
     #[diagnostic(code(migrate::transaction_ended), help("{REMOVE_COMMIT}"))]
     TransactionEnded { name: Name },
@@ -143,6 +170,12 @@ const CORRECT_THE_FILE: &str = "correct the file and run `migrate run` again";
 
 const RUN_AGAIN: &str = "run `migrate run` again to go on";
 
+/// "dependent_objects_still_exist": the server names all of them.
+const DEPENDENTS_EXIST: &str = "2BP01";
+
+/// "feature_not_supported": a column that a view uses cannot be altered. The server names one view.
+pub const NOT_SUPPORTED: &str = "0A000";
+
 fn sql_help(found: &Diagnostic) -> &'static str {
     match found.sqlstate.as_deref() {
         Some("25001") => {
@@ -229,6 +262,12 @@ impl Fault {
     pub fn is_passing(&self) -> bool {
         self.sqlstate()
             .is_some_and(|code| ["55P03", "40P01"].contains(&code))
+    }
+
+    /// Did something stand in the way that depends on what was to be changed?
+    pub fn is_dependence(&self) -> bool {
+        self.sqlstate()
+            .is_some_and(|code| [DEPENDENTS_EXIST, NOT_SUPPORTED].contains(&code))
     }
 
     /// The server's code for it.

@@ -3,6 +3,7 @@
 
 mod after;
 mod attempt;
+mod carry;
 pub mod conflicts;
 mod diagnosis;
 pub mod effects;
@@ -189,8 +190,12 @@ pub fn run(
         if plan.groups.len() > REMEMBERED_GROUPS {
             runner.later = Some(std::mem::take(later));
         }
+        runner.carried = &plan.carried;
         let result = match group {
-            Group::Transaction(steps) => runner.transaction(&tables, steps, standby),
+            Group::Transaction(steps) => {
+                let steps = carry::with_carried(steps, &plan.carried);
+                runner.transaction(&tables, &steps, standby)
+            }
             Group::NoTransaction(step) => runner.no_transaction(&tables, step),
         };
         runner.finish(result, plan.is_undo(), applied, later)?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::attempt::Attempt;
+use super::carry::with_carried;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::repeatables::apart;
@@ -31,6 +32,7 @@ pub fn rehearse(
 ) -> Result<Vec<RehearsalRow>, Stop> {
     let mut runner = Runner::new(database, circumstances, checker, 1);
     runner.is_rehearsal = true;
+    runner.carried = &plan.carried;
     runner.limits.is_read_only_outside = true;
     let result = runner.rehearse(tables, plan);
     let Runner {
@@ -50,6 +52,7 @@ impl Runner<'_, '_> {
             })
             .flatten()
             .collect();
+        let steps = with_carried(&steps, &plan.carried);
         if steps.is_empty() {
             return Ok(rows(plan, vec![]));
         }
@@ -71,6 +74,7 @@ impl Runner<'_, '_> {
             let started = last.map_or(Started::At(&transaction.now), |last| {
                 Started::Behind(&last.migration.name)
             });
+            self.make_way(step)?;
             let has_passed = if goes_on {
                 self.attempt(step, &transaction, started)?
             } else {
@@ -99,6 +103,9 @@ impl Runner<'_, '_> {
         };
         if goes_on {
             let stuck = self.in_some_order(repeatables, &transaction, last, &mut after)?;
+            if stuck.is_empty() {
+                self.look_at_carried(repeatables)?;
+            }
             let names: BTreeSet<_> = stuck.iter().map(|one| &one.step.migration.name).collect();
             let passed = repeatables
                 .iter()
@@ -144,6 +151,10 @@ impl Runner<'_, '_> {
     ) -> Result<bool, Fault> {
         Ok(match self.attempted(step, transaction, started)? {
             Attempt::Recorded => true,
+            // What is in its way may be carried.
+            Attempt::Failed { fault, .. } if fault.is_dependence() && !self.is_settled(step) => {
+                return Err(*fault);
+            }
             Attempt::Failed { fault, row } => {
                 self.done.push(RunRow {
                     error: fault.diagnostic().cloned(),
@@ -212,11 +223,7 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
             };
             of_group.push(match row {
                 Some((row, effects)) => RehearsalRow {
-                    ending: if row.applied.is_some() {
-                        RehearsalEnding::Rehearsed
-                    } else {
-                        RehearsalEnding::Failed
-                    },
+                    ending: ending(&row),
                     run: RunRow {
                         group: number,
                         ..row
@@ -247,10 +254,18 @@ fn rows(plan: &Plan, rehearsed: Vec<(RunRow, Effects)>) -> Vec<RehearsalRow> {
     }
     let last = plan.groups.len();
     rows.extend(rehearsed.map(|(row, effects)| RehearsalRow {
+        ending: ending(&row),
         run: RunRow { group: last, ..row },
-        ending: RehearsalEnding::Rehearsed,
         effects,
         conflicts: vec![],
     }));
     rows
+}
+
+fn ending(row: &RunRow) -> RehearsalEnding {
+    if row.applied.is_some() {
+        RehearsalEnding::Rehearsed
+    } else {
+        RehearsalEnding::Failed
+    }
 }

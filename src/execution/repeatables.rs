@@ -49,6 +49,7 @@ impl Runner<'_, '_> {
         let candidates: Vec<_> = steps.iter().chain(&standby).cloned().collect();
         let last = steps.last().or(last);
         self.dependents(&candidates, transaction, last, after)?;
+        self.look_at_carried(steps)?;
         let mut standby = standby;
         standby.retain(|step| {
             let mut done = self.done.iter();

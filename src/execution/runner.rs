@@ -13,9 +13,11 @@ use super::row::{Applied, RunRow, total};
 use super::script::{Completion, Include, Limits};
 use super::{Circumstances, StoppedIn};
 use crate::checks::Check;
+use crate::database::catalog::Catalog;
 use crate::database::ledger::table::{Ended, Entry, Receipts, Started, Table};
 use crate::database::{Database, parse_json};
 use crate::plan::Step;
+use crate::plan::carrying::{Carried, Dropped};
 use crate::preflight::Checker;
 use crate::psql::{self, Ending, Output};
 use crate::settings::tracks::TrackSettings;
@@ -38,6 +40,12 @@ pub struct Runner<'a, 'c> {
     pub later: Option<Later>,
     /// Must nothing of it be committed?
     pub is_rehearsal: bool,
+    /// What is dropped before steps and applied again behind them.
+    pub carried: &'a [Carried],
+    /// What of it has been dropped so far.
+    pub dropped: Vec<Dropped>,
+    /// What the catalogue said before.
+    pub before_drop: Option<Catalog>,
 }
 
 impl<'a, 'c> Runner<'a, 'c> {
@@ -71,6 +79,9 @@ impl<'a, 'c> Runner<'a, 'c> {
             written: None,
             is_rehearsal: false,
             later: None,
+            carried: &[],
+            dropped: vec![],
+            before_drop: None,
         }
     }
 }
@@ -124,7 +135,11 @@ impl Runner<'_, '_> {
     pub fn note(&mut self, step: &Step, checks: Vec<Check>, printed: &Output) {
         self.done.push(RunRow {
             reason: step.reason.clone(),
-            notices: notices::of(printed),
+            notices: self
+                .carried_for(step)
+                .into_iter()
+                .chain(notices::of(printed))
+                .collect(),
             checks,
             found: notices::found(printed),
             ..RunRow::not_applied(step.migration.name.clone(), self.number)

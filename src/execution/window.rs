@@ -45,6 +45,7 @@ impl Runner<'_, '_> {
             {
                 ended = self.hear_of(first)?.unwrap_or(ended);
             }
+            self.make_way(step)?;
             let started = match last {
                 Some(last) if last.undoes().is_none() => Started::Behind(&last.migration.name),
                 _ => Started::At(&ended),
@@ -71,6 +72,7 @@ impl Runner<'_, '_> {
     /// before its own have made.
     fn may_follow(&self, last: Option<&Step>, step: &Step) -> bool {
         last.is_some_and(|last| last.plain.is_some() && !last.is_checked_after())
+            && !self.has_to_make_way(step)
             && step.undoes().is_none()
             && !self.checker.is_late(step)
     }

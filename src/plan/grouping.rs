@@ -106,6 +106,7 @@ pub fn group(steps: Vec<Step>, request: &Request) -> Result<Plan, Error> {
         Ok(Plan {
             groups,
             standby: vec![],
+            carried: vec![],
         })
     }
 }

@@ -1,6 +1,7 @@
 //! What a run would do, in which order and in which transactions, or why it must not.
 //! Pure; must not touch files or the database.
 
+pub mod carrying;
 pub mod error;
 mod grouping;
 mod hindrance;
@@ -23,6 +24,7 @@ use crate::sql::inspection::Plain;
 use crate::sql::variables::usage::Leftovers;
 use crate::tree::checksum::Parts;
 use crate::tree::{Migration, Version};
+use carrying::Carried;
 pub use error::Error;
 pub use grouping::{fit, group, place};
 pub use obstacle::{Link, Obstacle, Obstacles, ways_out};
@@ -58,6 +60,8 @@ pub struct Plan {
     pub groups: Vec<Group>,
     /// The repeatables that are applied as they are, and due once the run changes what they stand on.
     pub standby: Vec<Step>,
+    /// What is dropped before steps in whose way it stood.
+    pub carried: Vec<Carried>,
 }
 
 /// Migrations that are applied together or not at all.

@@ -24,6 +24,8 @@ pub enum Due {
     Variable,
     /// What its objects stand on has changed, or they are gone.
     Dependency,
+    /// Its objects stood in the way of a step, and were dropped for it.
+    Carried,
 }
 
 /// What the ledger calls its own file among the parts of a migration (`tree::checksum`).

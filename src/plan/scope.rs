@@ -130,6 +130,7 @@ mod tests {
         let tree = Tree {
             root: "/db".into(),
             migrations: vec![migration("20240101000000_core_a.sql")],
+            seals: vec![],
         };
         let ledgers = Ledgers {
             tables: vec![Table {
@@ -166,6 +167,7 @@ mod tests {
         let tree = |root: &str| Tree {
             root: root.into(),
             migrations: vec![core.clone()],
+            seals: vec![],
         };
         let of_run = |name: &str, run: &str| Row {
             execution_id: Some(run.to_owned()),

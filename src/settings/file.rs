@@ -99,6 +99,7 @@ pub fn parse(
 
 enum Raw {
     Text(String),
+    YesNo(bool),
     Object(serde_json::Map<String, serde_json::Value>),
 }
 
@@ -110,6 +111,8 @@ impl Raw {
                 Err(format!("expected an object, got the text `{text}`"))
             }
             Self::Text(text) => expand(&text, environment),
+            Self::YesNo(value) if key == Key::Carry => Ok(value.to_string()),
+            Self::YesNo(value) => Err(format!("expected a text, got {value}")),
             Self::Object(object) if key.is_object() => {
                 let mut object = serde_json::Value::Object(object);
                 expand_within(&mut object, environment)?;
@@ -150,6 +153,10 @@ impl<'de> Deserialize<'de> for Raw {
 
             fn visit_str<E>(self, text: &str) -> Result<Raw, E> {
                 Ok(Raw::Text(text.to_owned()))
+            }
+
+            fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+                Ok(Raw::YesNo(value))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Raw, A::Error> {

@@ -69,6 +69,9 @@ pub enum Key {
     KeepSession,
     #[strum(props(flag = "retries", variable = "MIGRATE_RETRIES", default = "3"))]
     Retries,
+    /// Is what stands in the way of a step dropped and made again?
+    #[strum(props(variable = "MIGRATE_CARRY", default = "true"))]
+    Carry,
     /// The user's own commands for validation scripts.
     #[strum(props(variable = "MIGRATE_PRELUDE"))]
     Prelude,

@@ -67,6 +67,8 @@ pub struct Settings {
     pub keep_session: Duration,
     /// How often a group is tried again after a lock timeout or a deadlock.
     pub retries: u32,
+    /// Is what repeatables made dropped where it stands in the way of a step, and made again?
+    pub carry: bool,
     /// A nu file with the user's own commands for validation scripts.
     pub prelude: Option<Sourced>,
     pub validation_timeout: Duration,
@@ -104,6 +106,7 @@ impl Settings {
             network_timeout: found.parsed::<Period>(Key::NetworkTimeout)?.0,
             keep_session: found.parsed::<Period>(Key::KeepSession)?.0,
             retries: found.parsed::<Count>(Key::Retries)?.0,
+            carry: found.parsed::<YesNo>(Key::Carry)?.0,
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
             variables: found.joined(Key::Variables, parse_variables)?,
@@ -248,6 +251,18 @@ impl FromStr for Count {
         text.parse()
             .map(Self)
             .map_err(|_| format!("expected a number, got `{text}`"))
+    }
+}
+
+struct YesNo(bool);
+
+impl FromStr for YesNo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse()
+            .map(Self)
+            .map_err(|_| format!("expected true or false, got `{text}`"))
     }
 }
 

@@ -16,7 +16,7 @@ pub struct TrackSettings {
     /// Who its files are run as.
     pub role: Option<String>,
     /// As PostgreSQL's setting has it: names with commas in between.
-    search_path: Option<String>,
+    pub search_path: Option<String>,
     /// Settings of the server's.
     pub settings: Variables,
     /// psql's variables, in place of those of the same name that hold for all tracks.

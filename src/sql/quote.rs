@@ -28,6 +28,16 @@ impl fmt::Display for Identifier<'_> {
     }
 }
 
+/// A name, or several, that the server itself has quoted.
+#[derive(Debug, Clone, Copy)]
+pub struct Quoted<'a>(pub &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
 /// A string as an argument of a psql meta-command.
 ///
 /// psql reads C-like escapes and doubled quotes inside single quotes, and expands neither

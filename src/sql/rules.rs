@@ -27,6 +27,8 @@ pub enum Rule {
     NoDate,
     MixedFolder,
     UnreadableFile,
+    NotSealed,
+    BadSeal,
     #[strum(serialize = "not-utf8")]
     NotUtf8,
     BadDirective,
@@ -88,6 +90,8 @@ impl Rule {
             | Self::DuplicateTimestamp
             | Self::OrphanCompanion
             | Self::UnreadableFile
+            | Self::NotSealed
+            | Self::BadSeal
             | Self::BadDirective
             | Self::TransactionControl
             | Self::ForbiddenCommand

@@ -6,7 +6,8 @@ use miette::Diagnostic;
 use strum::EnumProperty;
 use thiserror::Error as ThisError;
 
-use super::Misnamed;
+use super::seal::Unsealed;
+use super::{Misnamed, Track};
 use crate::error::{Interrupted, Report, Unreadable, count, list};
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
@@ -32,6 +33,43 @@ pub enum Error {
     BadNames {
         root: PathBuf,
         misnamed: Vec<Misnamed>,
+    },
+
+    /// A track with a lock file, and files that are not as it says.
+    #[error(
+        "the track {track} is sealed, and its files are not as {file} says:\n{}",
+        list(unsealed)
+    )]
+    #[diagnostic(
+        code(migrate::not_sealed),
+        help(
+            "if it is meant so, type `migrate seal {folder} --track {track}` and commit {file}; else \
+             bring the files back, as with `git restore`"
+        )
+    )]
+    #[strum(props(culprit = "directory"))]
+    NotSealed {
+        track: Track,
+        /// Below the tree.
+        file: String,
+        folder: String,
+        unsealed: Vec<Unsealed>,
+    },
+
+    #[error("the lock file {file} of the track {track} cannot be used: {problem}")]
+    #[diagnostic(
+        code(migrate::bad_seal),
+        help(
+            "look at what has become of the track's files, above all after a merge, and type `migrate \
+             seal DIR --track {track}` with the track's folder, which writes it anew; without the file, \
+             nothing is compared"
+        )
+    )]
+    #[strum(props(culprit = "directory"))]
+    BadSeal {
+        track: Track,
+        file: String,
+        problem: String,
     },
 
     #[error(transparent)]

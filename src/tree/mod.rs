@@ -11,6 +11,7 @@ pub mod file_name;
 mod includes;
 mod migration;
 mod name;
+pub mod seal;
 mod working_folder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,6 +64,8 @@ pub struct Tree {
     pub root: PathBuf,
     /// Its migrations in plan order: by track (`core` first), then by version.
     pub migrations: Vec<Migration>,
+    /// The lock files of its tracks.
+    pub seals: Vec<PathBuf>,
 }
 
 /// Everything that was found in a directory, with what is wrong with it.
@@ -72,6 +75,8 @@ pub struct Survey {
     pub root: PathBuf,
     /// The migrations that are well, in plan order.
     pub migrations: Vec<Migration>,
+    /// The lock files of tracks.
+    pub seals: Vec<PathBuf>,
     /// The files that break a naming rule.
     pub misnamed: Vec<Misnamed>,
     /// The files that cannot be read, or ask for something unknown.
@@ -90,6 +95,7 @@ impl Survey {
         Tree {
             root: self.root.clone(),
             migrations: self.migrations.clone(),
+            seals: self.seals.clone(),
         }
     }
 }
@@ -101,7 +107,7 @@ pub fn survey(
     interrupt: &Interrupt,
 ) -> Result<Survey, Error> {
     require_directory(root)?;
-    let (found, misnamed) = sort_out(root, walk(root, interrupt)?);
+    let (found, seals, misnamed) = sort_out(root, walk(root, interrupt)?);
     let mut migrations = Vec::new();
     let mut unreadable = Vec::new();
     let paths: Vec<_> = found.iter().map(|found| found.path.clone()).collect();
@@ -116,6 +122,7 @@ pub fn survey(
     Ok(Survey {
         root: root.to_owned(),
         migrations,
+        seals,
         misnamed,
         unreadable,
     })
@@ -143,7 +150,7 @@ pub fn discover(
     interrupt: &Interrupt,
 ) -> Result<Tree, Error> {
     require_directory(root)?;
-    let (found, misnamed) = sort_out(root, walk(root, interrupt)?);
+    let (found, seals, misnamed) = sort_out(root, walk(root, interrupt)?);
     if !misnamed.is_empty() {
         return Err(Error::BadNames {
             root: root.to_owned(),
@@ -157,6 +164,7 @@ pub fn discover(
     Ok(Tree {
         root: root.to_owned(),
         migrations,
+        seals,
     })
 }
 
@@ -225,9 +233,10 @@ struct Found {
     verification: Option<PathBuf>,
 }
 
-/// Tells migrations from companions and other files, and collects every broken rule.
-fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
+/// Tells migrations from companions, lock files and others, and collects every broken rule.
+fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<PathBuf>, Vec<Misnamed>) {
     let mut migrations = Vec::new();
+    let mut seals = Vec::new();
     let mut companions = Vec::new();
     let mut validations = BTreeSet::new();
     let mut undos = BTreeSet::new();
@@ -248,6 +257,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
                 verifications.insert(path.clone());
                 companions.push((name, path));
             }
+            Ok(Kind::Other) if seal::track_of(&path).is_some() => seals.push(path),
             Ok(Kind::Other) => {}
             Err(rule) => misnamed.push(Misnamed {
                 file: relative(root, &path),
@@ -271,7 +281,7 @@ fn sort_out(root: &Path, files: Vec<PathBuf>) -> (Vec<Found>, Vec<Misnamed>) {
             path,
         })
         .collect();
-    (found, misnamed)
+    (found, seals, misnamed)
 }
 
 fn classify(path: &Path) -> Result<Kind, Rule> {

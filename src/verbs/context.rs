@@ -113,6 +113,11 @@ impl Context {
         other
     }
 
+    /// Is it a part of the directory's files, or their history run once more?
+    pub(super) fn is_excerpt(&self) -> bool {
+        self.is_replay || self.only.is_some()
+    }
+
     /// Does none of its files count?
     pub(super) fn has_nothing(&self) -> bool {
         self.only.as_ref().is_some_and(BTreeSet::is_empty)

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::seal::require_sealed;
 use super::{Context, Error};
 use crate::database::{Address, Database, Ledgers};
 use crate::error::{Report, count};
@@ -101,6 +102,7 @@ pub fn make_plan(
     database: &mut Database,
 ) -> Result<Plan, Error> {
     let tracks = context.scope(tree, ledgers)?;
+    require_sealed(context, tree, &tracks)?;
     let statuses = compare(&tracks, &tree.migrations, &ledgers.rows);
     let to = request.to.as_ref();
     let earlier = to.and_then(|to| before(to, &statuses, &tree.migrations));

@@ -3,6 +3,7 @@
 
 pub mod add;
 pub mod adopt;
+mod carry;
 pub mod checks;
 mod context;
 pub mod drift;
@@ -17,6 +18,7 @@ pub mod repair;
 pub mod round_trip;
 pub mod run;
 pub mod scratch;
+pub mod seal;
 pub mod settings;
 pub mod snapshot;
 pub mod squash;

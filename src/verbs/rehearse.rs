@@ -1,5 +1,6 @@
 //! `migrate rehearse`: a run whose transaction is always rolled back.
 
+use super::carry::Loads;
 use super::look::{look_under_lock, make_plan, require_settings};
 use super::run::{circumstances, failure};
 use super::whose::{add_conflicts, of_failure};
@@ -9,6 +10,7 @@ use crate::execution::row::RehearsalRow;
 use crate::execution::{self, Circumstances, Stop, outcome};
 use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
+use crate::settings::TransactionMode;
 
 /// Executes what is pending, looks at what it does, and rolls back.
 ///
@@ -19,19 +21,34 @@ pub fn rehearse(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RehearsalRow>, Error> {
-    on_stage(context, request, preflight, |stage| {
-        let mut rows = execution::rehearse(
-            &mut stage.database,
-            &stage.ledgers.tables,
-            &stage.plan,
-            stage.circumstances,
-            &mut stage.checker,
-        )?;
-        let steps = stage.plan.steps().chain(&stage.plan.standby);
-        let migrations: Vec<_> = steps.map(|step| &step.migration).collect();
-        add_conflicts(context, &mut stage.database, &migrations, &mut rows);
-        Ok(rows)
-    })
+    let mut loads = Loads::default();
+    loop {
+        let rehearsed = on_stage(context, request, preflight, &loads, |stage| {
+            let mut rows = execution::rehearse(
+                &mut stage.database,
+                &stage.ledgers.tables,
+                &stage.plan,
+                stage.circumstances,
+                &mut stage.checker,
+            )?;
+            let carried = stage.plan.carried.iter().flat_map(|one| &one.files);
+            let steps = stage.plan.steps().chain(&stage.plan.standby).chain(carried);
+            let migrations: Vec<_> = steps.map(|step| &step.migration).collect();
+            add_conflicts(context, &mut stage.database, &migrations, &mut rows);
+            Ok(rows)
+        });
+        let mut failure = match rehearsed {
+            Err(Error::Failed(failure)) => failure,
+            other => return other,
+        };
+        let is_carried = loads.take(context, &mut failure, preflight.progress)?;
+        // Where an error of one says nothing about the others, they are rehearsed all the same.
+        let goes_on = request.transaction == TransactionMode::Each;
+        if is_carried || goes_on && loads.settle(&failure) {
+            continue;
+        }
+        return Err(failure.into());
+    }
 }
 
 /// What a rehearsal needs: a session with the lock, and a plan that has passed its checks.
@@ -66,6 +83,7 @@ pub(super) fn on_stage<T>(
     context: &Context,
     request: &Request,
     preflight: &Preflight<'_>,
+    loads: &Loads,
     work: impl FnOnce(&mut Stage<'_>) -> Result<T, Ended>,
 ) -> Result<T, Error> {
     let address = context.address()?.for_writing();
@@ -74,6 +92,7 @@ pub(super) fn on_stage<T>(
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
     let (tree, mut database, ledgers) = look_under_lock(context, &address, &circumstances.watch)?;
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
+    let plan = loads.added_to(context, &tree, plan)?;
     require_settings(context, &mut database, &plan)?;
     checker.check(&plan, &database)?;
     database.make_ready()?;

@@ -1,5 +1,6 @@
 //! `migrate rehearse --undo`: proof that the undo files of what is pending undo it.
 
+use super::carry::Loads;
 use super::rehearse::on_stage;
 use super::{Context, Error};
 use crate::database::catalog::Difference;
@@ -29,7 +30,7 @@ pub fn rehearse_undo(
     request: &Request,
     preflight: &Preflight<'_>,
 ) -> Result<Vec<RoundTripRow>, Error> {
-    on_stage(context, request, preflight, |stage| {
+    on_stage(context, request, preflight, &Loads::default(), |stage| {
         let (pairs, left_out) = pairs(context, &stage.plan)?;
         let mut rows: Vec<_> = left_out.into_iter().map(not_tried).collect();
         if pairs.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chrono::Local;
 
+use super::carry::Loads;
 use super::look::{look, look_under_lock, make_plan, missed, require_settings};
 use super::whose::of_failure;
 use super::{Context, Error};
@@ -62,6 +63,15 @@ pub(super) struct Look<'a> {
     pub done: usize,
 }
 
+/// What goes from one session of a run to the next.
+#[derive(Default)]
+struct Kept {
+    /// What the ledgers are to remember.
+    later: Later,
+    /// What is carried over steps.
+    loads: Loads,
+}
+
 /// Carries out a plan, and what is left of it after each session that ended too early.
 pub(super) fn carry_out(
     context: &Context,
@@ -76,7 +86,7 @@ pub(super) fn carry_out(
         &circumstances.common.execution_id,
     );
     let mut applied = Vec::new();
-    let mut later = Later::default();
+    let mut kept = Kept::default();
     let mut retries = 0;
     loop {
         let before = applied.len();
@@ -87,7 +97,7 @@ pub(super) fn carry_out(
             &circumstances,
             &mut checker,
             &mut applied,
-            &mut later,
+            &mut kept,
         )
         .map_err(|error| after(error, &applied, undertaking.is_undo))?
         else {
@@ -104,7 +114,7 @@ pub(super) fn carry_out(
             );
             continue;
         }
-        let failure = match resume(
+        let mut failure = match resume(
             &address,
             *stop,
             &circumstances.common.execution_id,
@@ -114,8 +124,15 @@ pub(super) fn carry_out(
             None => continue,
             Some(failure) => failure,
         };
+        if kept
+            .loads
+            .take(context, &mut failure, preflight.progress)
+            .map_err(|error| after(error, &applied, undertaking.is_undo))?
+        {
+            continue;
+        }
         if !may_pass(&failure) || retries == context.caller.settings.retries {
-            remember(&address, &circumstances, &mut applied, &mut later);
+            remember(&address, &circumstances, &mut applied, &mut kept.later);
             return Err(Failure {
                 attempts: retries + 1,
                 waited: circumstances.watch.waited(),
@@ -221,6 +238,7 @@ pub(super) fn failure(stop: Stop, left: StopOutcome) -> Failure {
         attempts: 1,
         waited: None,
         conflicts: vec![],
+        not_carried: None,
     }
 }
 
@@ -240,7 +258,7 @@ fn attempt(
     circumstances: &Circumstances,
     checker: &mut Checker<'_>,
     applied: &mut Vec<RunRow>,
-    later: &mut Later,
+    kept: &mut Kept,
 ) -> Result<Attempt, Error> {
     let (tree, mut database, ledgers) = look_under_lock(context, address, &circumstances.watch)?;
     let execution_id = &circumstances.common.execution_id;
@@ -259,6 +277,7 @@ fn attempt(
         ledgers: &ledgers,
         done: applied.len(),
     })?;
+    let plan = kept.loads.added_to(context, &tree, plan)?;
     require_settings(context, &mut database, &plan)?;
     for missed in missed(context, &tree, &mut database, &ledgers)? {
         circumstances.progress.note(&missed);
@@ -281,7 +300,7 @@ fn attempt(
         circumstances,
         checker,
         applied,
-        later,
+        &mut kept.later,
     );
     Ok(match done {
         Ok(()) => Attempt::Done,

@@ -8,7 +8,7 @@ use crate::tree::{Name, Track};
 
 /// The views and functions of people, as a query for `class, oid, key, at`: what is remembered of each,
 /// and the transaction that wrote its definition. A view's is in its rule, which no GRANT touches.
-const THINGS: &str = "SELECT w.tableoid AS class, c.oid, \
+pub(in crate::database) const THINGS: &str = "SELECT w.tableoid AS class, c.oid, \
      pg_catalog.format('@view %I.%I', n.nspname, c.relname) AS key, w.xmin AS at\n    \
      FROM pg_catalog.pg_rewrite w JOIN pg_catalog.pg_class c ON c.oid = w.ev_class\n    \
      JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n    \
@@ -37,13 +37,7 @@ impl Place {
     pub fn dependency_query(&self, tracks: &[&Track]) -> String {
         let rows: Vec<_> = tracks
             .iter()
-            .map(|track| {
-                format!(
-                    "SELECT migration_name AS name, xmin AS at, parts FROM {}\n    \
-                     WHERE migration_name LIKE 'repeat\\_%' AND state = 'applied'",
-                    self.table(track)
-                )
-            })
+            .map(|track| self.repeatables_of(track))
             .collect();
         format!(
             "WITH repeatable AS (\n  {rows}\n), thing AS (\n  {THINGS}\n), remembered AS (\n  \
@@ -67,6 +61,16 @@ impl Place {
              WHERE class = 'pg_catalog.pg_proc'::regclass AND pg_catalog.age(p.xmin) < pg_catalog.age(ground.at)\n\
              ) SELECT coalesce(pg_catalog.json_agg(name), '[]') FROM due;\n",
             rows = rows.join("\n  UNION ALL ")
+        )
+    }
+
+    /// The rows of a track's repeatables, as a query for `track, name, at, parts`.
+    pub(in crate::database) fn repeatables_of(&self, track: &Track) -> String {
+        format!(
+            "SELECT {} AS track, migration_name AS name, xmin AS at, parts FROM {}\n    \
+             WHERE migration_name LIKE 'repeat\\_%' AND state = 'applied'",
+            Literal(track.as_str()),
+            self.table(track)
         )
     }
 }

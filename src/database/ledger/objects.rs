@@ -200,9 +200,13 @@ impl Makers {
 impl Database {
     /// What all ledgers here remember, in the order of applying.
     pub fn makers(&mut self) -> Result<Makers, Error> {
+        Ok(Makers::of(&self.deeds()?))
+    }
+
+    /// What all migrations here did, in the order of applying.
+    pub fn deeds(&mut self) -> Result<Vec<Deeds>, Error> {
         let tables = self.tables(|_| true)?;
-        let deeds: Vec<Deeds> = parse_json(&self.read(&self.place.deeds_query(&tables))?)?;
-        Ok(Makers::of(&deeds))
+        Ok(parse_json(&self.read(&self.place.deeds_query(&tables))?)?)
     }
 }
 

@@ -15,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::look::{look_at_dependencies, look_at_variables};
+use super::seal::unsealed;
 use super::{Context, Error};
 use crate::checks::{self, Script, Stage, Verdict};
 use crate::database::ledger::legacy;
@@ -57,6 +58,7 @@ pub fn validate(
         findings: names::structure(&survey),
         due: BTreeMap::new(),
     };
+    validation.seals(&survey)?;
     if order.offline {
         validation.offline(&survey)?;
     } else {
@@ -127,6 +129,30 @@ impl Validation<'_> {
                 let verdict = self.checker.parse(&script)?;
                 self.findings
                     .extend(scripts::parsed(migration, &script, verdict));
+            }
+        }
+        Ok(())
+    }
+
+    /// Tracks whose files are not as they were sealed.
+    fn seals(&mut self, survey: &Survey) -> Result<(), Error> {
+        let sealed: BTreeSet<_> = survey
+            .seals
+            .iter()
+            .filter_map(|file| tree::seal::track_of(file))
+            .collect();
+        for track in sealed {
+            let found = unsealed(
+                self.context,
+                &survey.root,
+                &survey.seals,
+                &survey.migrations,
+                &track,
+            );
+            match found {
+                Ok(()) => {}
+                Err(error @ tree::Error::Interrupted(_)) => return Err(error.into()),
+                Err(error) => self.findings.push(names::seal(&error, &track)),
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use super::Finding;
 use crate::sql::rules::Rule;
 use crate::tree::error::NAME_THEM;
 use crate::tree::file_name;
-use crate::tree::{self, Migration, Misnamed, Survey};
+use crate::tree::{self, Migration, Misnamed, Survey, Track};
 
 pub fn structure(survey: &Survey) -> Vec<Finding> {
     let misnamed = survey.misnamed.iter().map(|found| misnamed(survey, found));
@@ -40,6 +40,19 @@ pub fn not_read(error: &tree::Error, file: &Path) -> Finding {
     match error {
         tree::Error::BadDirective(error) => unreadable(error, file, Some(error.line)),
         error => unreadable(error, file, None),
+    }
+}
+
+/// A track whose files are not as its lock file says, or whose lock file is none.
+pub fn seal(error: &tree::Error, track: &Track) -> Finding {
+    let rule = match error {
+        tree::Error::NotSealed { .. } => Rule::NotSealed,
+        _ => Rule::BadSeal,
+    };
+    Finding {
+        track: Some(track.clone()),
+        help: error.help().map(|help| help.to_string()),
+        ..Finding::new(rule, error.to_string(), "")
     }
 }
 
