@@ -123,10 +123,10 @@ fn what_the_server_does_not_take_stops_the_run_before_anything() {
             assert!(output.stderr.contains(expected), "{expected}: {output:?}");
         }
         assert_eq!(project.tables(), "");
-        assert_eq!(
-            project.code("migrate rehearse db"),
-            "migrate::track_settings"
-        );
+        for command in ["rehearse db", "run db --dry-run"] {
+            let code = project.code(&format!("migrate {command}"));
+            assert_eq!(code, "migrate::track_settings", "{command}");
+        }
         let found = project.nu(
             "migrate validate db | where rule == track-settings | get 0 | \
              $'($in.severity) ($in.message)'",
@@ -241,4 +241,76 @@ fn a_repeatable_runs_in_it_and_follows_its_variables() {
     assert_eq!(project.nu("migrate run db | length").text(), "1");
     assert_eq!(project.sql(view), format!("{} other", owner(&project)));
     drop_role(&project);
+}
+
+#[test]
+fn a_role_that_is_gone_stops_an_undo_before_anything() {
+    let project = project();
+    project.remove(C);
+    project.remove(D);
+    project.write("db/acme/20240102000000_acme_b.down.sql", "DROP TABLE b;\n");
+    project.write(
+        "db/core/20240101000000_core_a.down.sql",
+        "DROP SCHEMA acme CASCADE;\nDROP TABLE a;\n",
+    );
+    project.nu("migrate run db").text();
+    write_settings(&project, "nobody at all", "work_mem");
+    for command in ["undo db --track acme", "undo db --track acme --dry-run"] {
+        let code = project.code(&format!("migrate {command}"));
+        assert_eq!(code, "migrate::track_settings", "{command}");
+    }
+    assert_eq!(project.sql("SELECT count(*) FROM acme.b"), "1");
+    project.sql("DELETE FROM migrations_acme; DROP TABLE acme.b");
+    assert_eq!(
+        project.code("migrate rehearse db --undo"),
+        "migrate::track_settings"
+    );
+    write_settings(&project, &owner(&project), "work_mem");
+    assert_eq!(
+        project.nu("migrate rehearse db --undo | length").text(),
+        "0"
+    );
+    drop_role(&project);
+}
+
+#[test]
+fn a_role_that_the_plan_makes_need_not_be_there() {
+    let project = Project::new();
+    let role = format!("{}_acme", project.database);
+    project.write(
+        A,
+        format!("CREATE ROLE {role};\nCREATE SCHEMA acme AUTHORIZATION {role};\n"),
+    );
+    project.write(B, "CREATE TABLE b (id int);\n");
+    project.write(
+        "db/migrate.json",
+        format!(r#"{{"tracks": {{"acme": {{"role": "{role}", "search_path": "acme"}}}}}}"#),
+    );
+    assert_eq!(project.nu("migrate rehearse db | length").text(), "2");
+    let scratch = project.nu("migrate rehearse db --scratch | get name | to json -r");
+    assert!(scratch.text().contains("acme.b"), "{scratch:?}");
+    assert_eq!(project.nu("migrate run db | length").text(), "2");
+    let owner = "SELECT tableowner FROM pg_tables WHERE tablename = 'b'";
+    assert_eq!(project.sql(owner), role);
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+#[test]
+fn a_role_that_nobody_has_is_made_for_a_rehearsal_of_its_own() {
+    let project = Project::new();
+    let role = format!("{}_nobody", project.database);
+    project.write(
+        A,
+        format!("ALTER ROLE CURRENT_USER SET work_mem = '7MB';\nCREATE SCHEMA acme AUTHORIZATION {role};\n"),
+    );
+    project.write(B, "CREATE TABLE b (id int);\n");
+    project.write(
+        "db/migrate.json",
+        format!(r#"{{"tracks": {{"acme": {{"role": "{role}", "search_path": "acme"}}}}}}"#),
+    );
+    let scratch = project.nu("migrate rehearse db --scratch | get name | to json -r");
+    assert!(scratch.text().contains("acme.b"), "{scratch:?}");
+    let said = format!("the target has no role {role}");
+    assert!(scratch.stderr.contains(&said), "{scratch:?}");
+    assert_eq!(project.code("migrate run db"), "migrate::track_settings");
 }

@@ -17,6 +17,13 @@ pub struct Reach {
     pub object: String,
 }
 
+impl Reach {
+    /// Does it make this role?
+    pub fn makes(&self, role: &str) -> bool {
+        self.words.starts_with("CREATE") && self.object.eq_ignore_ascii_case(role)
+    }
+}
+
 /// What each begins with (PostgreSQL manual, "SQL Commands"; the catalogs with `relisshared`). The
 /// last three keep a database from being dropped.
 const BEGINNINGS: [&str; 30] = [

@@ -13,6 +13,7 @@ use crate::plan::scope::{everything, vanished};
 use crate::plan::status::{State, Status, compare};
 use crate::plan::{self, Obstacles, Plan, Reason, Request, Step};
 use crate::process::watch::Watch;
+use crate::sql::cluster;
 use crate::tree::{Material, Migration, Track, Tree};
 
 /// Reads the folder while psql connects.
@@ -75,22 +76,49 @@ pub fn missed(
     Ok(vanished(tree, &rows).into_iter().map(sentence).collect())
 }
 
-/// Refuses a plan of tracks whose settings the server does not take.
+/// Refuses a plan of tracks whose settings the server does not take. A role that the plan itself makes
+/// need not be there yet.
 pub fn require_settings(
     context: &Context,
     database: &mut Database,
     plan: &Plan,
 ) -> Result<(), Error> {
+    let carried = plan.carried.iter().flat_map(|one| &one.files);
     let tracks: BTreeSet<_> = plan
         .steps()
+        .chain(&plan.standby)
+        .chain(carried)
         .map(|step| &step.migration.name.track)
         .collect();
     for track in tracks {
-        if let Some(own) = context.caller.settings.tracks.get(track.as_str()) {
-            database.try_settings(track.as_str(), own)?;
+        let Some(own) = context.caller.settings.tracks.get(track.as_str()) else {
+            continue;
+        };
+        let Err(error) = database.try_settings(track.as_str(), own) else {
+            continue;
+        };
+        let role = own.role.as_deref().unwrap_or_default();
+        let is_settings = matches!(error, crate::database::Error::TrackSettings { .. });
+        if !(is_settings && makes_role(context, plan, role)?) {
+            return Err(error.into());
         }
     }
     Ok(())
+}
+
+/// Has a file of the plan a statement that makes this role?
+fn makes_role(context: &Context, plan: &Plan, role: &str) -> Result<bool, plan::Error> {
+    for step in plan.steps() {
+        let material = Material::read(&step.migration, &context.folders())?;
+        let own = std::iter::once(material.script(&step.migration));
+        let mut found = own
+            .chain(material.scripts())
+            .flat_map(|script| cluster::reaches(script.content));
+        if found.any(|reach| reach.makes(role)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The plan of what these files and ledgers leave to be done.

@@ -164,6 +164,7 @@ pub fn dry_run(
         progress.note(&missed);
     }
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
+    require_settings(context, &mut database, &plan)?;
     if plan.groups.is_empty() {
         progress.note(&announcement(&plan, &database));
     }

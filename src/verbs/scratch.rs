@@ -1,5 +1,6 @@
 //! `migrate rehearse --scratch`: the whole history from nothing, in a database of its own.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -203,12 +204,20 @@ fn on_its_own<T>(
     let mut server = dial(&scratch.without_schema())?;
     // Migrations grant to roles that others make. One that they make themselves must not be there.
     let mut roles = target.roles()?;
-    roles.retain(|role| {
-        let is_made = |reach: &Reach| {
-            reach.words.starts_with("CREATE") && reach.object.eq_ignore_ascii_case(role)
-        };
-        !reaches.iter().any(|reaching| is_made(&reaching.reach))
-    });
+    // Those that tracks run as, the target may not have yet.
+    let tracks = context.caller.settings.tracks.values();
+    let missing: BTreeSet<_> = tracks
+        .filter_map(|own| own.role.clone())
+        .filter(|role| !roles.contains(role))
+        .collect();
+    roles.extend(missing.iter().cloned());
+    let is_made = |role: &String| reaches.iter().any(|reaching| reaching.reach.makes(role));
+    roles.retain(|role| !is_made(role));
+    for role in missing.iter().filter(|role| !is_made(role)) {
+        progress.note(&format!(
+            "the target has no role {role}, as which a track runs: it is made for the rehearsal alone"
+        ));
+    }
     server.create_roles(&roles)?;
     let place = place(server.server.major(), wanted);
     progress.note(&format!("{place}, because {why}"));

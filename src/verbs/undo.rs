@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset};
 
-use super::look::look;
+use super::look::{look, require_settings};
 use super::run::{Look, Undertaking, carry_out};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};
@@ -70,6 +70,7 @@ pub fn undo(
 pub fn dry_run(context: &Context, order: &Order) -> Result<Vec<UndoRow>, Error> {
     let (tree, mut database, ledgers) = look(context)?;
     let (plan, times) = plan_undo(context, order, &tree, &mut database, &ledgers)?;
+    require_settings(context, &mut database, &plan)?;
     Ok(rows(RunRow::planned(&plan), &times))
 }
 
