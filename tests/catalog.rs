@@ -18,8 +18,12 @@ fn a_fresh_install_of_every_kind_of_object_is_the_same() {
     let project = Project::with(&[("20240101000000_core_a.sql", EVERYTHING)]);
     project.nu("migrate run db -q | ignore").text();
     assert_eq!(project.nu(DIFFERENCES).json(), json!([]));
+    // PostgreSQL 14 brought the one, 13 the other.
+    let is_old = project.sql("SELECT current_setting('server_version_num')::int < 140000") == "t";
+    let is_new = |line: &str| line.contains("hash_record") || line.contains("SET STATISTICS 9");
     let changes: Vec<_> = BY_HAND
         .lines()
+        .filter(|line| !(is_old && is_new(line)))
         .map(|line| line.split_once(" -- ").unwrap())
         .collect();
     assert!(changes.len() > 30);

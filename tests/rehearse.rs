@@ -531,8 +531,9 @@ fn what_a_failed_file_leaves_is_not_there_for_the_next() {
 fn shared(project: &Project, mark: &str) -> String {
     project.sql(&format!(
         "SELECT (SELECT string_agg(rolname || coalesce(rolpassword, ''), ' ' ORDER BY 1) FROM pg_authid WHERE rolname LIKE '%{mark}%'), \
-         (SELECT count(*) FROM pg_db_role_setting), pg_get_userbyid(datdba), datacl \
-         FROM pg_database WHERE datname = current_database()"
+         (SELECT count(*) FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole \
+          WHERE r.rolname LIKE '%{mark}%' OR s.setdatabase = d.oid), pg_get_userbyid(datdba), datacl \
+         FROM pg_database d WHERE datname = current_database()"
     ))
 }
 

@@ -288,7 +288,10 @@ WITH RECURSIVE ledger (oid) AS (
     FROM pg_catalog.pg_publication p
   UNION ALL
   -- The connection holds a password, and is not read.
-  SELECT 'subscription', quote_ident(s.subname), NULL, 'pg_catalog.pg_subscription'::regclass, s.oid, 0, s.subowner, NULL,
+  -- An older server does not tell everybody its number.
+  SELECT 'subscription', quote_ident(s.subname), NULL, 'pg_catalog.pg_subscription'::regclass, coalesce(
+      s.oid, -- from 14
+      0::oid), 0, s.subowner, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', 'PUBLICATION ' || array_to_string(s.subpublications, ', '), CASE WHEN NOT s.subenabled THEN 'DISABLED' END) END
     FROM pg_catalog.pg_subscription s
     WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())

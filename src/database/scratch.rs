@@ -16,15 +16,17 @@ impl Database {
 
     /// Removes it, and ends the sessions in it.
     pub fn drop_database(&mut self, name: &str) -> Result<(), psql::Error> {
-        let force = match self.server.version {
-            WITH_FORCE.. => " WITH (FORCE)",
-            _ => "",
+        let database = Identifier(name);
+        let statements = match self.server.version {
+            WITH_FORCE.. => format!("DROP DATABASE IF EXISTS {database} WITH (FORCE);\n"),
+            // DROP DATABASE waits some seconds for sessions that are about to end.
+            _ => format!(
+                "SELECT count(pg_catalog.pg_terminate_backend(pid)) FROM pg_catalog.pg_stat_activity\n  \
+                 WHERE datname = {};\nDROP DATABASE IF EXISTS {database};\n",
+                Literal(name)
+            ),
         };
-        self.ask(&format!(
-            "DROP DATABASE IF EXISTS {}{force};\n",
-            Identifier(name)
-        ))
-        .map(drop)
+        self.ask(&statements).map(drop)
     }
 
     /// Removes from this database what would keep it from being dropped.
