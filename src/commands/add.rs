@@ -14,10 +14,11 @@ use crate::verbs::add::{AddedRow, Order, add, template};
 
 pub struct Add;
 
-const HELP: &str = "The timestamp is the present moment in UTC, or later if the track has a newer \
-     file. Without --track it is the only track in the directory, else the directory's name. The \
-     file goes beside the newest of its track; a new track beside others gets a folder. The \
-     templates are TEMPLATES; your own are files NAME.sql in the directory's folder `templates`.";
+const HELP: &str = "The timestamp is the present time in UTC, or later if the track has a newer file. \
+     Without --track, the track is the only one in the directory, or else the directory's name. The \
+     file goes beside the newest of its track. A new track beside others gets a folder.\n\n\
+     The templates are TEMPLATES. Your own templates are files NAME.sql in the directory's folder \
+     `templates`.";
 
 impl PluginCommand for Add {
     type Plugin = MigratePlugin;

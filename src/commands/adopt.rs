@@ -26,13 +26,14 @@ impl PluginCommand for Adopt {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Reads the history of the other tool, finds the file of each version \
-         compares its checksum where that tool has one, and marks the files as applied, at the \
-         original times. All of it in one transaction, or nothing. The other tool's table stays as it \
-         is. What failed there stops it, and so does a version without a file, unless --partial leaves it \
-         out. The state is marked (with --dry-run: planned), known where our ledger has it already, or \
-         unmapped; verified is null where the other tool records no checksum. With --baseline, no tool \
-         is asked: everything up to a timestamp is marked.",
+            "Reads the history of the other tool, finds the file of each version, and compares its checksum \
+         if that tool has one. Then it marks these files as applied, at the original times. All of this \
+         is one transaction. The other tool's table is not changed.\n\n\
+         A version that failed there stops it. A version without a file stops it as well, unless \
+         --partial leaves it out. With --baseline, no tool is asked: everything up to a timestamp is \
+         marked.\n\n\
+         state is marked (planned with --dry-run), known if the ledger has the migration already, or \
+         unmapped if it has no file. verified is null if the other tool has no checksum.",
         )
     }
 
@@ -48,7 +49,7 @@ impl PluginCommand for Adopt {
             .named(
                 "table",
                 SyntaxShape::String,
-                "the tool's table, where it is not the usual one: TABLE or SCHEMA.TABLE",
+                "the tool's table, if it has another name than usual: TABLE or SCHEMA.TABLE",
                 None,
             )
             .named(

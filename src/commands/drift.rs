@@ -25,11 +25,12 @@ impl PluginCommand for Drift {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Applies what is applied here to a new database, as `migrate rehearse --scratch` does and without \
-         validation scripts, and compares the schemas: an empty table means that nobody has touched it. What \
-         is pending is left out. With --against, it compares with the files that `migrate snapshot` has \
-         written. Of the objects, difference is missing, unexpected or different; expected and actual are \
-         the definitions.",
+            "Applies the files of all applied migrations to a new database and compares its schema with \
+         yours. An empty table means that nobody has changed the schema by hand. Pending migrations are \
+         left out, and validation scripts do not run. The new database is made as by `migrate rehearse \
+         --scratch`.\n\n\
+         With --against, the files that `migrate snapshot` has written are compared instead.\n\n\
+         difference is missing, unexpected or different; expected and actual are the definitions.",
         )
     }
 
@@ -54,7 +55,11 @@ impl PluginCommand for Drift {
                 "psql variables for the replay, such as { tenant: acme }",
                 None,
             )
-            .switch("quiet", "say nothing meanwhile", Some('q'))
+            .switch(
+                "quiet",
+                "show no progress and no output of the files",
+                Some('q'),
+            )
             .reaches_database()
             .gives::<DriftRow>()
     }

@@ -24,8 +24,8 @@ impl PluginCommand for History {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "All tracks of the database are shown, also those and the files that are gone from the \
-         directory; --track narrows it down.",
+            "Shows all tracks of the database, including tracks and files that are gone from the directory. \
+         --track shows only these tracks.",
         )
     }
 

@@ -24,12 +24,12 @@ impl PluginCommand for Impact {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "A name is that of a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN; \
-         without a schema it is looked for along the search path, and `view public.v` names the kind as well. \
-         Gives a row per object: depth tells how many steps away it is, via what it depends on. PostgreSQL \
-         knows nothing about the bodies of functions that are texts: a function that names the object as a \
-         word is listed, too, with certain = false, and so is what depends on it. What is part of a table \
-         that is named, such as its own indexes, is left out. Ledgers are left out.",
+            "NAME is a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN. \
+         Without a schema, it is looked up in the search path. `view public.v` gives the kind as well.\n\n\
+         Gives a row per object: depth is the number of steps, via the object before it. PostgreSQL does \
+         not know what a function's body uses. So a function whose body contains the name has certain = \
+         false, and so has everything that depends on it.\n\n\
+         The ledgers and the parts of a named table, such as its indexes, are left out.",
         )
     }
 

@@ -25,13 +25,14 @@ impl PluginCommand for Import {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "DIRECTORY is the folder of the other tool, which stays as it is; --into is the folder of the new \
-         files, whose name is the track unless --track names another. The SQL is copied as it is. What \
-         the tool says around it becomes a file name, an undo file, or a directive on top: \
-         no-transaction, transaction-control where a file has its own BEGIN and COMMIT, and `allow \
-         unset-variable` where a colon would look like a psql variable. The table says what became of \
-         each file: migration, undo or skipped. Where anything is wrong with the folder, all of it is \
-         said and nothing is written. Then `migrate adopt` marks what is applied.",
+            "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder of the new \
+         files. Its name is the track, unless --track gives another.\n\n\
+         The SQL is copied as it is. The tool's own marks become file names, undo files, or directives: \
+         no-transaction, transaction-control (if a file has its own BEGIN and COMMIT), and allow unset- \
+         variable (if a colon looks like a psql variable).\n\n\
+         The table says what became of each file: migration, undo or skipped. If anything is wrong with \
+         the folder, every problem is listed and nothing is written. Afterwards, `migrate adopt` marks \
+         what is applied.",
         )
     }
 
@@ -52,7 +53,7 @@ impl PluginCommand for Import {
             .named(
                 "track",
                 SyntaxShape::String,
-                "the track, where it is not the folder's name",
+                "the track, if it is not the folder's name",
                 Some('t'),
             )
             .switch("dry-run", "show what would be written", Some('n'))

@@ -25,8 +25,8 @@ impl PluginCommand for Repair {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "NAME is a file name, with or without .sql, or a version. Each flag takes one or a list. \
-         All of it happens in one transaction, or nothing, and the table shows what was done.",
+            "NAME is a version or a file name, with or without .sql. Each flag takes one or a list. \
+         Everything is done in one transaction. The table shows what was done.",
         )
     }
 

@@ -58,7 +58,7 @@ impl PluginCommand for Root {
             .rest(
                 "command",
                 SyntaxShape::Any,
-                "a command that there is not: the nearest is named",
+                "a mistyped command; the most similar one is named",
             )
             .allows_unknown_args()
             .input_output_type(Type::Nothing, Type::String)

@@ -24,8 +24,8 @@ impl PluginCommand for Settings {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Passwords and the values of psql variables are not shown. Unless --offline is given, the\n\
-         database is tried as a run would use it, and nothing is changed.",
+            "Passwords and the values of psql variables are not shown. The command connects as a run would, \
+         and changes nothing. --offline does not connect.",
         )
     }
 

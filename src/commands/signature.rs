@@ -146,7 +146,11 @@ impl MigrateSignature for Signature {
             "leave out the validation scripts and the closures that check",
             None,
         )
-        .switch("quiet", "say nothing meanwhile", Some('q'))
+        .switch(
+            "quiet",
+            "show no progress and no output of the files",
+            Some('q'),
+        )
     }
 
     fn gives<R: Row>(self) -> Self {
@@ -182,7 +186,13 @@ pub fn wrapped(text: &'static str) -> &'static str {
     known.entry(text).or_insert_with(|| broken(text).leak())
 }
 
+/// Paragraphs are apart by an empty line.
 fn broken(text: &str) -> String {
+    let paragraphs: Vec<_> = text.split("\n\n").map(paragraph).collect();
+    paragraphs.join("\n\n")
+}
+
+fn paragraph(text: &str) -> String {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let fits = |line: &String| line.chars().count() + 1 + word.chars().count() <= WIDTH;

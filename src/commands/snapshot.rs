@@ -24,10 +24,11 @@ impl PluginCommand for Snapshot {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "A table's file holds its columns, constraints, indexes, triggers and policies. Kept in version control, \
-         the files show what a migration does to the schema, and `migrate drift --against` compares a database \
-         with them. The state of a file is written, same, or removed: its object is gone. A folder with other \
-         .sql files in it is refused. The ledgers are left out. Nothing in the database is changed.",
+            "The file of a table has its columns, constraints, indexes, triggers and policies. In version \
+         control, the files show what a migration does to the schema. `migrate drift --against` compares \
+         a database with them.\n\n\
+         state is written, same, or removed (the object is gone). The folder must not have other .sql \
+         files. The ledgers are left out. Nothing in the database is changed.",
         )
     }
 

@@ -19,18 +19,20 @@ impl PluginCommand for Squash {
     }
 
     fn description(&self) -> &str {
-        "Write one migration that makes what a track's first ones make, and prove it."
+        "Write one migration that replaces a track's first ones, and prove that it makes the \
+         same."
     }
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Runs the files of a track up to --to in a scratch database, writes down what they make (schema \
-         and rows, by pg_dump), runs that in another scratch database, and compares both: every object, \
-         and every statement of a dump of each. Only where nothing differs the new file is left, right behind the last one \
-         that it replaces, with the line `-- migrate: replaces core/FIRST..core/LAST`. A database that has \
-         all of these counts the new file as applied, one that has none runs it in their place, and one \
-         that has some is refused until it has the rest. The old files may then be removed. The target \
-         is not changed: it only says which server the scratch databases are made on.",
+            "Runs the files of a track up to --to in a scratch database, dumps the result with pg_dump, runs \
+         the dump in a second scratch database, and compares both. Only if nothing differs is the new \
+         file kept. Its timestamp follows the last one that it replaces, and its first line is `-- \
+         migrate: replaces core/FIRST..core/LAST`.\n\n\
+         A database that has all of the old migrations counts the new one as applied. A database that has \
+         none of them runs the new one instead. A database that has some of them must apply the rest \
+         first. Afterwards the old files may be deleted.\n\n\
+         Your database is not changed. It only says on which server the scratch databases are made.",
         )
     }
 
@@ -41,7 +43,7 @@ impl PluginCommand for Squash {
             .named(
                 "to",
                 SyntaxShape::Any,
-                "what is no later is replaced: 14 digits, or a datetime",
+                "replace everything up to this timestamp: 14 digits, or a datetime",
                 None,
             )
             .switch("dry-run", "make and prove it, and leave no file", Some('n'))

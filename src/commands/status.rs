@@ -26,11 +26,13 @@ impl PluginCommand for Status {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "state is one of: pending (not in the database), applied, changed (the file differs from \
-         what was applied), missing (applied, and the file is gone), failed, running; replaced (another \
-         file stands for it) and partial (it stands for others, of which only some are applied); \
-         not-needed (it was to run before a step of another track, and that step is applied already); \
-         unknown with --offline.",
+            "A migration is pending if it is not in the database, and applied if it is. It is changed if its \
+         file differs from what was applied, and missing if its file is gone. failed and running are \
+         steps outside a transaction that did not succeed, or have not ended. With --offline, the state \
+         is unknown.\n\n\
+         A migration is replaced if another file replaces it. It is partial if it replaces others and \
+         only some of them are applied. It is not-needed if it should run before a step of another track, \
+         and that step is applied already.",
         )
     }
 

@@ -26,14 +26,15 @@ impl PluginCommand for Undo {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "A migration is undone by the file beside it whose name ends in .down.sql instead of .sql. It \
-         runs as `migrate run` runs a migration: in one transaction, with the same directives, \
-         variables and guards, and the ledger row goes in the same transaction. The migration is \
-         pending again. One step is undone; --steps or --to ask for more. What was applied last goes first, \
-         of all tracks in the directory or of --track. Nothing is done where a file is missing, where an applied file \
-         has changed or a step is unfinished, or where an applied migration of any track in the directory \
-         requires what would go. Validation scripts do not run; the closures of --check and of \
-         the configuration do, with the undo file as `file`.",
+            "A file beside the migration takes it back. Its name ends in .down.sql instead of .sql. It runs \
+         as `migrate run` runs a migration: in one transaction, with the same directives, variables and \
+         checks. The ledger row is deleted in the same transaction. Afterwards the migration is pending \
+         again.\n\n\
+         Without --steps or --to, one migration is undone. The one that was applied last goes first, of \
+         all tracks in the directory or of --track.\n\n\
+         Nothing is undone if an undo file is missing, if an applied file has changed, if a step is \
+         unfinished, or if another applied migration requires what would go. Validation scripts do not \
+         run. The closures of --check and of the configuration do, with the undo file as `file`.",
         )
     }
 

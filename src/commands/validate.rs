@@ -22,17 +22,19 @@ impl PluginCommand for Validate {
     }
 
     fn description(&self) -> &str {
-        "Find what a run would stumble over, all of it at once. Changes nothing."
+        "Find everything that would stop a run, and what is risky. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Gives a row per finding: names and structure, requirements, what the ledgers say, traps in \
-         the SQL of pending files, unset variables, statements that lock more than people expect, \
-         and the validation scripts. An `error` would stop a run, a `warning` would not, `info` \
-         tells that a check passed. The scripts run as before a run; a late one is only parsed, \
-         because the tables it looks at may not be there yet. A file silences a rule with the line \
-         `-- migrate: allow RULE`; docs/reference.md explains each rule.",
+            "Gives a row per finding: wrong names, missing requirements, files that do not match the ledgers, \
+         SQL that cannot run or locks much, unset variables, and failed validation scripts. An `error` \
+         would stop a run. A `warning` would not. An `info` needs no action, for example a check that \
+         passed.\n\n\
+         The scripts run as before a run. A late script is only parsed, because the tables that it looks \
+         at may not exist yet.\n\n\
+         To silence a rule, write `-- migrate: allow RULE` into the file. docs/reference.md explains each \
+         rule.",
         )
     }
 

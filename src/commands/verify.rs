@@ -19,15 +19,17 @@ impl PluginCommand for Verify {
     }
 
     fn description(&self) -> &str {
-        "Run the checks behind applied migrations against the database as it is now. Changes nothing."
+        "Run the checks of applied migrations again, on the database as it is now. Changes \
+         nothing."
     }
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "The checks are those that a run makes right behind a migration's SQL: a `.nu` file that says \
-         `# migrate: after`, and the queries of a `.verify.sql` file, each of which must give true or no \
-         row. Gives a row for each of these files beside an applied migration. A check that does not hold is \
-         a row with ok false, and no error.",
+            "These are the checks that a run makes after a migration's SQL: a `.nu` file that says `# \
+         migrate: after`, and the queries of a `.verify.sql` file. Each query must return true, or no \
+         row.\n\n\
+         Gives a row for each such file of an applied migration. A failed check is a row with ok = false, \
+         not an error.",
         )
     }
 
@@ -41,7 +43,11 @@ impl PluginCommand for Verify {
                 "psql variables, such as { tenant: acme }",
                 None,
             )
-            .switch("quiet", "say nothing meanwhile", Some('q'))
+            .switch(
+                "quiet",
+                "show no progress and no output of the files",
+                Some('q'),
+            )
             .gives::<VerifyRow>()
     }
 

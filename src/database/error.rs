@@ -35,12 +35,10 @@ pub enum Error {
     )]
     CitusWorker { host: String, port: String },
 
-    #[error("the server does not take the settings of the track {track}:\n{problem}")]
+    #[error("the server refuses the settings of the track {track}:\n{problem}")]
     #[diagnostic(
         code(migrate::track_settings),
-        help(
-            "correct the setting `tracks`; a role is taken by its members: GRANT the role TO the user"
-        )
+        help("correct the setting `tracks`; if a role is refused, GRANT it TO the user")
     )]
     TrackSettings {
         track: String,
@@ -64,8 +62,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::no_such_object),
         help(
-            "write the name as PostgreSQL does: TABLE, SCHEMA.TABLE, TABLE.COLUMN, and \"...\" around \
-             what is not in lower case"
+            "write TABLE, SCHEMA.TABLE or TABLE.COLUMN; a name with capitals needs \"...\" \
+             around it"
         )
     )]
     NoSuchObject { names: Vec<String> },
@@ -81,8 +79,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::ledger_unreadable),
         help(
-            "no run writes such a row, and nothing can be said of it: look at the ledger table, and \
-             remove the row with DELETE ... WHERE migration_name IS NULL"
+            "a run never writes such a row: look at the ledger table, and remove the row \
+             with DELETE ... WHERE migration_name IS NULL"
         )
     )]
     NamelessRow { track: String },
@@ -91,8 +89,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::ledger_unreadable),
         help(
-            "what is hidden would look pending: run as the table's owner, give the user BYPASSRLS, \
-             or ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
+            "hidden rows would look like pending migrations: run as the table's owner, give \
+             the user BYPASSRLS, or ALTER TABLE {table} DISABLE ROW LEVEL SECURITY"
         )
     )]
     LedgerHidden {
@@ -176,8 +174,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::no_scratch_database),
         help(
-            "the user needs the right to make databases (ALTER ROLE ... CREATEDB), or this \
-             computer PostgreSQL's server programs"
+            "give the user the right to create databases (ALTER ROLE ... CREATEDB), or \
+             install PostgreSQL's server programs on this computer"
         )
     )]
     NoScratch { detail: String },
@@ -198,7 +196,7 @@ pub enum Error {
     #[error("the database could not be dumped{}", quoted(detail))]
     #[diagnostic(
         code(migrate::dump_failed),
-        help("the words above are those of pg_dump or pg_restore")
+        help("this message is from pg_dump or pg_restore")
     )]
     NotDumped { detail: String },
 

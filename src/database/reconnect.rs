@@ -36,7 +36,7 @@ pub enum Unanswered {
     #[error("the server that answers is a standby")]
     Standby,
     #[error(
-        "the server process {0} of the lost connection is still at work, and could not be ended"
+        "the server process {0} of the lost connection is still running, and could not be ended"
     )]
     AtWork(i64),
 }

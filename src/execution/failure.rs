@@ -131,7 +131,7 @@ impl Failure {
             }
             (Outcome::RolledBack, _) => "Its transaction was rolled back.".to_owned(),
             (Outcome::Partial { row, .. }, _) => format!(
-                "{}{} ran outside of a transaction of ours: what it had committed STAYS in the \
+                "{}{} ran outside the run's transaction: what it had committed STAYS in the \
                  database. {}",
                 if self.is_undo { "The undo of " } else { "" },
                 self.file_outside(),
@@ -139,8 +139,9 @@ impl Failure {
             ),
             (Outcome::Committed, None) => "Its transaction IS committed.".to_owned(),
             (Outcome::Unknown { reason }, _) if self.outside.is_some() => format!(
-                "It is UNKNOWN how far {} came and what its ledger row says: {reason}. It ran \
-                 outside of a transaction of ours, and what it had committed was not undone.",
+                "It is UNKNOWN how far {} came and what its ledger row says: {reason}. It \
+                 ran outside the run's transaction, so what it had committed was not rolled \
+                 back.",
                 self.file_outside()
             ),
             (Outcome::Unknown { reason }, _) => {
@@ -190,8 +191,9 @@ impl Failure {
                     row: OwnRow::LedgerGone,
                     ..
                 },
-            ) => "restore the ledger, or mark what is in the database as applied: `migrate repair \
-                  DIR --mark-applied [...]`; take out of the file what removes it"
+            ) => "restore the ledger, or mark what is in the database as applied: `migrate \
+                  repair DIR --mark-applied [...]`; remove the statement that deletes the \
+                  ledger from the file"
                 .to_owned(),
             (
                 _,
@@ -199,9 +201,9 @@ impl Failure {
                     row: OwnRow::Gone, ..
                 },
             ) => format!(
-                "a run would begin it again: undo by hand what it has done, or complete it by hand \
-                 and type `migrate repair DIR --mark-applied {}`; take out of the file what removes \
-                 ledger rows",
+                "a run would begin it again: undo by hand what it has done, or complete it \
+                 by hand and type `migrate repair DIR --mark-applied {}`; remove the \
+                 statement that deletes ledger rows from the file",
                 self.file_outside()
             ),
             (Fault::Sql { name, .. }, _)
@@ -277,8 +279,8 @@ impl OwnRow {
     fn sentence(self) -> String {
         match self {
             Self::There(state) => format!(
-                "Its ledger row says `{state}`, and no run of its track goes on until that is \
-                 resolved."
+                "Its ledger row says `{state}`, and every run of its track stops until that \
+                 is resolved."
             ),
             Self::Gone => "Its ledger row is gone.".to_owned(),
             Self::LedgerGone => "Its ledger is gone.".to_owned(),
@@ -303,8 +305,8 @@ impl Earlier {
             }),
             unasked.map(|(number, names)| {
                 format!(
-                    "{number} of this run had been {done} before; nobody could be asked whether \
-                     that is still so:\n{names}"
+                    "{number} of this run had been {done} before; whether that is still true \
+                     could not be asked:\n{names}"
                 )
             }),
         ]

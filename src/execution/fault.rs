@@ -26,8 +26,9 @@ pub enum Fault {
     #[diagnostic(
         code(migrate::repeatables_stuck),
         help(
-            "these are the last errors, behind all others that could be applied: correct the files; where \
-             two need each other, make one in two steps, or put both into one file"
+            "these errors remain after all other repeatables were applied: correct the \
+             files; if two need each other, make one of them in two steps, or put both into \
+             one file"
         )
     )]
     Stuck { count: usize, errors: String },
@@ -73,10 +74,10 @@ pub enum Fault {
     InvalidIndexes { name: Name, indexes: Vec<String> },
 
     /// A file is no longer what was planned.
-    #[error("{name} was changed while this run was under way")]
+    #[error("{name} was changed during this run")]
     #[diagnostic(
         code(migrate::file_changed),
-        help("run `migrate run` again, when nobody edits the files")
+        help("run `migrate run` again when nobody edits the files")
     )]
     FileChanged { name: Name },
 
@@ -118,8 +119,8 @@ pub enum Fault {
     #[diagnostic(
         code(migrate::lock_lost),
         help(
-            "remove from the migrations what frees advisory locks, such as DISCARD ALL and \
-             pg_advisory_unlock_all(), and run `migrate run` again"
+            "remove statements that free advisory locks from the migrations, such as DISCARD \
+             ALL and pg_advisory_unlock_all(), and run `migrate run` again"
         )
     )]
     LockLost,

@@ -19,7 +19,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::no_foreign_history),
         help(
-            "is it the right database? A table of another name is named with --table SCHEMA.TABLE"
+            "check that this is the right database; if the table has another name, give \
+             --table SCHEMA.TABLE"
         )
     )]
     NoHistory {
@@ -37,7 +38,7 @@ pub enum Error {
     SeveralHistories { tool: Tool, tables: Vec<String> },
 
     #[error(
-        "{table} is not a table that {tool} makes, as far as it is known here{}{}",
+        "{table} does not look like a table of {tool}{}{}",
         columns("it has", unknown),
         columns("it lacks", missing)
     )]
@@ -67,7 +68,7 @@ pub enum Error {
     )]
     #[diagnostic(
         code(migrate::foreign_unfinished),
-        help("look at what they have done, and settle it with {tool}; then adopt")
+        help("look at what they have done, and correct their state with {tool}; then adopt")
     )]
     Unfinished { tool: Tool, versions: Vec<String> },
 
@@ -85,7 +86,7 @@ pub enum Error {
     )]
     NotMapped { tool: Tool, versions: Vec<String> },
 
-    #[error("{tool} has applied some of what {file} replaces, and not all of it")]
+    #[error("{tool} has applied some, but not all, of the migrations that {file} replaces")]
     #[diagnostic(
         code(migrate::partly_replaced),
         help(
@@ -95,7 +96,7 @@ pub enum Error {
     )]
     PartlyReplaced { tool: Tool, file: Name },
 
-    #[error("{version} lies in what {file} replaces, and the replaced files are gone")]
+    #[error("{version} is in the range that {file} replaces, and the replaced files are gone")]
     #[diagnostic(
         code(migrate::partly_replaced),
         help(
@@ -116,13 +117,11 @@ pub enum Error {
     #[error("{} there already:\n{}", count(files.len(), "file is", "files are"), list(files))]
     #[diagnostic(
         code(migrate::bad_import),
-        help(
-            "nothing is overwritten and nothing was written: give another folder, or remove them"
-        )
+        help("nothing was written: give another folder, or remove these files")
     )]
     Taken { files: Vec<String> },
 
-    #[error("{} lies in the folder that is read", into.display())]
+    #[error("{} is inside the folder that is imported", into.display())]
     #[diagnostic(
         code(migrate::bad_import),
         help("their files and ours must not mix: give another folder to --into")

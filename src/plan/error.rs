@@ -30,8 +30,9 @@ pub enum Error {
     #[diagnostic(
         code(migrate::tracks_missing),
         help(
-            "is a folder empty, or a submodule not checked out (`git submodule update --init`)? What \
-             must be there stands in --expect-tracks or the setting `expect_tracks`"
+            "look for an empty folder, or a submodule that is not checked out (`git \
+             submodule update --init`); --expect-tracks or the setting `expect_tracks` lists \
+             the expected tracks"
         )
     )]
     TracksMissing { tracks: Vec<String>, root: PathBuf },
@@ -50,7 +51,7 @@ pub enum Error {
     NotUndone(#[from] Hindrances),
 
     #[error(
-        "{} cannot run in a transaction of ours as {}:\n{}",
+        "{} cannot run in the run's transaction as {}:\n{}",
         count(*files, "migration", "migrations"),
         if *files == 1 { "it is" } else { "they are" },
         list(violations)
@@ -61,7 +62,10 @@ pub enum Error {
         violations: Vec<Violation>,
     },
 
-    #[error("psql would not read these as they are written:\n{}", list(violations))]
+    #[error(
+        "psql would read these in another way than they are written:\n{}",
+        list(violations)
+    )]
     #[diagnostic(code(migrate::misread), help("{WRITE_IT_CLEARLY}"))]
     Misread { violations: Vec<Violation> },
 
@@ -71,11 +75,14 @@ pub enum Error {
     )]
     #[diagnostic(
         code(migrate::bad_repeatable),
-        help("remove this line; what needs it belongs into a versioned migration")
+        help("remove this line, or write a versioned migration instead")
     )]
     BadRepeatable { misfits: Vec<String> },
 
-    #[error("what is no query cannot verify a migration:\n{}", list(violations))]
+    #[error(
+        "a file that verifies a migration may only have queries:\n{}",
+        list(violations)
+    )]
     #[diagnostic(code(migrate::bad_verification), help("{ONLY_QUERIES}"))]
     NoQueries { violations: Vec<Violation> },
 

@@ -20,21 +20,20 @@ pub enum Hindrance {
     #[diagnostic(
         code(migrate::no_undo),
         help(
-            "no undo file: write it, beside the migration; or undo by hand and type `migrate repair \
-             DIR --forget NAME`"
+            "no undo file: write one beside the migration, or undo it by hand and type \
+             `migrate repair DIR --forget NAME`"
         )
     )]
     NoUndo { name: Name },
 
     #[error(
-        "{recorded} is one of those that {squash} replaces: without it, the rest would be neither"
+        "{recorded} is one of the migrations that {squash} replaces, and cannot be undone alone"
     )]
     #[diagnostic(
         code(migrate::squashed),
         help(
-            "squashed: a range that is replaced is not undone in parts; put the change into a new \
-             migration, or take {squash} out of the directory, with the replaced files in place, as \
-             long as no database has run it"
+            "squashed: put the change into a new migration; or, if no database has run \
+             {squash}, remove it from the directory and restore the replaced files"
         )
     )]
     Squashed {

@@ -15,13 +15,13 @@ use crate::tree::{Name, Requirement, Track, Version};
 #[derive(Debug, Clone, PartialEq, Eq, ThisError, Diagnostic)]
 pub enum Obstacle {
     /// A step outside a transaction did not end well.
-    #[error("{name} is {state}: it began and did not end well{}", because(error.as_deref()))]
+    #[error("{name} is {state}: it began and did not succeed{}", because(error.as_deref()))]
     #[diagnostic(
         code(migrate::unfinished),
         help(
-            "unfinished: make sure that no other run is at work on it, and look at what it has \
-             done; undo that by hand and type `migrate repair DIR \
-             --retry NAME`, or complete it and type `migrate repair DIR --mark-applied NAME`"
+            "unfinished: make sure that no other run executes it, and look at what it has \
+             done; then undo that by hand and type `migrate repair DIR --retry NAME`, or \
+             complete it and type `migrate repair DIR --mark-applied NAME`"
         )
     )]
     Unfinished {
@@ -57,7 +57,10 @@ pub enum Obstacle {
     #[error("{recorded} is applied, but its file is gone")]
     #[diagnostic(
         code(migrate::missing),
-        help("missing: restore the file, or give it up with `migrate repair DIR --forget NAME`")
+        help(
+            "missing: restore the file, or remove its row with `migrate repair DIR --forget \
+              NAME`"
+        )
     )]
     Missing {
         /// The track whose ledger knows it.
@@ -71,8 +74,8 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::duplicate_row),
         help(
-            "duplicate: look at both rows with `migrate history DIR`, and remove the one that is \
-             not true with `migrate repair DIR --forget NAME`; if both have the same name, with \
+            "duplicate: look at both rows with `migrate history DIR`, and remove the wrong \
+             one with `migrate repair DIR --forget NAME`; if both have the same name, with \
              DELETE by their `id`"
         )
     )]
@@ -87,23 +90,23 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::unmet_requirement),
         help(
-            "unmet: apply what is required first, leave out --track, --to or --steps, or correct \
-             the line `-- migrate: requires`"
+            "unmet: apply the required migration first, leave out --track, --to or --steps, \
+             or correct the line `-- migrate: requires`"
         )
     )]
     Unmet { name: Name, required: Requirement },
 
     /// It stands for others, of which the database has some.
     #[error(
-        "{name} replaces {span}, of which this database has some and lacks {}",
+        "{name} replaces {span}; this database has some of these, but lacks {}",
         some(lacking)
     )]
     #[diagnostic(
         code(migrate::partly_replaced),
         help(
-            "partly replaced: with the replaced files in place (version control has them), apply \
-             the rest of them with `migrate run DIR --track {} --to {}`; if the database has all \
-             that they make, type `migrate repair DIR --mark-applied {}`",
+            "partly replaced: restore the replaced files from version control, and apply the \
+             rest of them with `migrate run DIR --track {} --to {}`; if the database has \
+             everything that they make, type `migrate repair DIR --mark-applied {}`",
             span.track, span.last, name.version
         )
     )]
@@ -114,10 +117,10 @@ pub enum Obstacle {
     },
 
     /// A file that came into a range after that was replaced.
-    #[error("{name} is pending and lies in what {squash} replaces, which was made without it")]
+    #[error("{name} is pending, and its timestamp is in the range that {squash} replaces")]
     #[diagnostic(
         code(migrate::out_of_order),
-        help("too late for its timestamp: give the file one that is newer than {}", squash.version)
+        help("too late for its timestamp: give the file a timestamp newer than {}", squash.version)
     )]
     TooLate { name: Name, squash: Name },
 
@@ -144,7 +147,8 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::unmet_bridge),
         help(
-            "own track: within a track the timestamps order; remove the line `-- migrate: before`"
+            "own track: within a track, the timestamps decide the order; remove the line `-- \
+             migrate: before`"
         )
     )]
     OwnBridge { name: Name },

@@ -17,7 +17,7 @@ pub enum Error {
         code(migrate::no_database),
         help(
             "say which one: --database erp, the setting `database`, $env.DATABASE_URL or \
-             $env.PGDATABASE; libpq's guess, the user's name, is not taken"
+             $env.PGDATABASE; libpq's default, the name of the user, is not used"
         )
     )]
     NoDatabase,
@@ -70,7 +70,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::access_denied),
         help(
-            "check PGUSER; give the password in ~/.pgpass or $env.PGPASSWORD, it is never asked for"
+            "check PGUSER; put the password into ~/.pgpass or $env.PGPASSWORD, because \
+             nobody is asked for it"
         )
     )]
     #[strum(props(culprit = "--database"))]
@@ -98,9 +99,9 @@ pub enum Error {
     #[diagnostic(
         code(migrate::pooled_connection),
         help(
-            "connect to PostgreSQL itself; the pooler would keep the run's lock and settings in a \
-             session that it gives to somebody else. If there is none, a service file sets \
-             `options`, which hides our mark: put them into PGOPTIONS"
+            "connect to PostgreSQL itself; a pooler would give the session with the run's \
+             lock and settings to somebody else. If there is no pooler, a service file sets \
+             `options`, which replaces ours: put them into PGOPTIONS"
         )
     )]
     Pooled,
@@ -116,8 +117,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::not_permitted),
         help(
-            "the user needs the right to read the ledger tables and, to change something, to write \
-             them; or use another user"
+            "use a user who may read the ledger tables, and write them if the command \
+             changes something"
         )
     )]
     NotPermitted {
@@ -147,7 +148,7 @@ pub enum Error {
     #[diagnostic(code(migrate::connection_lost), help("run the command again"))]
     Lost { detail: String },
 
-    #[error("psql gave an answer that makes no sense: {problem}")]
+    #[error("psql gave an unexpected answer: {problem}")]
     #[diagnostic(
         code(migrate::psql_failed),
         help("check that `psql` is PostgreSQL's own program; if it is, please report this")

@@ -69,7 +69,7 @@ pub enum Error {
     #[error("the directory holds several tracks: {}", tracks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))]
     #[diagnostic(
         code(migrate::track_unclear),
-        help("this is about one track; name it: --track core")
+        help("the command works on one track; name it: --track core")
     )]
     TrackUnclear { tracks: Vec<Track> },
 
@@ -117,15 +117,16 @@ pub enum Error {
     #[diagnostic(
         code(migrate::invalid),
         help(
-            "`migrate validate DIR` without --strict and --deny-warnings gives a table, with the way out of each"
+            "`migrate validate DIR` without --strict and --deny-warnings shows all of them \
+             in a table, with what to do"
         )
     )]
     Invalid { findings: Vec<Finding> },
 
-    #[error("{} is no file of a snapshot", path.display())]
+    #[error("{} is not a file of a snapshot", path.display())]
     #[diagnostic(
         code(migrate::no_snapshot),
-        help("name a folder of its own, which only `migrate snapshot` writes to")
+        help("give a folder that only `migrate snapshot` writes to")
     )]
     NoSnapshot { path: PathBuf },
 
@@ -162,7 +163,7 @@ pub enum Error {
     )]
     NamelessRepair { action: &'static str },
 
-    #[error("{name} cannot be repaired so: {problem}")]
+    #[error("{name} cannot be repaired in this way: {problem}")]
     #[diagnostic(code(migrate::repair_refused), help("see `migrate status DIR`"))]
     RepairRefused { name: String, problem: String },
 

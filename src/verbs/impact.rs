@@ -42,7 +42,7 @@ pub fn impact(context: &Context, names: &[String]) -> Result<Vec<ImpactRow>, Err
         Err(database::Error::Psql(psql::Error::NotPermitted { .. })) => {
             // It needs no right on the ledgers.
             let progress = Progress { quiet: false };
-            progress.note("this user may not read the ledgers: nobody's track is told");
+            progress.note("this user may not read the ledgers, so the tracks are unknown");
             Makers::default()
         }
         makers => makers?,

@@ -68,8 +68,8 @@ pub fn missed(
     let sentence = |(track, number): (Track, usize)| {
         let migrations = count(number, "migration", "migrations");
         format!(
-            "the track {track} has no file in {} any more, and {migrations} in the database, applied \
-             together with what is there: is its folder empty, or a submodule not checked out?",
+            "the track {track} has no file in {} any more, but {migrations} in the database: \
+             look for an empty folder, or a submodule that is not checked out",
             tree.root.display()
         )
     };

@@ -178,8 +178,8 @@ fn statement(
         (Action::Rehash, ..) => return Err(refused("only an applied file that changed can be")),
         (Action::Forget, ..) if is_needed(status, statuses) => {
             return Err(refused(
-                "another one stands for it and is only in the database as long as this row is: mark \
-                 that one as applied first",
+                "another migration replaces it, and counts as applied only because of this \
+                 row: mark that one as applied first",
             ));
         }
         (Action::Forget, _, _, Some(row)) => place.forget(row),

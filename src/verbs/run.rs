@@ -243,8 +243,9 @@ pub(super) fn failure(stop: Stop, left: StopOutcome) -> Failure {
     }
 }
 
-const LOCKS_OF_SHARDS: &str = "this is Citus: lock_timeout does not reach the shards, where a \
-     statement may wait for ever unless ALTER ROLE ... IN DATABASE ... SET lock_timeout says otherwise there";
+const LOCKS_OF_SHARDS: &str = "this is Citus: lock_timeout does not reach the shards, so a \
+                               statement may wait there for ever; ALTER ROLE ... IN DATABASE \
+                               ... SET lock_timeout on every node changes that";
 
 enum Attempt {
     Done,

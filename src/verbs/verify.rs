@@ -108,7 +108,11 @@ impl Verifying<'_> {
                 let path = migration.verification.as_deref();
                 let name = path.and_then(|path| path.file_name()).unwrap_or_default();
                 let check = name.to_string_lossy().into_owned();
-                let message = format!("what is no query cannot verify:\n{}", list(&found));
+                let message = format!(
+                    "a file that verifies a migration may only have \
+                                       queries:\n{}",
+                    list(&found)
+                );
                 self.rows.push(unusable(migration, check, message));
             }
         }

@@ -219,7 +219,7 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         hazard(
             Rule::BanDropSequence,
             "programs that ask it for numbers fail",
-            "drop it when nobody asks it any more",
+            "drop it when nobody queries it any more",
         ),
     ),
     (

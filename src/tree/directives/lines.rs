@@ -70,7 +70,7 @@ impl Dialect {
                 _ if is_top && !text.is_empty() && near_miss.is_none() => {
                     let text = String::from_utf8_lossy(text);
                     near_miss = self.meant(&text, &is_meant).map(|meant| {
-                        let problem = format!("it is only a comment so far; write `{meant}`");
+                        let problem = format!("it counts as a comment; write `{meant}`");
                         bad(text.into_owned(), problem)
                     });
                 }

@@ -109,7 +109,7 @@ fn is_place(path: &Path, span: &Span) -> Result<(), String> {
     let file_name = path.file_name().unwrap_or_default().to_string_lossy();
     match classify(&file_name) {
         Ok(Kind::Migration(Name { track, .. })) if track != span.track => Err(format!(
-            "a file of the track {track} replaces none of another"
+            "a file of the track {track} cannot replace migrations of another track"
         )),
         Ok(Kind::Migration(Name { version, .. })) if version <= span.last => {
             Err("the file must have a later timestamp than all that it replaces".to_owned())
@@ -142,7 +142,7 @@ fn take(directives: &mut Directives, text: &str) -> Result<(), String> {
         }
         Directive::Requires => directives.requires.push(value.parse()?),
         Directive::Replaces if directives.replaces.is_some() => {
-            return Err("it stands here once already".to_owned());
+            return Err("the file has it already".to_owned());
         }
         Directive::Replaces => directives.replaces = Some(Replacement::new(value.parse()?)),
         Directive::MadeOf => match &mut directives.replaces {

@@ -19,7 +19,7 @@ pub enum Error {
         problem: String,
     },
 
-    #[error("a repeatable cannot be made so: {problem}")]
+    #[error("this repeatable cannot be made: {problem}")]
     #[diagnostic(
         code(migrate::bad_repeatable),
         help(

@@ -9,7 +9,7 @@ use crate::tree::{Name, Requirement, Track, Version};
 
 #[derive(Debug, ThisError, Diagnostic)]
 pub enum Error {
-    #[error("there {} of track {track} up to {to}: nothing to make one of", match found {
+    #[error("there {} of track {track} up to {to}: nothing to squash", match found {
         0 => "is no migration".to_owned(),
         _ => "is one migration".to_owned(),
     })]
@@ -26,8 +26,9 @@ pub enum Error {
     },
 
     #[error("{}", match taken_by {
-        Some(taken) => format!("the new file would come right behind {last}, where {taken} is"),
-        None => format!("there is no timestamp behind that of {last}"),
+        Some(taken) => format!("the new file would come right after {last}, and {taken} has \
+                                that place"),
+        None => format!("there is no timestamp after that of {last}"),
     })]
     #[diagnostic(
         code(migrate::nothing_to_squash),
@@ -48,12 +49,12 @@ pub enum Error {
     #[error("{bridge} is a bridge before {to}, and the new file cannot be one")]
     #[diagnostic(
         code(migrate::squash_entangled),
-        help("end the range before it: one file has one place in the order")
+        help("end the range before the bridge")
     )]
     Bridging { bridge: Name, to: Requirement },
 
     #[error(
-        "these reach beyond the database, where no dump follows:\n{}",
+        "these change the whole server, which a dump of the database does not contain:\n{}",
         list(reaches)
     )]
     #[diagnostic(

@@ -104,7 +104,7 @@ pub fn gone(status: &Status<'_>) -> Finding {
 /// A repeatable with a directive that only versioned migrations can have.
 pub fn misfit(migration: &Migration, directive: &str) -> Finding {
     Finding {
-        help: Some("remove this line; what needs it belongs into a versioned migration".to_owned()),
+        help: Some("remove this line, or write a versioned migration instead".to_owned()),
         ..Finding::about(
             migration,
             Rule::BadRepeatable,
@@ -123,8 +123,7 @@ pub fn no_such_track(track: &str) -> Finding {
 }
 
 pub fn track_settings(track: &str, problem: &str) -> Finding {
-    let message = format!("the server does not take the settings of the track {track}: {problem}");
-    let help =
-        "correct the setting `tracks`; a role is taken by its members: GRANT the role TO the user";
+    let message = format!("the server refuses the settings of the track {track}: {problem}");
+    let help = "correct the setting `tracks`; if a role is refused, GRANT it TO the user";
     Finding::new(Rule::TrackSettings, message, help)
 }
