@@ -80,10 +80,10 @@ fn evaluate_in(
         .map_err(|error| complaint(&error))?;
     if let PipelineData::ByteStream(..) = output {
         return Err(Complaint {
-            message: "it ends with a program, and whether that failed is not told here".to_owned(),
+            message: "it ends with a program, and nobody would see whether that fails".to_owned(),
             help: Some(
-                "keep what it gives first, as in `let found = (^grep TODO $migration.file); $found`, \
-                 or end the closure with `| complete`"
+                "put the program's output into a variable, as in `let found = (^grep TODO \
+                 $migration.file); $found`, or end the closure with `| complete`"
                     .to_owned(),
             ),
             ..Complaint::default()

@@ -62,7 +62,7 @@ impl Script {
         if content.starts_with('\u{feff}') {
             return Err(Unreadable {
                 path: path.to_owned(),
-                reason: "it begins with a byte order mark, which nu does not take".to_owned(),
+                reason: "it begins with a byte order mark, which nu refuses".to_owned(),
             }
             .into());
         }

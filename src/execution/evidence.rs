@@ -81,8 +81,8 @@ pub fn of_transaction(kinship: &Kinship, recorded: Recorded, number: Number) -> 
         (_, Err(reason), _) => Outcome::Unknown { reason },
         (_, Ok(()), Number::Committed) => Outcome::Committed,
         (Recorded::Nothing, Ok(()), Number::MaybeAnothers) => Outcome::Unknown {
-            reason: "its number is that of a committed transaction, which may be another's since \
-                     the connection was lost"
+            reason: "its number is that of a committed transaction, but since the connection \
+                     was lost that may be another one"
                 .to_owned(),
         },
         (Recorded::None | Recorded::Nothing, Ok(()), _) => Outcome::RolledBack,

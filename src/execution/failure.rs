@@ -107,8 +107,8 @@ impl Failure {
                 self.before("These were committed with it and are recorded")
             ),
             (Outcome::Prepared { id }, _) => format!(
-                "The transaction was PREPARED as {}: it waits and keeps its locks, and nothing of it \
-                 counts until somebody commits it.{}",
+                "The transaction was PREPARED as {}: it waits, keeps its locks, and has no \
+                 effect until somebody commits it.{}",
                 Literal(id),
                 self.before("These are part of it")
             ),

@@ -218,8 +218,8 @@ fn ledger_help(found: &Diagnostic) -> &'static str {
             "the user needs the right to create and write the ledger tables in their schema"
         }
         Some("42P01" | "3F000") => {
-            "the migration has removed the ledger it is to be recorded in; keep it, or set \
-             `schema` to one of its own"
+            "the migration has removed its own ledger; keep the ledger, or set `schema` to a \
+             schema for the ledgers alone"
         }
         _ => "correct what the server names and run `migrate run` again",
     }

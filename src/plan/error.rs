@@ -114,31 +114,38 @@ pub enum Error {
 }
 
 /// The way out for a file with transaction control of its own.
-pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migration already runs in \
-     a transaction, together with its ledger row.\nA file that must stay as it is, such as BEGIN; \
-     ... COMMIT; from another tool, needs the line `-- migrate: transaction-control unwrap` (leave \
-     its outer pair out) or `separate` (run it as it is, on its own), or the setting \
-     `transaction_control`.\nA \\q, \\prompt, \\i - or pg_advisory_unlock_all(), and outside of a \
-     transaction \\set ON_ERROR_STOP or AUTOCOMMIT, may stay with the line `-- migrate: allow \
-     forbidden-command` or the setting `allow`";
+pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migration already \
+                                              runs in a transaction, together with its \
+                                              ledger row.\nIf the file must stay as it is, \
+                                              such as BEGIN; ... COMMIT; from another tool, \
+                                              add the line `-- migrate: transaction-control \
+                                              unwrap` (ignore the outer pair) or `separate` \
+                                              (run it on its own), or use the setting \
+                                              `transaction_control`.\nTo keep \\q, \\prompt, \
+                                              \\i - or pg_advisory_unlock_all(), or outside \
+                                              of a transaction \\set ON_ERROR_STOP or \
+                                              AUTOCOMMIT, add the line `-- migrate: allow \
+                                              forbidden-command`, or use the setting `allow`";
 
 /// The way out for what psql reads otherwise than people.
-pub const WRITE_IT_CLEARLY: &str = "psql drops a line from a NUL byte on: save the file as UTF-8, not as UTF-16.\n\
-     It takes the next line of an E'' string for a plain string, and the server does not: write it \
-     as one string.\nIt follows a circle of includes until it crashes: leave one out, or put it into \
-     \\if";
+pub const WRITE_IT_CLEARLY: &str = "psql drops the rest of a line after a NUL byte: save the \
+                                    file as UTF-8, not as UTF-16.\npsql reads the next line \
+                                    of an E'' string as a plain string, and the server does \
+                                    not: write one string.\npsql follows a circle of \
+                                    includes until it crashes: remove one of them, or put it \
+                                    into \\if";
 
 /// The way out for a `.verify.sql` file that does more than ask.
-pub const ONLY_QUERIES: &str = "a file .verify.sql holds queries, each of which gives true or no \
-     row: SELECT, VALUES, TABLE or WITH, without meta-commands";
+pub const ONLY_QUERIES: &str = "write queries only, each of which returns true or no row: \
+                                SELECT, VALUES, TABLE or WITH, without meta-commands";
 
 /// The way out for a variable that nobody has set.
 pub fn give_a_value(found: Option<&Violation>) -> String {
     let name = found.map_or("name", |found| found.found.trim_start_matches(':'));
     format!(
-        "give the value with --set {{ {name}: ... }} or the setting `variables`, or in the file \
-         with \\set or \\gset.\nWhat is no variable is written with a backslash: \\:{name}; or say \
-         in the file that it is meant so: `-- migrate: allow unset-variable`"
+        "give the value with --set {{ {name}: ... }} or the setting `variables`, or in the \
+         file with \\set or \\gset.\nIf this is not a variable, write a backslash before the \
+         colon: \\:{name}; or write `-- migrate: allow unset-variable` into the file"
     )
 }
 

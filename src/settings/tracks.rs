@@ -61,7 +61,7 @@ fn one(value: serde_json::Value) -> Result<TrackSettings, String> {
         .iter()
         .find(|name| written.settings.contains_key(**name))
     {
-        return Err(format!("`{name}` stands beside `settings`, not in it"));
+        return Err(format!("`{name}` belongs beside `settings`, not in it"));
     }
     Ok(TrackSettings {
         role: written.role,

@@ -175,7 +175,8 @@ fn statement(
             place.rehash(row, &migration.checksum)
         }
         (Action::Rehash, State::Applied, ..) => return Err(refused("the file is unchanged")),
-        (Action::Rehash, ..) => return Err(refused("only an applied file that changed can be")),
+        (Action::Rehash, ..) => return Err(refused("only an applied file that has changed \
+                                                    can be accepted")),
         (Action::Forget, ..) if is_needed(status, statuses) => {
             return Err(refused(
                 "another migration replaces it, and counts as applied only because of this \
@@ -193,7 +194,7 @@ fn statement(
         // All that it stands for is applied, and it has no row of its own yet.
         | (Action::MarkApplied, State::Applied, Some(migration), row @ None) => mark_applied(place, migration, row, execution_id),
         (Action::MarkApplied, State::Replaced, ..) => {
-            return Err(refused("another one stands for it"));
+            return Err(refused("another migration replaces it"));
         }
         (Action::MarkApplied, _, None, _) => return Err(refused("its file is gone")),
         (Action::MarkApplied, ..) => return Err(refused("it is applied already")),

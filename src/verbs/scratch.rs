@@ -91,7 +91,7 @@ pub(super) fn in_scratch<T>(
         Ok(()) => beside(context, &name, work),
         Err(psql::Error::Refused { diagnostic } | psql::Error::NotPermitted { diagnostic }) => {
             let why = format!(
-                "the target's server makes no database ({})",
+                "no database can be made on the target's server ({})",
                 diagnostic.message
             );
             on_its_own(context, dial(context)?, &reaches, &why, progress, work)
@@ -197,7 +197,7 @@ fn on_its_own<T>(
     let throwaway = started.map_err(|reason| match reason {
         NotStarted::Interrupted(interrupted) => interrupted.into(),
         NotStarted::Problem(problem) => database::Error::NoScratch {
-            detail: format!("{why}\nNor can a server be started here: {problem}"),
+            detail: format!("{why}\nA server cannot be started here either: {problem}"),
         },
     })?;
     let scratch = context.at(throwaway.conninfo());
@@ -236,6 +236,9 @@ fn place(major: u32, wanted: u32) -> String {
     if major == wanted {
         place
     } else {
-        format!("{place} (the target is PostgreSQL {wanted}: what differs may come from that)")
+        format!(
+            "{place} (the target is PostgreSQL {wanted}, so the versions may cause \
+                 differences)"
+        )
     }
 }

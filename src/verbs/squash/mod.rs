@@ -68,9 +68,9 @@ pub fn squash(
     };
     let progress = preflight.progress;
     let files = count(draft.range.len(), "file", "files");
-    progress.note(&format!("the old way: {files} in a scratch database"));
+    progress.note(&format!("running {files} in a scratch database"));
     let (old, content) = workshop.old_way(&draft)?;
-    progress.note("the new way: one file in another");
+    progress.note("running the new file in another scratch database");
     let new = workshop.new_way(&draft, &content)?;
     let differences = old.differences(&new);
     if !differences.is_empty() {

@@ -38,7 +38,10 @@ pub fn content(
     }
     let circles = material.circles().iter().cloned().map(in_circle);
     for found in inspection.misread.iter().cloned().chain(circles) {
-        let message = format!("psql does not read {} as it is written", found.found);
+        let message = format!(
+            "psql reads {} in another way than it is written",
+            found.found
+        );
         let rule = Rule::Misread;
         findings.push(at(migration, &found, rule, message, WRITE_IT_CLEARLY));
     }
@@ -90,10 +93,10 @@ const OWN_FILE: &str =
     "put it into a migration of its own with `-- migrate: no-transaction` at its top";
 
 const SAY_THE_ENCODING: &str =
-    "convert it, or say its encoding with \\encoding in it or PGCLIENTENCODING";
+    "convert it, or declare its encoding with \\encoding in the file or with PGCLIENTENCODING";
 
 fn forbidden(migration: &Migration, found: &Violation, rule: Rule) -> Finding {
-    let message = format!("{} must not stand in a migration", found.found);
+    let message = format!("{} is not allowed in a migration", found.found);
     at(migration, found, rule, message, REMOVE_TRANSACTION_CONTROL)
 }
 

@@ -71,7 +71,8 @@ fn rule(obstacle: &Obstacle) -> Rule {
 
 /// A file that the predecessor recorded with other line endings.
 pub fn line_endings(migration: &Migration) -> Finding {
-    let message = "it was applied with other line endings, which is no change".to_owned();
+    let message =
+        "it was applied with other line endings, which does not count as a change".to_owned();
     Finding {
         help: Some("`migrate repair DIR --rehash NAME` is not needed".to_owned()),
         ..Finding::about(migration, Rule::LineEndings, message)
@@ -82,7 +83,7 @@ pub fn line_endings(migration: &Migration) -> Finding {
 pub fn invalid_index(index: &str) -> Finding {
     Finding::new(
         Rule::InvalidIndex,
-        format!("the index {index} is invalid: every write keeps it up, no query uses it"),
+        format!("the index {index} is invalid: every write maintains it, and no query uses it"),
         format!("DROP INDEX CONCURRENTLY IF EXISTS {index};"),
     )
 }
@@ -95,7 +96,10 @@ pub fn gone(status: &Status<'_>) -> Finding {
         name: Some(name.clone()),
         ..Finding::new(
             Rule::RepeatableGone,
-            format!("{name} is applied, and its file is gone: what it made stays"),
+            format!(
+                "{name} is applied, and its file is gone; the objects that it made are \
+                     still there"
+            ),
             "drop its objects in a migration, and type `migrate repair DIR --forget NAME`",
         )
     }
@@ -114,11 +118,14 @@ pub fn misfit(migration: &Migration, directive: &str) -> Finding {
 }
 
 pub fn no_such_track(track: &str) -> Finding {
-    let message = format!("the setting `tracks` names {track}, and no migration is of that track");
+    let message = format!(
+        "the setting `tracks` names {track}, but no migration belongs to \
+                           that track"
+    );
     Finding::new(
         Rule::TrackSettings,
         message,
-        "correct the name, or take it out",
+        "correct the name, or remove it",
     )
 }
 

@@ -77,11 +77,11 @@ fn no_date(migration: &Migration) -> Option<Finding> {
     let version = &migration.name.version;
     let is_odd = !migration.name.is_repeatable() && version.timestamp().is_none();
     is_odd.then(|| Finding {
-        help: Some("nothing depends on it, and an applied file keeps its name".to_owned()),
+        help: Some("this does no harm; do not rename an applied file".to_owned()),
         ..Finding::about(
             migration,
             Rule::NoDate,
-            format!("{version} is no date and time"),
+            format!("{version} is not a date and time"),
         )
     })
 }
