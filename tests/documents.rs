@@ -31,7 +31,7 @@ fn holds_true(readme: &Path, folder: &Path, find: fn(&str) -> Vec<Block>) {
         .collect();
     // A document's database is called as people would; the tests share a server.
     let session = session.replace("\"erp\"", &database);
-    let output = project.nu(&format!("cd copy\n{session}"));
+    let output = project.nu_of_80_columns(&format!("cd copy\n{session}"));
     assert_eq!(
         output.code,
         Some(0),

@@ -63,7 +63,7 @@ fn help_of_every_command() {
     let project = Project::new();
     for command in MigratePlugin.commands() {
         let name = command.name();
-        let help = project.nu(&format!("help {name}"));
+        let help = project.nu_of_80_columns(&format!("help {name}"));
         assert_golden(&format!("help_{}", name.replace(' ', "_")), help.text());
     }
 }

@@ -100,25 +100,36 @@ impl Project {
 
     /// The nu command that runs a script, for tests that need the process.
     pub(crate) fn command(&self, script: &str) -> Command {
-        let mut command = Command::new(&*NU);
-        command
-            .args(["--no-config-file", "--no-std-lib", "--plugins"])
+        self.running(Command::new(&*NU), script)
+    }
+
+    fn running(&self, mut nu: Command, script: &str) -> Command {
+        nu.args(["--no-config-file", "--no-std-lib", "--plugins"])
             .arg(format!("[{PLUGIN}]"))
             .args(["--commands", script])
             .env_clear()
             .envs(&self.environment)
             .current_dir(self.folder.path());
-        command
+        nu
     }
 
     /// Runs a script in nu, in the project's folder.
     pub(crate) fn nu(&self, script: &str) -> Output {
-        let output = self.command(script).output().unwrap();
-        Output {
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-            code: output.status.code(),
-        }
+        ended(self.command(script))
+    }
+
+    /// The same in 80 columns, however wide the terminal is that the tests run in: nu asks the
+    /// terminal of its session, so this one gets a session without any.
+    pub(crate) fn nu_of_80_columns(&self, script: &str) -> Output {
+        let nu = which::which("setsid").map_or_else(
+            |_| Command::new(&*NU),
+            |setsid| {
+                let mut nu = Command::new(setsid);
+                nu.arg(&*NU);
+                nu
+            },
+        );
+        ended(self.running(nu, script))
     }
 
     /// The code of the error that a script must end with; else what it gives.
@@ -209,5 +220,14 @@ impl Drop for Project {
         }
         let drop = format!("DROP DATABASE IF EXISTS {}", self.database);
         self.server.sql("postgres", &drop);
+    }
+}
+
+fn ended(mut command: Command) -> Output {
+    let output = command.output().unwrap();
+    Output {
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+        code: output.status.code(),
     }
 }
