@@ -101,6 +101,7 @@ pub(crate) fn masked(output: &str) -> String {
         ),
         (r"\bnow\b|\b(a|\d+) ?(second|minute)s? ?ago\b", "<moment>"),
         (r"\d{14}_", "<version>_"),
+        (r"server:[^,]+,zone:[^}]+", "server:<server>,zone:<zone>"),
         (r"─+", "─"),
         (r"[ \t]+", " "),
     ] {
