@@ -250,7 +250,7 @@ mod tests {
             ),
             (
                 &format!("{RANGE} 20240101000000\n@20240101000000..core/20240301000000"),
-                "once",
+                "already",
             ),
         ] {
             let problem = squash(text).unwrap_err();
