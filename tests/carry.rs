@@ -467,3 +467,33 @@ fn all_views_of_a_column_are_found_at_once() {
         output.stdout
     );
 }
+
+#[test]
+fn what_was_replaced_is_carried_as_well() {
+    let project = project(&[IMPL, ACME]);
+    project.write(
+        "db/core/20240115000000_core_currency.sql",
+        "ALTER TABLE price ADD currency text;\n",
+    );
+    assert_eq!(run(&project, "").as_array().unwrap().len(), 3);
+    project.write(&format!("db/{ALTER}"), WIDER);
+    assert_eq!(run(&project, "").as_array().unwrap().len(), 3);
+    // Its file would take back what a versioned migration made of it.
+    project.write(
+        "db/bolt/20240202000000_bolt_list.sql",
+        "CREATE OR REPLACE VIEW list AS SELECT article, net * 3 AS double FROM prices;\n",
+    );
+    project.nu("migrate run db").text();
+    project.write(
+        "db/core/20240301000000_core_again.sql",
+        "ALTER TABLE price ALTER net TYPE numeric(13,5);\n",
+    );
+    fails(
+        &project,
+        "",
+        "migrate::sql_failed",
+        &[
+            "not carried: view public.list was changed by 20240202000000_bolt_list.sql since repeat_acme_list.sql made it",
+        ],
+    );
+}

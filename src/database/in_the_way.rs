@@ -87,8 +87,10 @@ impl Place {
             return "SELECT '[]';\n".to_owned();
         }
         format!(
+            // Of a view, it is the rule that tells.
             "WITH repeatable AS (\n  {}\n), thing AS (\n  {}\n)\n\
-             SELECT coalesce(json_agg(json_build_array(track, name, concat_ws(' ', class::oid, oid, 0))), '[]')\n\
+             SELECT coalesce(json_agg(json_build_array(track, name, concat_ws(' ', CASE class\n  \
+               WHEN 'pg_catalog.pg_rewrite'::regclass THEN 'pg_catalog.pg_class'::regclass ELSE class END::oid, oid, 0))), '[]')\n\
              FROM repeatable CROSS JOIN LATERAL pg_catalog.jsonb_object_keys(parts) AS key JOIN thing USING (key);\n",
             rows.join("\n  UNION ALL "),
             super::ledger::made::THINGS
