@@ -71,7 +71,9 @@ WITH RECURSIVE ledger (oid) AS (
       (SELECT 'STORAGE ' || a.attstorage::text FROM pg_catalog.pg_type t
         WHERE t.oid = a.atttypid AND t.typstorage <> a.attstorage),
       'COMPRESSION ' || nullif(a.attcompression::text, ''), -- from 14
-      'SET (' || array_to_string(a.attoptions, ', ') || ')',
+      -- PostgreSQL 15.20 and its like write a number of their own, pg_attver, to every column.
+      (SELECT 'SET (' || string_agg(o, ', ' ORDER BY n) || ')' FROM unnest(a.attoptions) WITH ORDINALITY AS option (o, n)
+        WHERE o !~ '^pg_attver='),
       'OPTIONS (' || array_to_string(a.attfdwoptions, ', ') || ')') END
     FROM relation r JOIN pg_catalog.pg_attribute a ON a.attrelid = r.oid
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
