@@ -63,7 +63,7 @@ fn columns_have_their_types() {
     assert_eq!(
         types.text(),
         "track string, version string, state string, description string, duration duration, \
-         applied_at datetime, group int, validation_time nothing, name string, kind string, reason nothing, notices string, \
+         applied_at datetime, group int, validation_time nothing, name string, kind string, reason nothing, notices string, objects string, \
          execution_id string"
     );
     assert_eq!(
