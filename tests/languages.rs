@@ -95,3 +95,25 @@ fn a_lock_timeout_of_a_terse_file_is_tried_again() {
     let output = project.nu("migrate run db --retries 1");
     assert!(output.stderr.contains("tried 2 times"), "{output:?}");
 }
+
+#[test]
+fn what_is_in_the_way_is_carried() {
+    let Some(project) = project() else { return };
+    project.write(&format!("{A}.sql"), "CREATE TABLE a (id int, x int);");
+    project.write(
+        "db/repeat_core_v.sql",
+        "CREATE OR REPLACE VIEW v AS SELECT * FROM a;\n",
+    );
+    project.nu("migrate run db").text();
+    for (number, statement) in [
+        "ALTER TABLE a ALTER id TYPE bigint;",
+        "ALTER TABLE a DROP x;",
+    ]
+    .iter()
+    .enumerate()
+    {
+        project.write(&format!("db/2024020{number}000000_core_c.sql"), statement);
+        let output = project.nu("migrate run db | get reason | to json -r");
+        assert_eq!(output.text(), "[null,\"carried\"]", "{output:?}");
+    }
+}
