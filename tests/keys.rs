@@ -92,6 +92,8 @@ fn project() -> Project {
         ("impl/20240102000000_impl_second_one.sql", "SELECT 1;\n"),
     ]);
     project.write("db/templates/audit.sql", "SELECT 1;\n");
+    project.write("migrate.json", r#"{"templates": "${SHARED:-./shared}"}"#);
+    project.write("shared/billing.sql", "SELECT 1;\n");
     // No database is asked.
     project.set("PGPORT", "1");
     project
@@ -115,7 +117,7 @@ fn tab_offers_what_is_in_the_files() {
         ),
         (
             "migrate add ./db/ x --template \t",
-            &["audit", "foreign-key"],
+            &["audit", "billing", "foreign-key"],
         ),
         (
             "migrate adopt ./db/ --from \t",

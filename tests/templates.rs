@@ -170,3 +170,37 @@ fn the_help_names_all_of_them() {
         assert!(help.contains(name), "{name}: {help}");
     }
 }
+
+#[test]
+fn own_templates_and_settings_are_found_from_the_same_place_upwards() {
+    let project = Project::new();
+    project.write("erp/migrate.json", "{\"templates\": \"./shared\"}");
+    project.write("erp/templates/audit.sql", "-- above the tree\n");
+    project.write("erp/shared/billing.sql", "-- of the settings\n");
+    project.write("erp/db/core/20240101000000_core_a.sql", "SELECT 1;\n");
+    for directory in ["erp", "erp/db", "erp/db/core"] {
+        for (template, first) in [
+            ("audit", "-- above the tree"),
+            ("billing", "-- of the settings"),
+        ] {
+            let add = format!(
+                "migrate add {directory} x -t core --template {template} | open --raw $in.0.file | lines | first"
+            );
+            assert_eq!(project.nu(&add).text(), first, "{directory}");
+        }
+    }
+    // A nearer folder comes first.
+    project.write("erp/db/templates/audit.sql", "-- in the tree\n");
+    let add = "migrate add erp/db/core y -t core --template audit | open --raw $in.0.file | lines | first";
+    assert_eq!(project.nu(add).text(), "-- in the tree");
+}
+
+#[test]
+fn a_file_for_outside_of_a_transaction_does_not_speak_of_one() {
+    let project = Project::new();
+    let add = "migrate add db/core x --no-transaction | open --raw $in.0.file";
+    let text = project.nu(add).text().to_owned();
+    assert!(text.starts_with("-- migrate: no-transaction\n"), "{text}");
+    assert!(text.contains("Runs outside of a transaction"), "{text}");
+    assert!(!text.contains("Runs in one transaction"), "{text}");
+}

@@ -370,3 +370,26 @@ fn a_ledger_of_an_earlier_version_is_read_and_brought_up_to_date() {
     assert_eq!(project.nu("migrate run db --quiet | length").text(), "1");
     assert_eq!(project.sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'migrations_core'::regclass AND attname = 'parts'"), "1");
 }
+
+#[test]
+fn the_help_of_a_finding_can_be_typed_as_it_is() {
+    let project = Project::with(&[("20240101000000_core_a.sql", "SELECT 1;\n")]);
+    project.nu("migrate run ./db | ignore").text();
+    project.write("db/20240101000000_core_a.sql", "SELECT 2;\n");
+    let help = project.nu("migrate validate ./db | where rule == changed | get 0.help");
+    assert!(
+        help.text()
+            .contains("`migrate repair ./db --rehash 20240101000000_core_a.sql`"),
+        "{help:?}"
+    );
+    project.remove("db/20240101000000_core_a.sql");
+    project.write("db/20240102000000_core_b.sql", "SELECT 1;\n");
+    let helps = project.nu("migrate validate ./db | get help | compact | str join");
+    assert!(!helps.text().contains("DIR"), "{helps:?}");
+    assert!(
+        helps
+            .text()
+            .contains("migrate repair ./db --forget 20240101000000_core_a.sql"),
+        "{helps:?}"
+    );
+}

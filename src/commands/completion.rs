@@ -1,7 +1,7 @@
 //! What the Tab key offers, from the directory that stands in the command line and its files alone:
 //! no database is asked, and no closure of the user's runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nu_plugin::{DynamicCompletionCall, EngineInterface};
 use nu_protocol::DynamicSuggestion;
@@ -10,7 +10,7 @@ use nu_protocol::engine::ArgType;
 use strum::VariantNames;
 
 use crate::foreign::Tool;
-use crate::settings::Key;
+use crate::settings::{Key, file, resolve_path};
 use crate::tree::{self, Name};
 use crate::verbs::add::template;
 
@@ -97,13 +97,27 @@ fn files(mut names: Vec<Name>) -> Vec<DynamicSuggestion> {
 
 /// The built-in templates and the user's own.
 fn templates(engine: &EngineInterface, call: &DynamicCompletionCall) -> Vec<DynamicSuggestion> {
-    let setting = variable(engine, Key::Templates.variable()).map(PathBuf::from);
+    let from_environment = variable(engine, Key::Templates.variable()).map(PathBuf::from);
     let folders = match directory(engine, call) {
-        Some(directory) => template::folders(&directory, setting),
-        None => setting.into_iter().collect(),
+        Some(directory) => {
+            let setting = from_file(engine, &directory).or(from_environment);
+            template::folders(&directory, setting)
+        }
+        None => from_environment.into_iter().collect(),
     };
     let known = template::known(&folders);
     known.into_iter().map(|name| offer(name, None)).collect()
+}
+
+/// The folder of templates that `migrate.json` names; a file that cannot be read is told by the command.
+fn from_file(engine: &EngineInterface, directory: &Path) -> Option<PathBuf> {
+    let variables = engine.get_env_vars().ok()?;
+    let texts = variables
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.coerce_into_string().ok()?)));
+    let layer = file::load(None, directory, &texts.collect()).ok()?;
+    let setting = layer.get(&Key::Templates)?;
+    Some(resolve_path(setting, directory))
 }
 
 fn variable(engine: &EngineInterface, name: &str) -> Option<String> {

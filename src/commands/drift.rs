@@ -76,6 +76,16 @@ impl PluginCommand for Drift {
                 description: "What has changed since a snapshot",
                 result: None,
             },
+            Example {
+                example: "migrate drift ./db | group-by kind | columns",
+                description: "Which kinds of objects differ",
+                result: None,
+            },
+            Example {
+                example: "migrate drift ./db --all | to md",
+                description: "With owners, grants and comments, for a ticket",
+                result: None,
+            },
         ]
     }
 

@@ -13,10 +13,7 @@ use crate::verbs::Error;
 /// An error as nushell shows it: what happened and the state of the database, the way out, the
 /// code, and the part of the command line that it is about.
 pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
-    let to_paste = |text: &str| match (&*DIRECTORY, typed(call)) {
-        (Some(word), Some(directory)) => word.replace_all(text, NoExpand(&directory)).into_owned(),
-        _ => text.to_owned(),
-    };
+    let to_paste = |text: &str| to_paste(text, call);
     let message = format!("{error}\n\n{}", error.state());
     let mut labeled = LabeledError::new(visible(&to_paste(&message)));
     if let Some(code) = error.code() {
@@ -36,6 +33,14 @@ pub fn labeled(error: &Error, call: &EvaluatedCall) -> LabeledError {
             let (label, span) = culprit(error, call).unwrap_or(("by this command", call.head));
             labeled.with_label(label, span)
         }
+    }
+}
+
+/// A message whose commands hold the directory as it was typed.
+pub fn to_paste(text: &str, call: &EvaluatedCall) -> String {
+    match (&*DIRECTORY, typed(call)) {
+        (Some(word), Some(directory)) => word.replace_all(text, NoExpand(&directory)).into_owned(),
+        _ => text.to_owned(),
     }
 }
 

@@ -75,7 +75,7 @@ impl PluginCommand for History {
 }
 
 impl Row for HistoryRow {
-    const PRIORITY: &'static [&'static str] = &["name"];
+    const PRIORITY: &'static [&'static str] = &["name", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![

@@ -57,6 +57,16 @@ impl PluginCommand for Impact {
                 description: "Functions that may use it: look at them",
                 result: None,
             },
+            Example {
+                example: "migrate impact ./db public | where depth == 1",
+                description: "What depends on it directly",
+                result: None,
+            },
+            Example {
+                example: "migrate impact ./db public | get track | uniq",
+                description: "Whose work is concerned",
+                result: None,
+            },
         ]
     }
 

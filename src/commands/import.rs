@@ -61,11 +61,28 @@ impl PluginCommand for Import {
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
-        vec![Example {
-            example: "mkdir ./migrations; '-- migrate:up' | save ./migrations/20240101000000_a.sql; migrate import ./migrations --from dbmate --into ./erp/core --dry-run",
-            description: "What would become of dbmate's files",
-            result: None,
-        }]
+        vec![
+            Example {
+                example: "mkdir ./migrations; '-- migrate:up' | save ./migrations/20240101000000_a.sql; migrate import ./migrations --from dbmate --into ./erp/core --dry-run",
+                description: "What would become of dbmate's files",
+                result: None,
+            },
+            Example {
+                example: "mkdir ./goose; '-- +goose Up' | save ./goose/1_a.sql; migrate import ./goose --from goose --into ./erp/core",
+                description: "Turn goose's files into ours",
+                result: None,
+            },
+            Example {
+                example: "mkdir ./sqlx; 'SELECT 1;' | save ./sqlx/20240101000000_a.sql; migrate import ./sqlx --from sqlx --into ./erp/core | where note != null",
+                description: "Turn sqlx's files into ours, and see what was left out",
+                result: None,
+            },
+            Example {
+                example: "mkdir ./more; '-- migrate:up' | save ./more/20240101000000_a.sql; migrate import ./more --from dbmate --into ./erp/impl | get to",
+                description: "The new files",
+                result: None,
+            },
+        ]
     }
 
     completes!();

@@ -52,6 +52,16 @@ impl PluginCommand for Objects {
                 description: "What no migration has made",
                 result: None,
             },
+            Example {
+                example: "migrate objects ./db --all | first 20",
+                description: "With columns and constraints",
+                result: None,
+            },
+            Example {
+                example: "migrate objects ./db | group-by track --to-table",
+                description: "What belongs to whom",
+                result: None,
+            },
         ]
     }
 

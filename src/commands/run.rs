@@ -132,7 +132,7 @@ impl PluginCommand for Run {
 }
 
 impl Row for RunRow {
-    const PRIORITY: &'static [&'static str] = &["name"];
+    const PRIORITY: &'static [&'static str] = &["name", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
         let mut columns = which(|row: &Self| &row.name, Self::state);

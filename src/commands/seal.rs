@@ -63,6 +63,16 @@ impl PluginCommand for Seal {
                 description: "What has changed since the track was sealed",
                 result: None,
             },
+            Example {
+                example: "migrate seal ./db --track impl | to md",
+                description: "Seal one track of several, and say so in a merge request",
+                result: None,
+            },
+            Example {
+                example: "[core impl] | each {|track| migrate seal ./db --track $track } | flatten",
+                description: "Seal several tracks",
+                result: None,
+            },
         ]
     }
 

@@ -47,11 +47,28 @@ impl PluginCommand for Snapshot {
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
-        vec![Example {
-            example: "migrate snapshot ./db --to ./schema | where state != same",
-            description: "What of the schema has changed since the last snapshot",
-            result: None,
-        }]
+        vec![
+            Example {
+                example: "migrate snapshot ./db --to ./schema | where state != same",
+                description: "What of the schema has changed since the last snapshot",
+                result: None,
+            },
+            Example {
+                example: "migrate snapshot ./db --to ./schema",
+                description: "A file per object, to be kept with the code",
+                result: None,
+            },
+            Example {
+                example: "migrate snapshot ./db --to ./schema --all | group-by kind | columns",
+                description: "With owners, grants and comments: which kinds of objects there are",
+                result: None,
+            },
+            Example {
+                example: "migrate snapshot ./db --to ./schema | ignore; migrate drift ./db --against ./schema",
+                description: "What has changed since then",
+                result: None,
+            },
+        ]
     }
 
     fn run(

@@ -53,11 +53,28 @@ impl PluginCommand for Squash {
     }
 
     fn examples(&self) -> Vec<Example<'_>> {
-        vec![Example {
-            example: "migrate squash ./db --track core --to 20240115140000 --dry-run",
-            description: "Could these be one file?",
-            result: None,
-        }]
+        vec![
+            Example {
+                example: "migrate squash ./db --track core --to 20240115140000 --dry-run",
+                description: "Could these be one file?",
+                result: None,
+            },
+            Example {
+                example: "migrate squash ./db --track core --to 20240115140000",
+                description: "Make the one file; the old ones stay until you remove them",
+                result: None,
+            },
+            Example {
+                example: "migrate squash ./db --track core --to (date now)",
+                description: "All that the track has up to now",
+                result: None,
+            },
+            Example {
+                example: "migrate squash ./db --track core --to 20240102000000 --dry-run | get replaces",
+                description: "What the file would stand for",
+                result: None,
+            },
+        ]
     }
 
     fn run(

@@ -96,7 +96,7 @@ impl PluginCommand for Status {
 }
 
 impl Row for StatusRow {
-    const PRIORITY: &'static [&'static str] = &["name"];
+    const PRIORITY: &'static [&'static str] = &["name", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
@@ -112,8 +112,8 @@ impl Row for StatusRow {
             }),
             Column::optional_duration("duration", |row| row.duration),
             Column::optional_date("applied_at", |row| row.applied_at),
-            Column::optional_duration("validation_time", |row| row.validation_time),
             Column::optional_bool("pending", |row| Some(row.state? == State::Pending)),
+            Column::optional_duration("validation_time", |row| row.validation_time),
             Column::text("name", |row| row.file_name.clone()),
             Column::optional_text("error", |row| row.error.as_deref().map(one_line)),
             Column::optional_text("changes", |row| {

@@ -121,7 +121,7 @@ impl PluginCommand for Undo {
 }
 
 impl Row for UndoRow {
-    const PRIORITY: &'static [&'static str] = &["name"];
+    const PRIORITY: &'static [&'static str] = &["name", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
         let state = |row: &Self| match row.run.applied {

@@ -5,6 +5,7 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
 use super::completion::completes;
+use super::error::to_paste;
 use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Full, Row, one_line};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
@@ -119,9 +120,21 @@ impl PluginCommand for Validate {
                 fails_on: fails_on(switch(call, "strict")?, switch(call, "deny-warnings")?),
             };
             let closures = closures(engine, call, context)?;
-            validate(context, &preflight(call, &closures, false)?, &order)
+            let found = validate(context, &preflight(call, &closures, false)?, &order)?;
+            Ok(found.into_iter().map(|found| ready(found, call)).collect())
         })
     }
+}
+
+/// A finding whose help can be typed as it is, with the directory and the migration's name.
+fn ready(mut found: Finding, call: &EvaluatedCall) -> Finding {
+    let name = found.name.as_deref().unwrap_or("NAME");
+    let help = found.help.map(|help| {
+        let named = help.replace(" NAME`", &format!(" {name}`"));
+        to_paste(&named, call)
+    });
+    found.help = help;
+    found
 }
 
 fn fails_on(is_strict: bool, denies_warnings: bool) -> Option<Severity> {

@@ -63,6 +63,16 @@ impl PluginCommand for Verify {
                 description: "Fail a script unless everything holds",
                 result: None,
             },
+            Example {
+                example: "migrate verify ./db --track core",
+                description: "Only those of one track",
+                result: None,
+            },
+            Example {
+                example: "migrate verify ./db | where check =~ 'verify.sql'",
+                description: "Only the queries",
+                result: None,
+            },
         ]
     }
 
