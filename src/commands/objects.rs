@@ -24,11 +24,12 @@ impl PluginCommand for Objects {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "A run writes to its ledger rows what each migration has made, changed and dropped, as the catalogue says, \
-         also what it does in a DO block or a function. The track is null where no ledger knows the \
-         object: it was made by hand, or before this was remembered. Where a migration has changed an object that no \
-         migration made, made_by is null. A part of a table, such as an index, is its maker's, else the \
-         table's. --track shows what these tracks have made.",
+            "A run writes into its ledger rows what each migration has made, changed and dropped. It asks \
+         PostgreSQL's catalogue, so the work of DO blocks and functions is known as well.\n\n\
+         track is null if no ledger knows the object: it was made by hand, or by an earlier version of \
+         this plugin. made_by is null if a migration has changed an object that no migration made. A part \
+         of a table, such as an index, belongs to its own maker, or else to the table's. --track shows \
+         only what these tracks have made.",
         )
     }
 

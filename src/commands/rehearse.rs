@@ -33,24 +33,26 @@ impl PluginCommand for Rehearse {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Real errors, real durations. Gives a row per migration, as `migrate run` does, and: locks, the \
-         locks it takes on what was there before (relation, mode, whom they block, how long they would \
-         be held at most, and live: do others use the relation just now); rewrites, the tables it \
-         writes anew; indexes, those it builds; rows, how many it inserts, updates and deletes; objects, what \
-         it creates, alters and drops; conflicts, where it alters or drops what another track has made, drops \
-         by CASCADE what it does not name, finds a name taken or is blocked, each with whose it is. \
-         Everything shares one transaction, and whatever ends the session, nothing of it stays. It \
-         holds the locks while it lasts, and lock_timeout applies. An error ends it, but with --transaction \
-         each a file that fails is undone, its state is `failed`, and the others follow. Files that run outside of a \
-         transaction are skipped, and so a later file may miss what they make. What PostgreSQL itself \
-         does not roll back, a rehearsal cannot either: sequences go on, \\! runs its program, \
-         \\copy ... to writes its file. With --scratch, the whole history is applied to a new database \
-         on the same server (or in a throw-away server on this computer: without the right to make one, \
-         and where a migration would change the whole server, such as ALTER ROLE), which is removed again, and the result is how its schema differs from \
-         the target's, object by object: an empty table proves that a fresh install works and gives \
-         the same. What is pending is a difference, too. With --undo, each pending migration runs up, down \
-         and up again, and the schema is compared: a row for everything that its undo file leaves behind, \
-         does not restore, or that differs the second time; an empty table proves that the undo undoes.",
+            "Everything runs in one transaction, which is always rolled back. It takes real locks and holds \
+         them until it ends, and lock_timeout applies. An error ends the rehearsal. With --transaction \
+         each, a file that fails is `failed`, and the others go on. Files that run outside a transaction \
+         are skipped, so later files may miss what they make.\n\n\
+         Gives a row per migration, as `migrate run` does, and: locks on relations that existed before \
+         (relation, mode, whom they block, how long they are held at most, and live: others use the \
+         relation now); rewrites: tables that are rewritten; indexes that are built; rows: how many are \
+         inserted, updated and deleted; objects: what is created, altered and dropped; conflicts with \
+         other tracks: their objects that are altered, dropped (by CASCADE, too) or in the way, and names \
+         that are taken.\n\n\
+         Some effects cannot be rolled back: sequences advance, \\! runs its program, and \\copy ... to \
+         writes its file.\n\n\
+         --scratch applies the whole history to a new database and compares its schema with yours. An \
+         empty table means that a new installation gives the same schema. Pending migrations are \
+         differences. The new database is made on the same server, and removed afterwards. A throw-away \
+         server on this computer is used if the user may not create a database, or if a migration would \
+         change the whole server, such as ALTER ROLE.\n\n\
+         --undo runs each pending migration up, down and up again, and compares the schemas. It gives a \
+         row for everything that an undo file leaves behind or does not restore, and for what differs the \
+         second time. An empty table means that the undo files work.",
         )
     }
 

@@ -34,17 +34,18 @@ impl PluginCommand for Run {
 
     fn extra_description(&self) -> &str {
         wrapped(
-            "Order: track core first, then the others alphabetically, each by timestamp; what a file \
-         `requires`, or is to run `before`, changes that, and the column reason says where. Every \
-         migration is recorded in its track's ledger within the same transaction; if one fails, \
-         nothing of its transaction stays. What repeatables made and stands in the way of a step is \
-         dropped for it and applied again from its files. Refuses to run when an applied file was changed or is \
-         gone. Gives a row per applied migration, with the group that shares its transaction and \
-         the notices: what the server and psql said, and what queries gave; objects is what it did to the schema. Nothing pending gives \
-         an empty table. Before any SQL, the `.nu` file beside each pending migration runs in a \
-         nu of its own, and one that fails stops everything; `--check` does the same with a \
-         closure, evaluated in this shell. Files that cannot run in a transaction say so at their top with \
-         `-- migrate: no-transaction`.",
+            "Track core runs first, then the other tracks in alphabetical order, each by timestamp. The \
+         directives `requires` and `before` change this order, and the column reason says why. Each \
+         migration is recorded in its track's ledger within the same transaction. If a migration fails, \
+         its whole transaction is rolled back. A run is refused if an applied file was changed or is \
+         gone.\n\n\
+         Before any SQL, the `.nu` file beside each pending migration runs in a nu of its own. If one \
+         fails, nothing runs. --check does the same with a closure in this shell. If objects of a \
+         repeatable are in the way of a step, they are dropped and applied again from their files. A file \
+         that cannot run in a transaction begins with `-- migrate: no-transaction`.\n\n\
+         Gives a row per applied migration. group is the transaction that it shares. notices is what the \
+         server, psql and its queries said. objects is what it did to the schema. If nothing is pending, \
+         the table is empty.",
         )
     }
 
