@@ -67,6 +67,15 @@ fn a_replay_of_what_is_applied_shows_what_was_done_by_hand() {
         sides.json(),
         json!(["text NOT NULL DEFAULT 'x'::text", "text NOT NULL"])
     );
+    let whose = project.nu("migrate drift db -q | each {|row| $'($row.name) ($row.track) ($row.since | describe)' } | to json -r");
+    assert_eq!(
+        whose.json(),
+        json!([
+            "public.customer.name core datetime",
+            "public.extra  nothing",
+            "public.v impl datetime"
+        ])
+    );
     let ledgers = "SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
     assert_eq!(project.sql(ledgers), "4", "nothing was installed");
 }

@@ -414,3 +414,164 @@ fn a_run_of_many_transactions_is_remembered_file_by_file() {
         Some(&"created column public.customer.vat, view public.names")
     );
 }
+
+#[test]
+fn what_an_earlier_version_has_applied_is_filled_by_a_replay() {
+    let project = Project::with(&FILES);
+    project.write(
+        "db/impl/20240103000000_impl_f.sql",
+        "DROP VIEW hidden;\nCREATE OR REPLACE FUNCTION f(c client) RETURNS int LANGUAGE sql AS 'SELECT 2';\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    let before = told(&project, "--all");
+    project.sql(
+        "UPDATE migrations_core SET objects = NULL; ALTER TABLE migrations_impl DROP objects; \
+         CREATE TABLE by_hand ()",
+    );
+    project.write(
+        "db/core/20240104000000_core_later.sql",
+        "CREATE TABLE later ();\n",
+    );
+    let rebuilt = project.nu("migrate objects db --rebuild | where track != null | length");
+    assert!(
+        rebuilt.stderr.contains("5 ledger rows filled"),
+        "{}",
+        rebuilt.stderr
+    );
+    let hand = " table public.by_hand - -";
+    let mut after = told(&project, "--all");
+    after
+        .as_array_mut()
+        .unwrap()
+        .retain(|row| *row != json!(hand));
+    assert_eq!(after, before);
+    assert_eq!(
+        recorded(&project, "impl_f"),
+        "altered function public.f(public.client); dropped view public.hidden"
+    );
+    // The numbers are those of this database: a renamed table keeps its maker.
+    project.sql("DROP TABLE by_hand");
+    project.write(
+        "db/impl/20240104000000_impl_g.sql",
+        "ALTER TABLE client RENAME TO customer;\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    let made = project.nu("migrate objects db | where name == public.customer | get 0.made_by");
+    assert_eq!(made.text(), "20240101000000_core_a.sql");
+}
+
+fn needs(project: &Project, options: &str) -> Value {
+    let script = format!(
+        "migrate validate db {options} | where rule in [missing-requirement foreign-object] | each {{|row| $'($row.severity) ($row.place): ($row.message)' }} | to json -r"
+    );
+    let output = project.nu(&script);
+    assert_eq!(output.code, Some(0), "{}", output.stderr);
+    output.json()
+}
+
+#[test]
+fn what_is_used_of_another_track_and_not_required_is_found() {
+    let project = Project::with(&PARTIES);
+    project.write(
+        "db/acme/20240101000000_acme_a.sql",
+        "-- migrate: requires impl/20240101000000\nCREATE VIEW own AS SELECT vat FROM customer;\n",
+    );
+    assert_eq!(needs(&project, ""), json!([]), "nothing is recorded yet");
+    project.nu("migrate run db -q | ignore").text();
+    let by_impl = "warning impl/20240101000000: it uses the column public.customer.name of track core, and does not require core/20240101000000";
+    assert_eq!(needs(&project, ""), json!([by_impl]));
+    // A pending file says it, for itself and not for those before it.
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "-- migrate: requires core/20240101000000\nCREATE VIEW b AS SELECT id FROM customer;\n",
+    );
+    project.write(
+        "db/acme/20240201000000_acme_b.sql",
+        "CREATE TABLE mine (c int REFERENCES customer);\nALTER TABLE public.customer ADD acme int;\n",
+    );
+    let by_acme = "warning acme/20240201000000: it uses the table public.customer of track core, and does not require core/20240101000000";
+    assert_eq!(needs(&project, ""), json!([by_acme, by_impl]));
+    assert_eq!(
+        project.code("migrate validate db --strict"),
+        "migrate::invalid"
+    );
+    let allowed = project.nu("$env.MIGRATE_ALLOW = 'missing-requirement'; migrate validate db --strict | where severity == error | length");
+    assert_eq!(allowed.text(), "0");
+    project.write(
+        "db/migrate.json",
+        r#"{"touch": "declared", "tracks": {"acme": {"touch": "own"}}}"#,
+    );
+    let strict = needs(&project, "");
+    let strict: Vec<_> = strict
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        strict.iter().all(|found| found.starts_with("error ")),
+        "{strict:?}"
+    );
+    assert!(
+        strict.contains(
+            &"error acme/20240201000000: it changes the table public.customer of track core"
+        ),
+        "{strict:?}"
+    );
+    assert_eq!(strict.len(), 3);
+}
+
+/// What no right is needed for works without one, and what is not told is said.
+#[test]
+fn a_user_without_rights_is_told_what_he_may_not_see() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    project.sql("CREATE TABLE by_hand ()");
+    project
+        .nu("migrate snapshot db --to schema | ignore")
+        .text();
+    project.sql("DROP TABLE by_hand");
+    let role = format!("looks_{}", std::process::id());
+    project.sql(&format!("CREATE ROLE {role} LOGIN PASSWORD 'x'"));
+    let as_role = |script: &str| {
+        project.nu(&format!(
+            "$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; {script}"
+        ))
+    };
+    let unseen = "may not read the ledgers";
+    let objects =
+        as_role("migrate objects db | where kind == table | select name track | to json -r");
+    let against =
+        as_role("migrate drift db --against schema | select name difference track | to json -r");
+    let impact = as_role("migrate impact db customer | get name | to json -r");
+    let snapshot = as_role("migrate snapshot db --to other --all | get name | length");
+    let replay = as_role("try { migrate drift db } catch {|e| $e.details.code }");
+    let rebuild = as_role("try { migrate objects db --rebuild } catch {|e| $e.details.code }");
+    // One who may read, but not write.
+    project.sql(&format!(
+        "GRANT SELECT ON migrations_core, migrations_impl TO {role}"
+    ));
+    let reader = as_role("migrate objects db | where kind == view | get track | to json -r");
+    let drift = as_role("migrate drift db -q | length");
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    assert_eq!(
+        objects.json(),
+        json!([{"name": "public.customer", "track": null}])
+    );
+    assert!(objects.stderr.contains(unseen), "{}", objects.stderr);
+    assert_eq!(
+        against.json(),
+        json!([{"name": "public.by_hand", "difference": "missing", "track": null}])
+    );
+    assert!(against.stderr.contains(unseen), "{}", against.stderr);
+    assert_eq!(impact.json(), json!(["public.names"]));
+    assert!(
+        snapshot.text().parse::<usize>().unwrap() > 4,
+        "{}",
+        snapshot.stderr
+    );
+    assert_eq!(replay.text(), "migrate::not_permitted");
+    assert_eq!(rebuild.text(), "migrate::not_permitted");
+    assert_eq!(reader.json(), json!(["impl"]));
+    assert_eq!(drift.text(), "0", "{}", drift.stderr);
+}

@@ -174,6 +174,11 @@ fn tables_survive_csv_markdown_and_json() {
         "more/20240301000000_more_wider.sql",
         "ALTER TABLE customer ALTER name TYPE varchar(99);\n",
     );
+    project.write(
+        "db/core/20240108090000_core_create_customers.verify.sql",
+        "SELECT true;\n",
+    );
+    project.sql("CREATE TABLE by_hand (\"a, b\" text DEFAULT 'x,\"y')");
     let commands = [
         "migrate status ./db --offline",
         "migrate run ./db --dry-run",
@@ -182,12 +187,18 @@ fn tables_survive_csv_markdown_and_json() {
         "migrate run ./db",
         "migrate status ./db",
         "migrate status ./db --summary",
+        "migrate objects ./db",
+        "migrate impact ./db public",
+        "migrate drift ./db --quiet",
+        "migrate snapshot ./db --to schema",
+        "migrate verify ./db --quiet",
         "migrate history ./db",
         "migrate rehearse ./more --track more | select track version locks | flatten locks --all",
         "migrate undo ./db",
         "migrate repair ./db --forget 20240115140000",
         "migrate add ./db/core 'a new one'",
         "migrate adopt ./db --track core --baseline 20240110000000",
+        "migrate squash ./db --track core --to 20240115140000 --quiet | reject requires",
     ];
     for command in commands {
         let script = format!(

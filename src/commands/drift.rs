@@ -30,7 +30,9 @@ impl PluginCommand for Drift {
          left out, and validation scripts do not run. The new database is made as by `migrate rehearse \
          --scratch`.\n\n\
          With --against, the files that `migrate snapshot` has written are compared instead.\n\n\
-         difference is missing, unexpected or different; expected and actual are the definitions.",
+         difference is missing, unexpected or different; expected and actual are the definitions. \
+         track is the track of the object or of its table; since is when a migration wrote it last, so the change \
+         by hand is later.",
         )
     }
 
@@ -69,6 +71,11 @@ impl PluginCommand for Drift {
             Example {
                 example: "migrate drift ./db | where difference == unexpected",
                 description: "What somebody has added by hand",
+                result: None,
+            },
+            Example {
+                example: "migrate drift ./db | where track == core",
+                description: "What was done by hand to the objects of a track",
                 result: None,
             },
             Example {
@@ -129,6 +136,8 @@ impl Row for DriftRow {
             Column::text("kind", |row| row.object.0.clone()),
             Column::text("name", |row| row.object.1.clone()),
             Column::text("difference", |row| row.difference.to_owned()),
+            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
+            Column::optional_date("since", |row| row.maker.as_ref()?.last_changed_at),
             Column::optional_text("expected", |row| row.expected.clone()),
             Column::optional_text("actual", |row| row.actual.clone()),
         ]

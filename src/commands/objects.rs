@@ -1,13 +1,13 @@
 //! `migrate objects`: who made what.
 
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
-use nu_protocol::{Example, LabeledError, PipelineData, Signature};
+use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
 use super::signature::{MigrateSignature, wrapped};
 use super::table::{Column, Row};
-use super::{MigratePlugin, answer};
-use crate::verbs::objects::{ObjectRow, objects};
+use super::{MigratePlugin, answer, closures, preflight};
+use crate::verbs::objects::{ObjectRow, objects, rebuilt_objects};
 
 pub struct Objects;
 
@@ -19,7 +19,7 @@ impl PluginCommand for Objects {
     }
 
     fn description(&self) -> &str {
-        "Show the database's objects, and which migration made each. Changes nothing."
+        "Show the database's objects, and which migration made each."
     }
 
     fn extra_description(&self) -> &str {
@@ -29,7 +29,10 @@ impl PluginCommand for Objects {
          track is null if no ledger knows the object: it was made by hand, or by an earlier version of \
          this plugin. made_by is null if a migration has changed an object that no migration made. A part \
          of a table, such as an index, belongs to its own maker, or else to the table's. --track shows \
-         only what these tracks have made.",
+         only what these tracks have made.\n\n\
+         With --rebuild, the files of all applied migrations run in a scratch database, as for `migrate drift`, \
+         and the ledger rows without a list are filled. This is for databases that an earlier version has \
+         migrated. Without it, nothing is changed.",
         )
     }
 
@@ -37,6 +40,18 @@ impl PluginCommand for Objects {
         Signature::build(self.name())
             .takes_directory()
             .switch("all", "columns and constraints as well", Some('a'))
+            .switch(
+                "rebuild",
+                "first fill what the ledgers do not remember, by a replay in a scratch database",
+                None,
+            )
+            .named(
+                "set",
+                SyntaxShape::Record(Default::default()),
+                "psql variables for the replay, such as { tenant: acme }",
+                None,
+            )
+            .switch("quiet", "say nothing meanwhile", Some('q'))
             .reaches_database()
             .gives::<ObjectRow>()
     }
@@ -63,6 +78,11 @@ impl PluginCommand for Objects {
                 description: "What belongs to whom",
                 result: None,
             },
+            Example {
+                example: "migrate objects ./db --rebuild | where kind == table",
+                description: "The tables, in a database that an earlier version has migrated",
+                result: None,
+            },
         ]
     }
 
@@ -74,7 +94,12 @@ impl PluginCommand for Objects {
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
         answer(engine, call, |context| {
-            objects(context, switch(call, "all")?)
+            let all = switch(call, "all")?;
+            if !switch(call, "rebuild")? {
+                return objects(context, all);
+            }
+            let closures = closures(engine, call, context)?;
+            rebuilt_objects(context, all, &preflight(call, &closures, true)?)
         })
     }
 }

@@ -35,6 +35,8 @@ pub struct Difference {
     /// `table`, `column`, `index` and so on.
     pub kind: String,
     pub name: String,
+    /// The object that it cannot be without, as `kind name`.
+    pub part_of: Option<String>,
     /// Its definition in the target; `None` where it is not there.
     pub target: Option<String>,
     /// Its definition in the scratch database; `None` where it is not there.
@@ -185,6 +187,9 @@ pub fn compare(target: &Catalog, scratch: &Catalog) -> Vec<Difference> {
         .map(|object| Difference {
             kind: object.0.clone(),
             name: object.1.clone(),
+            part_of: [target, scratch]
+                .iter()
+                .find_map(|one| one.0.get(object)?.part_of.clone()),
             target: target.definition(object).map(str::to_owned),
             scratch: scratch.definition(object).map(str::to_owned),
         })

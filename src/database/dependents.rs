@@ -53,7 +53,24 @@ impl From<Record> for Edge {
     }
 }
 
+/// That an object of one kind and name, part of another or not, uses another such.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Use(
+    pub String,
+    pub String,
+    pub Option<String>,
+    pub String,
+    pub String,
+    pub Option<String>,
+);
+
 impl Database {
+    /// What uses what, as the server knows it.
+    pub fn uses(&mut self) -> Result<Vec<Use>, Error> {
+        let query = self.about_objects(Detail::Names, include_str!("uses.sql"));
+        Ok(parse_json(&self.read(&format!("{QUALIFIED}{query}"))?)?)
+    }
+
     /// What depends on these objects and columns, to any depth. A name without a schema is looked for
     /// in those of the search path.
     pub fn dependents(&mut self, names: &[String]) -> Result<Dependents, Error> {

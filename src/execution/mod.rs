@@ -69,6 +69,8 @@ pub struct Circumstances {
     pub lock_timeout: Duration,
     pub statement_timeout: Duration,
     pub interrupt: Interrupt,
+    /// Is the catalogue asked in each transaction, however many there are?
+    pub remembers_each: bool,
 }
 
 /// The catalogue is asked once for each transaction; of a run of more, for several together.
@@ -187,7 +189,7 @@ pub fn run(
             &[]
         };
         let mut runner = Runner::new(database, circumstances, checker, number);
-        if plan.groups.len() > REMEMBERED_GROUPS {
+        if plan.groups.len() > REMEMBERED_GROUPS && !circumstances.remembers_each {
             runner.later = Some(std::mem::take(later));
         }
         runner.carried = &plan.carried;

@@ -5,6 +5,7 @@ pub mod carrying;
 pub mod error;
 mod grouping;
 mod hindrance;
+pub mod needs;
 mod obstacle;
 mod ordering;
 mod reason;

@@ -37,6 +37,17 @@ pub enum TransactionControl {
     Unwrap,
 }
 
+/// Which objects of other tracks a track may touch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, VariantNames, EnumString)]
+#[strum(serialize_all = "lowercase", parse_err_ty = String, parse_err_fn = unknown::<Self>)]
+pub enum Touch {
+    /// It uses what it requires, and changes none.
+    Own,
+    /// What it requires.
+    Declared,
+    Any,
+}
+
 fn unknown<T: VariantNames>(text: &str) -> String {
     let words = T::VARIANTS.iter().map(|word| format!("`{word}`"));
     let words: Vec<_> = words.collect();

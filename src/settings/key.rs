@@ -86,6 +86,9 @@ pub enum Key {
     /// What holds for the files of one track: an object of objects.
     #[strum(props(variable = "MIGRATE_TRACKS"))]
     Tracks,
+    /// What a track may touch that is not its own.
+    #[strum(props(variable = "MIGRATE_TOUCH", default = "any"))]
+    Touch,
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]
     Templates,
     /// A file for what is said to psql and what it answers.

@@ -25,7 +25,7 @@ use strum::IntoEnumIterator;
 use crate::sql::rules::Rule;
 use crate::sql::variables::{self, Variables};
 pub use caller::Caller;
-pub use choice::{TransactionControl, TransactionMode, WorkingDirectory};
+pub use choice::{Touch, TransactionControl, TransactionMode, WorkingDirectory};
 pub use error::Error;
 pub use key::Key;
 pub use origin::{Origin, Sourced};
@@ -78,6 +78,8 @@ pub struct Settings {
     pub expect_tracks: Vec<String>,
     /// What holds for single tracks: the sources are joined, track by track.
     pub tracks: Tracks,
+    /// What a track may touch that is not its own, if its own settings do not say.
+    pub touch: Touch,
     pub templates: Option<Sourced>,
     /// Where to write down what is said to psql and what it answers.
     pub log: Option<Sourced>,
@@ -112,6 +114,7 @@ impl Settings {
             variables: found.joined(Key::Variables, parse_variables)?,
             tracks: found.joined(Key::Tracks, tracks::parse)?,
             expect_tracks: found.words(Key::ExpectTracks),
+            touch: found.parsed(Key::Touch)?,
             templates: found.text(Key::Templates),
             log: found.text(Key::Log),
         })
@@ -119,6 +122,12 @@ impl Settings {
 }
 
 impl Settings {
+    /// What a track may touch that is not its own.
+    pub fn touch_of(&self, track: &str) -> Touch {
+        let own = self.tracks.get(track).and_then(|own| own.touch);
+        own.unwrap_or(self.touch)
+    }
+
     /// The psql variables of a track's files.
     pub fn variables_of(&self, track: &str) -> Variables {
         variables_of(&self.variables, &self.tracks, track)

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::parse_variables;
+use super::{Touch, parse_variables};
 use crate::sql::quote::{Identifier, set_all};
 use crate::sql::variables::Variables;
 
@@ -21,6 +21,8 @@ pub struct TrackSettings {
     pub settings: Variables,
     /// psql's variables, in place of those of the same name that hold for all tracks.
     pub variables: Variables,
+    /// What its files may touch that is not its own.
+    pub touch: Option<Touch>,
 }
 
 /// The same as it is written.
@@ -29,6 +31,7 @@ pub struct TrackSettings {
 struct Written {
     role: Option<String>,
     search_path: Option<String>,
+    touch: Option<String>,
     #[serde(default)]
     settings: serde_json::Map<String, serde_json::Value>,
     #[serde(default)]
@@ -63,7 +66,11 @@ fn one(value: serde_json::Value) -> Result<TrackSettings, String> {
     {
         return Err(format!("`{name}` belongs beside `settings`, not in it"));
     }
+    let touch = written.touch.map(|word| word.parse::<Touch>());
     Ok(TrackSettings {
+        touch: touch
+            .transpose()
+            .map_err(|problem| format!("`touch`: {problem}"))?,
         role: written.role,
         search_path: written.search_path,
         settings: settings(written.settings)?,
@@ -140,6 +147,10 @@ mod tests {
             (r#"{"acme": "x"}"#, "`acme`: invalid type"),
             (r#"{"acme": {"rol": "x"}}"#, "`acme`: unknown field `rol`"),
             (r#"{"acme": {"role": ""}}"#, "`role` is empty"),
+            (
+                r#"{"acme": {"touch": "all"}}"#,
+                "`acme`: `touch`: expected `own`, `declared` or `any`, got `all`",
+            ),
             (
                 r#"{"acme": {"settings": {"role": "x"}}}"#,
                 "beside `settings`",

@@ -40,6 +40,8 @@ pub enum Rule {
     NeedsNoTransaction,
     UnmetRequirement,
     UnmetBridge,
+    MissingRequirement,
+    ForeignObject,
     CircularRequirement,
     OutOfOrder,
     PartlyReplaced,
@@ -84,6 +86,7 @@ impl Rule {
             | Self::InvalidIndex
             | Self::RepeatableGone
             | Self::TrackSettings
+            | Self::MissingRequirement
             | Self::UnsafeDdl(_) => Severity::Warning,
             Self::LineEndings | Self::ValidationPassed | Self::ValidationLate => Severity::Info,
             Self::BadName
@@ -101,6 +104,7 @@ impl Rule {
             | Self::NeedsNoTransaction
             | Self::UnmetRequirement
             | Self::UnmetBridge
+            | Self::ForeignObject
             | Self::CircularRequirement
             | Self::OutOfOrder
             | Self::PartlyReplaced
@@ -126,6 +130,7 @@ impl Rule {
                 | Self::NeedsNoTransaction
                 | Self::UnsetVariable
                 | Self::ForbiddenCommand
+                | Self::MissingRequirement
                 | Self::UnsafeDdl(_)
         )
     }

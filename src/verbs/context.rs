@@ -45,6 +45,8 @@ pub struct Context {
     checks: Vec<Source>,
     /// Is a history that may be applied elsewhere run once more? Its files ran as they are.
     pub(super) is_replay: bool,
+    /// Is each transaction of a run to remember at once what it does?
+    pub(super) remembers_each: bool,
     /// The files that count, where not all of the directory do.
     only: Option<BTreeSet<(Track, Version)>>,
     /// A file that counts without lying in the directory.
@@ -79,6 +81,7 @@ impl Context {
             root,
             tracks: target.tracks,
             is_replay: false,
+            remembers_each: false,
             only: None,
             added: None,
         })
@@ -116,6 +119,13 @@ impl Context {
     /// Is it a part of the directory's files, or their history run once more?
     pub(super) fn is_excerpt(&self) -> bool {
         self.is_replay || self.only.is_some()
+    }
+
+    /// The same context for a run that is to remember all that it does.
+    pub(super) fn remembering_each(&self) -> Self {
+        let mut other = self.clone();
+        other.remembers_each = true;
+        other
     }
 
     /// Does none of its files count?

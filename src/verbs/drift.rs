@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 
 use super::scratch::{Order, Schemas, schemas};
 use super::snapshot::{comparable, kept};
+use super::whose::makers;
 use super::{Context, Error};
 use crate::database::catalog::{self, Detail, Difference, Object};
+use crate::database::ledger::objects::{Maker, Makers};
 use crate::database::ledger::{Row, RowState};
 use crate::plan::Request;
 use crate::plan::status::{State, compare};
@@ -17,6 +19,8 @@ pub struct DriftRow {
     pub object: Object,
     /// `missing`, `unexpected` or `different`.
     pub difference: &'static str,
+    /// Who made it, or what it is part of.
+    pub maker: Option<Maker>,
     pub expected: Option<String>,
     pub actual: Option<String>,
 }
@@ -41,6 +45,7 @@ pub fn drift(
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
+    let makers = makers(&mut database)?;
     let differences = match expected {
         Expected::Folder(folder) => {
             let folder = context.caller.shell.directory.join(folder);
@@ -59,11 +64,12 @@ pub fn drift(
             catalog::compare(&target, &scratch)
         }
     };
-    Ok(differences.into_iter().map(row).collect())
+    let rows = differences.into_iter().map(|found| row(found, &makers));
+    Ok(rows.collect())
 }
 
 /// The context with the files of what is applied, and those that stand for such.
-fn replayable(context: &Context, rows: Vec<Row>) -> Result<Context, Error> {
+pub(super) fn replayable(context: &Context, rows: Vec<Row>) -> Result<Context, Error> {
     let tree = context.tree()?;
     let in_tree = tree.migrations.iter().map(|found| &found.name.track);
     let tracks: BTreeSet<_> = rows
@@ -93,14 +99,17 @@ fn replayable(context: &Context, rows: Vec<Row>) -> Result<Context, Error> {
     }
 }
 
-fn row(found: Difference) -> DriftRow {
+fn row(found: Difference, makers: &Makers) -> DriftRow {
     let difference = match (&found.target, &found.scratch) {
         (None, _) => "missing",
         (_, None) => "unexpected",
         _ => "different",
     };
+    let object = (found.kind, found.name);
+    let maker = makers.maker(&object, found.part_of.as_deref());
     DriftRow {
-        object: (found.kind, found.name),
+        maker: maker.cloned(),
+        object,
         difference,
         expected: found.scratch,
         actual: found.target,

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use super::whose::makers;
 use super::{Context, Error};
 use crate::database;
 use crate::database::catalog::Object;
 use crate::database::dependents::{Dependents, Edge};
-use crate::database::ledger::objects::{Maker, Makers};
-use crate::process::progress::Progress;
-use crate::psql;
+use crate::database::ledger::objects::Maker;
 
 /// An object that depends on what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,15 +37,7 @@ pub fn impact(context: &Context, names: &[String]) -> Result<Vec<ImpactRow>, Err
     if !missing.is_empty() {
         return Err(database::Error::NoSuchObject { names: missing }.into());
     }
-    let makers = match database.makers() {
-        Err(database::Error::Psql(psql::Error::NotPermitted { .. })) => {
-            // It needs no right on the ledgers.
-            let progress = Progress { quiet: false };
-            progress.note("this user may not read the ledgers, so the tracks are unknown");
-            Makers::default()
-        }
-        makers => makers?,
-    };
+    let makers = makers(&mut database)?;
     let mut rows = rows(&dependents);
     for row in &mut rows {
         row.maker = makers.maker(&row.object, row.part_of.as_deref()).cloned();

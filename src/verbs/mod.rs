@@ -13,6 +13,7 @@ pub mod impact;
 pub mod import;
 mod look;
 pub mod objects;
+mod rebuild;
 pub mod rehearse;
 pub mod repair;
 pub mod round_trip;

@@ -1,8 +1,12 @@
 //! `migrate objects`: who made what of the schema.
 
+use super::rebuild::rebuild;
+use super::whose::makers;
 use super::{Context, Error};
 use crate::database::catalog::{Object, Owned};
 use crate::database::ledger::objects::Maker;
+use crate::error::count;
+use crate::preflight::Preflight;
 
 /// An object of the database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,13 +17,28 @@ pub struct ObjectRow {
     pub owner: Option<String>,
 }
 
+/// Fills first what the ledgers do not remember.
+///
+/// # Errors
+/// The history cannot be replayed, or the ledgers cannot be written.
+pub fn rebuilt_objects(
+    context: &Context,
+    all: bool,
+    preflight: &Preflight<'_>,
+) -> Result<Vec<ObjectRow>, Error> {
+    let filled = rebuild(context, preflight)?;
+    let rows = count(filled, "ledger row", "ledger rows");
+    preflight.progress.note(&format!("{rows} filled"));
+    objects(context, all)
+}
+
 /// A row per object; columns and constraints only where all are asked for.
 pub fn objects(context: &Context, all: bool) -> Result<Vec<ObjectRow>, Error> {
     let mut database = context
         .address()?
         .dial(&context.caller.interrupt)?
         .answer()?;
-    let makers = database.makers()?;
+    let makers = makers(&mut database)?;
     let mut rows: Vec<_> = database
         .owned()?
         .into_iter()

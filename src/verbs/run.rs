@@ -207,6 +207,7 @@ pub(super) fn circumstances(
         lock_timeout: context.caller.settings.lock_timeout,
         statement_timeout: context.caller.settings.statement_timeout,
         interrupt: context.caller.interrupt.clone(),
+        remembers_each: context.remembers_each,
     }
 }
 

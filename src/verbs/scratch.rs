@@ -64,7 +64,7 @@ pub(super) fn schemas(context: &Context, order: &Order<'_>) -> Result<Schemas, E
     Ok(Schemas { target, scratch })
 }
 
-fn dial(context: &Context) -> Result<Database, Error> {
+pub(super) fn dial(context: &Context) -> Result<Database, Error> {
     let dialing = context.address()?.dial(&context.caller.interrupt)?;
     Ok(dialing.answer()?)
 }

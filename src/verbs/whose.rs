@@ -2,14 +2,28 @@
 //! and the files know.
 
 use super::Context;
-use crate::database::Database;
 use crate::database::catalog::{Object, Owned};
 use crate::database::ledger::objects::{Action, Change, Makers};
+use crate::database::{self, Database};
 use crate::execution::Failure;
 use crate::execution::conflicts::{Conflict, concerns, in_the_way, met, take};
 use crate::execution::row::RehearsalRow;
+use crate::process::progress::Progress;
+use crate::psql;
 use crate::sql::unsafe_ddl::{Family, Named, lint};
 use crate::tree::{Material, Migration, content};
+
+/// Who made what. A user who may not read the ledgers is told so, and nobody's track.
+pub(super) fn makers(database: &mut Database) -> Result<Makers, database::Error> {
+    match database.makers() {
+        Err(database::Error::Psql(psql::Error::NotPermitted { .. })) => {
+            let progress = Progress { quiet: false };
+            progress.note("this user may not read the ledgers, so the tracks are unknown");
+            Ok(Makers::default())
+        }
+        makers => makers,
+    }
+}
 
 /// Adds to a rehearsal's rows what each of them met. What cannot be asked is not told.
 pub(super) fn add_conflicts(

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, FixedOffset};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
+use super::Row;
 use super::table::{Place, Table};
 use crate::database::catalog::Object;
 use crate::database::{Database, Error, parse_json};
@@ -23,7 +24,7 @@ pub struct Deeds(
     pub Vec<Change>,
 );
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Change(
     pub Action,
     /// The object's kind.
@@ -37,7 +38,9 @@ pub struct Change(
     pub Option<i64>,
 );
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, strum::Display)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Action {
@@ -76,6 +79,7 @@ pub struct Maker {
     pub made_by: Option<String>,
     pub made_at: Option<DateTime<FixedOffset>>,
     pub last_changed_by: String,
+    pub last_changed_at: Option<DateTime<FixedOffset>>,
 }
 
 /// The makers of objects.
@@ -110,12 +114,20 @@ impl Makers {
     /// Takes in what one more migration has done.
     pub fn take(&mut self, deeds: &Deeds) {
         let Deeds(track, migration, applied_at, changes) = deeds;
+        let at = applied_at.as_deref();
+        let at = at.and_then(|at| DateTime::parse_from_rfc3339(at).ok());
         for change in changes {
             let Change(action, kind, name, id, part_of) = change;
             let object = (kind.clone(), name.clone());
             let known = match action {
                 Action::Created => None,
-                Action::Altered | Action::Dropped => self.makers.remove(&self.before(change)),
+                Action::Altered | Action::Dropped => {
+                    let before = self.before(change);
+                    if let Some(id) = id.filter(|_| before.1 != *name) {
+                        self.rename_parts(id, &before.1, name);
+                    }
+                    self.makers.remove(&before)
+                }
             };
             if *action == Action::Dropped {
                 for part in id.and_then(|id| self.parts.remove(&id)).unwrap_or_default() {
@@ -123,24 +135,20 @@ impl Makers {
                 }
                 continue;
             }
-            let maker = known.map_or_else(
-                || {
+            let maker = Maker {
+                last_changed_by: migration.clone(),
+                last_changed_at: at,
+                ..known.unwrap_or_else(|| {
                     let is_new = *action == Action::Created;
-                    let at = applied_at.as_deref();
                     Maker {
                         track: track.clone(),
                         made_by: is_new.then(|| migration.clone()),
-                        made_at: at
-                            .filter(|_| is_new)
-                            .and_then(|at| DateTime::parse_from_rfc3339(at).ok()),
-                        last_changed_by: migration.clone(),
+                        made_at: at.filter(|_| is_new),
+                        last_changed_by: String::new(),
+                        last_changed_at: None,
                     }
-                },
-                |known| Maker {
-                    last_changed_by: migration.clone(),
-                    ..known
-                },
-            );
+                })
+            };
             if let Some(id) = id {
                 self.names.insert((kind.clone(), *id), object.clone());
             }
@@ -149,6 +157,29 @@ impl Makers {
             }
             self.makers.insert(object, maker);
         }
+    }
+
+    /// What is part of a table has its name in its own.
+    fn rename_parts(&mut self, id: i64, from: &str, to: &str) {
+        let parts = self.parts.remove(&id).unwrap_or_default();
+        let renamed = |(kind, name): Object| {
+            let rest = name
+                .strip_prefix(from)
+                .filter(|rest| rest.starts_with(['.', ' ']));
+            let new = rest
+                .map(|rest| format!("{to}{rest}"))
+                .unwrap_or_else(|| name.clone());
+            let (old, new) = ((kind.clone(), name), (kind, new));
+            for known in self.names.values_mut().filter(|known| **known == old) {
+                known.clone_from(&new);
+            }
+            if let Some(maker) = self.makers.remove(&old) {
+                self.makers.insert(new.clone(), maker);
+            }
+            new
+        };
+        let parts = parts.into_iter().map(renamed).collect();
+        self.parts.insert(id, parts);
     }
 
     /// Under which name a changed object is known.
@@ -173,11 +204,17 @@ impl Makers {
             Action::Created => None,
             Action::Altered | Action::Dropped => self.makers.get(&self.before(change)),
         };
-        own.or_else(|| {
-            let whole = (*part_of)?;
-            let of_kind = |kind: &&str| self.names.get(&((*kind).to_owned(), whole));
-            self.makers.get(RELATIONS.iter().find_map(of_kind)?)
-        })
+        own.or_else(|| self.makers.get(self.relation((*part_of)?)?))
+    }
+
+    /// The last name of an object with this number.
+    pub fn last_name(&self, kind: &str, id: i64) -> Option<&Object> {
+        self.names.get(&(kind.to_owned(), id))
+    }
+
+    /// The same of a table or what shares its numbers.
+    pub fn relation(&self, id: i64) -> Option<&Object> {
+        RELATIONS.iter().find_map(|kind| self.last_name(kind, id))
     }
 
     /// Who made an object, or else what it is part of (`kind name`).
@@ -198,7 +235,7 @@ impl Makers {
 }
 
 impl Database {
-    /// What all ledgers here remember, in the order of applying.
+    /// Who made what, by what all ledgers here remember.
     pub fn makers(&mut self) -> Result<Makers, Error> {
         Ok(Makers::of(&self.deeds()?))
     }
@@ -211,6 +248,17 @@ impl Database {
 }
 
 impl Place {
+    /// Writes what a migration has done to its row, if that has nothing of it.
+    pub fn fill_objects(&self, row: &Row, changes: &[Change]) -> String {
+        let objects = serde_json::to_string(changes).unwrap_or_default();
+        format!(
+            "UPDATE {} SET objects = {} WHERE migration_name = {} AND objects IS NULL;\n",
+            self.table(&row.track),
+            Literal(&objects),
+            Literal(&row.name)
+        )
+    }
+
     fn deeds_query(&self, tables: &[Table]) -> String {
         let current = tables.iter().filter(|table| table.is_current);
         let selects: Vec<_> = current
@@ -241,7 +289,8 @@ mod tests {
     #[test]
     fn who_made_what_follows_renamed_and_replaced_objects() {
         let deeds: Vec<Deeds> = serde_json::from_str(
-            r#"[["core", "a", "2024-01-02T03:04:05+00:00", [["created", "table", "public.t", 7], ["created", "view", "public.v", 8]]],
+            r#"[["core", "a", "2024-01-02T03:04:05+00:00", [["created", "table", "public.t", 7], ["created", "view", "public.v", 8],
+                  ["created", "trigger", "public.t x", 70, 7]]],
                 ["impl", "b", null, [["altered", "table", "public.renamed", 7], ["created", "column", "public.renamed.x", null],
                   ["altered", "table", "public.older", 3]]],
                 ["impl", "c", null, [["created", "view", "public.v", 9]]]]"#,
@@ -257,6 +306,10 @@ mod tests {
         };
         assert_eq!(told("table", "public.t", None), None);
         assert_eq!(told("table", "public.renamed", None).unwrap(), "core a b");
+        assert_eq!(
+            told("trigger", "public.renamed x", None).unwrap(),
+            "core a a"
+        );
         assert_eq!(told("view", "public.v", None).unwrap(), "impl c c");
         assert_eq!(told("table", "public.older", None).unwrap(), "impl - b");
         let part_of = Some("table public.renamed");

@@ -197,7 +197,11 @@ pub enum Rows {
     WrittenBy(u64),
 }
 
-/// Asks for what there is to be dropped: an array, as [`remember`] takes it.
+/// What there is, or was: the number of its catalogue and its own, a column's place, the number of the table
+/// that it is part of, its kind and name, and by which command it went.
+pub type Present = (i64, i64, i64, Option<i64>, String, String, i64);
+
+/// Asks for what there is to be dropped: an array of [`Present`] rows, as [`remember`] takes it.
 pub fn drops(place: &Place, rows: Rows) -> String {
     let row = |alias: char| match rows {
         Rows::All => "true".to_owned(),

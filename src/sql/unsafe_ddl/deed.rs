@@ -49,13 +49,22 @@ pub struct Deed {
 
 /// Reads a statement; of one with psql's variables in it nobody knows what it is about.
 pub fn deed(statement: &SyntaxNode) -> Deed {
-    let tokens = statement
-        .descendants_with_tokens()
-        .filter_map(|element| element.into_token())
-        .filter(|token| !token.kind().is_trivia())
-        .map(|token| token.text().to_owned())
-        .collect();
-    Words { tokens, at: 0 }.deed().unwrap_or_default()
+    Words::of(statement).deed().unwrap_or_default()
+}
+
+/// The relations that a statement reads or refers to: what stands behind FROM, JOIN and REFERENCES.
+pub fn uses(statement: &SyntaxNode) -> Vec<Named> {
+    let mut words = Words::of(statement);
+    let mut found = Vec::new();
+    while words.at < words.tokens.len() {
+        if words.take_any(&["FROM", "JOIN", "REFERENCES"]) {
+            words.skip(&["ONLY", "LATERAL"]);
+            found.extend(words.named(Family::Relation));
+        } else {
+            words.at += 1;
+        }
+    }
+    found
 }
 
 struct Words {
@@ -64,6 +73,16 @@ struct Words {
 }
 
 impl Words {
+    fn of(statement: &SyntaxNode) -> Self {
+        let tokens = statement
+            .descendants_with_tokens()
+            .filter_map(|element| element.into_token())
+            .filter(|token| !token.kind().is_trivia())
+            .map(|token| token.text().to_owned())
+            .collect();
+        Self { tokens, at: 0 }
+    }
+
     fn peek(&self) -> &str {
         self.tokens.get(self.at).map_or("", String::as_str)
     }

@@ -62,6 +62,8 @@ impl Violation {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statement {
     pub deed: Deed,
+    /// The relations that it reads or refers to.
+    pub uses: Vec<Named>,
     pub violations: Vec<Violation>,
 }
 
@@ -120,12 +122,14 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
                 } else {
                     Deed::default()
                 },
+                uses: if is_known { deed::uses(&node) } else { vec![] },
                 violations: without_place(its),
             }
         })
         .collect();
     statements.push(Statement {
         deed: Deed::default(),
+        uses: vec![],
         violations: without_place(violations),
     });
     statements

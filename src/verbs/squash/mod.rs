@@ -234,6 +234,7 @@ fn compare_statements(old: &[Vec<u8>], new: &[Vec<u8>]) -> Vec<Difference> {
                 .take(80)
                 .collect();
             Difference {
+                part_of: None,
                 kind: "statement".to_owned(),
                 name: line,
                 target: (count > 0).then(|| text.clone()),

@@ -6,6 +6,7 @@ mod finding;
 mod hazards;
 mod history;
 mod names;
+mod needs;
 mod scripts;
 mod surroundings;
 
@@ -19,6 +20,7 @@ use super::seal::unsealed;
 use super::{Context, Error};
 use crate::checks::{self, Script, Stage, Verdict};
 use crate::database::ledger::legacy;
+use crate::database::ledger::objects::{Deeds, Makers};
 use crate::database::{Database, Ledgers};
 use crate::plan::repeatables::{Due, due, misfit};
 use crate::plan::scope::everything;
@@ -73,9 +75,14 @@ pub fn validate(
     findings.retain(|finding| finding.track.as_ref().is_none_or(is_wanted));
     let allowed = allowed(&survey);
     findings.retain(|finding| !is_allowed(finding, &allowed));
+    let everywhere = &context.caller.settings.allow;
+    findings.retain(|finding| finding.name.is_none() || !everywhere.contains(&finding.rule));
     // What would hurt most comes first; else the order of the files.
     findings.sort_by_key(|finding| (finding.severity(), Reverse(finding.weight)));
-    let fails = |finding: &Finding| Some(finding.severity()) <= order.fails_on;
+    let fails = |finding: &Finding| {
+        let counts_always = finding.rule == Rule::MissingRequirement;
+        Some(finding.severity()) <= order.fails_on || counts_always && order.fails_on.is_some()
+    };
     if findings.iter().any(fails) {
         findings.retain(fails);
         return Err(Error::Invalid { findings });
@@ -187,6 +194,7 @@ impl Validation<'_> {
             .map(|(migration, due)| (migration.name.file_name(), due))
             .collect();
         self.settings(survey, Some(&mut database))?;
+        self.needs(survey, &statuses, &mut database)?;
         let mut surroundings = Surroundings::of(&mut database)?;
         for migration in pending(&statuses) {
             self.files(migration, &mut surroundings, Some(&mut database))?;
@@ -246,6 +254,40 @@ impl Validation<'_> {
                 .map(|obstacle| history::obstacle(obstacle, &files));
             self.findings.extend(found);
         }
+    }
+
+    /// What is used of other tracks and not required, and what is touched that must not be.
+    fn needs(
+        &mut self,
+        survey: &Survey,
+        statuses: &[Status<'_>],
+        database: &mut Database,
+    ) -> Result<(), Error> {
+        let deeds = database.deeds()?;
+        let tracks: BTreeSet<_> = deeds.iter().map(|Deeds(track, ..)| track).collect();
+        let is_alone = tracks.len() < 2
+            && survey
+                .migrations
+                .iter()
+                .all(|file| tracks.contains(&file.name.track.to_string()));
+        if deeds.is_empty() || is_alone {
+            return Ok(());
+        }
+        let mut found = needs::of_applied(&deeds, &database.uses()?);
+        let makers = Makers::of(&deeds);
+        let settings = &self.context.caller.settings;
+        for migration in pending(statuses).filter(|file| !file.name.is_repeatable()) {
+            let material =
+                Material::read(migration, &self.context.folders()).map_err(plan::Error::from)?;
+            let words = needs::of_pending(migration, &material, &makers);
+            let foreign = needs::foreign(words.changes.clone(), migration, settings);
+            self.findings.extend(foreign);
+            found.extend(words.uses);
+            found.extend(words.changes);
+        }
+        let missing = needs::missing(found, &survey.migrations, settings);
+        self.findings.extend(missing);
+        Ok(())
     }
 
     fn files(
