@@ -113,7 +113,8 @@
 //!
 //! **A verb**
 //! - `verbs/NAME.rs`: a function from `Context` to rows, and the row as plain data.
-//! - `commands/NAME.rs`: signature, help, at least one example, and the columns (`impl Row`).
+//! - `commands/NAME.rs`: signature, help, at least four examples, and the columns with their meaning
+//!   (`impl Row`), which the help lists.
 //! - `commands/plugin.rs`: the list of commands; `mod` lines in `commands/mod.rs` and `verbs/mod.rs`.
 //! - `docs/reference.md`: a row in the table of commands; a section in the page where people look for it, in
 //!   most cases `docs/guide.md`.

@@ -42,6 +42,30 @@ fn help_fits_80_columns_and_has_examples_enough() {
 }
 
 #[test]
+fn help_says_what_every_column_means() {
+    for command in MigratePlugin.commands() {
+        let help = command.extra_description();
+        let entries: Vec<(&str, &str)> = help
+            .lines()
+            .filter_map(|line| line.strip_prefix("  ")?.split_once("  "))
+            .filter(|(name, _)| !name.is_empty())
+            .collect();
+        for (name, meaning) in &entries {
+            assert!(!meaning.trim().is_empty(), "{}: {name}", command.name());
+        }
+        for (_, output) in command.signature().input_output_types {
+            let nu_protocol::Type::Table(columns) = output else {
+                continue;
+            };
+            for (column, _) in columns.iter() {
+                let is_listed = entries.iter().any(|(name, _)| name == column);
+                assert!(is_listed, "{} does not list {column}", command.name());
+            }
+        }
+    }
+}
+
+#[test]
 fn help_of_every_command() {
     let project = Project::new();
     for command in MigratePlugin.commands() {

@@ -1,5 +1,7 @@
 //! The tables of the documents are complete.
 
+use std::collections::BTreeSet;
+
 use nu_plugin::Plugin;
 use nu_plugin_migrate::MigratePlugin;
 use nu_plugin_migrate::testing::{Directive, Key, TEMPLATES};
@@ -77,6 +79,7 @@ fn every_column_is_explained() {
         .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
         .flat_map(|cell| cell.split(", "))
         .collect();
+    let mut given = BTreeSet::new();
     for command in MigratePlugin.commands() {
         for (_, output) in command.signature().input_output_types {
             let nu_protocol::Type::Table(columns) = output else {
@@ -84,6 +87,7 @@ fn every_column_is_explained() {
             };
             for (column, _) in columns.iter() {
                 let name = format!("`{column}`");
+                given.insert(name.clone());
                 assert!(
                     names.contains(&name.as_str()),
                     "{}: {column}",
@@ -91,6 +95,9 @@ fn every_column_is_explained() {
                 );
             }
         }
+    }
+    for name in names.into_iter().filter(|name| name.starts_with('`')) {
+        assert!(given.contains(name), "no command gives {name}");
     }
 }
 

@@ -7,7 +7,8 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{flag, positional, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::add::{AddedRow, Order, add, template};
@@ -39,7 +40,7 @@ impl PluginCommand for Add {
             let others = others.join(", ");
             HELP.replace("TEMPLATES", &format!("{others} and {last}"))
         });
-        wrapped(&TEXT)
+        help(&TEXT, &[columns::<AddedRow>()])
     }
 
     fn signature(&self) -> Signature {
@@ -134,8 +135,10 @@ impl Row for AddedRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("kind", |row| row.kind.to_string()),
-            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+            Column::text("kind", |row: &Self| row.kind.to_string())
+                .means("migration, validation, undo, or data of a template"),
+            Column::text("file", |row: &Self| row.file.to_string_lossy().into_owned())
+                .means("the new file"),
         ]
     }
 }

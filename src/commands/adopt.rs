@@ -5,7 +5,8 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{adoption, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default, wrapped};
+use super::help::{columns, help};
+use super::signature::{MigrateSignature, or_default};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::settings::Key;
@@ -25,15 +26,16 @@ impl PluginCommand for Adopt {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Reads the history of the other tool, finds the file of each version, and compares its checksum \
          if that tool has one. Then it marks these files as applied, at the original times. All of this \
          is one transaction. The other tool's table is not changed.\n\n\
          A version that failed there stops it. A version without a file stops it as well, unless \
          --partial leaves it out. With --baseline, no tool is asked: everything up to a timestamp is \
          marked.\n\n\
-         state is marked (planned with --dry-run), known if the ledger has the migration already, or \
-         unmapped if it has no file. verified is null if the other tool has no checksum.",
+         state is known if the ledger has the migration already, replaced if a squash stands for it, and \
+         unmapped if it has no file.",
+            &[columns::<AdoptRow>()],
         )
     }
 
@@ -119,12 +121,18 @@ impl Row for AdoptRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.track.to_string()),
-            Column::text("state", |row| row.decision.to_string()),
-            Column::optional_text("name", |row| row.name.clone()),
-            Column::optional_date("applied_at", |row| row.applied_at),
-            Column::optional_bool("verified", |row| row.is_verified),
-            Column::text("version", |row| row.version.clone()),
+            Column::text("track", |row: &Self| row.track.to_string())
+                .means("the track that it belongs to"),
+            Column::text("state", |row: &Self| row.decision.to_string())
+                .means("marked, planned (with --dry-run), known, replaced or unmapped"),
+            Column::optional_text("name", |row: &Self| row.name.clone())
+                .means("the file; empty if there is none"),
+            Column::optional_date("applied_at", |row: &Self| row.applied_at)
+                .means("when the other tool applied it"),
+            Column::optional_bool("verified", |row: &Self| row.is_verified)
+                .means("whether the other tool's checksum fits; empty if it has none"),
+            Column::text("version", |row: &Self| row.version.clone())
+                .means("the version as the other tool writes it"),
         ]
     }
 }

@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Category, Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{flag, switch};
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, respond};
 use crate::verbs::checks::{ChecksRow, Order, checks};
@@ -23,12 +24,13 @@ impl PluginCommand for Checks {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "A validation script finds the helpers by itself. For your own shell, --install writes them, as \
              migrate/checks.nu, into the folder for your own scripts that `$env.NU_LIB_DIRS` names; \
              install them again after an update of the plugin. Without --install nothing is written. \
-             The state is `missing`, `current`, `outdated` or `written`. The helpers ask the database \
+             The helpers ask the database \
              that PG* name, through psql.",
+            &[columns::<ChecksRow>()],
         )
     }
 
@@ -92,8 +94,10 @@ impl Row for ChecksRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("state", |row| row.state.to_string()),
-            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+            Column::text("state", |row: &Self| row.state.to_string())
+                .means("missing, current, outdated or written"),
+            Column::text("file", |row: &Self| row.file.to_string_lossy().into_owned())
+                .means("where the helpers are, or would be written"),
         ]
     }
 }

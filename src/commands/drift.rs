@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{detail, flag, request, switch};
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, closures, preflight};
 use crate::settings::Error;
@@ -24,15 +25,13 @@ impl PluginCommand for Drift {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Applies the files of all applied migrations to a new database and compares its schema with \
          yours. An empty table means that nobody has changed the schema by hand. Pending migrations are \
          left out, and validation scripts do not run. The new database is made as by `migrate rehearse \
          --scratch`.\n\n\
-         With --against, the files that `migrate snapshot` has written are compared instead.\n\n\
-         difference is missing, unexpected or different; expected and actual are the definitions. \
-         track is the track of the object or of its table; since is when a migration wrote it last, so the change \
-         by hand is later.",
+         With --against, the files that `migrate snapshot` has written are compared instead.",
+            &[columns::<DriftRow>()],
         )
     }
 
@@ -133,13 +132,22 @@ impl Row for DriftRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("kind", |row| row.object.0.clone()),
-            Column::text("name", |row| row.object.1.clone()),
-            Column::text("difference", |row| row.difference.to_owned()),
-            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
-            Column::optional_date("since", |row| row.maker.as_ref()?.last_changed_at),
-            Column::optional_text("expected", |row| row.expected.clone()),
-            Column::optional_text("actual", |row| row.actual.clone()),
+            Column::text("kind", |row: &Self| row.object.0.clone())
+                .means("table, column, view, function and so on"),
+            Column::text("name", |row: &Self| row.object.1.clone())
+                .means("the object's name, with its schema"),
+            Column::text("difference", |row: &Self| row.difference.to_owned())
+                .means("missing, unexpected or different"),
+            Column::optional_text("track", |row: &Self| {
+                Some(row.maker.as_ref()?.track.clone())
+            })
+            .means("whose it is; empty if it was made by hand"),
+            Column::optional_date("since", |row: &Self| row.maker.as_ref()?.last_changed_at)
+                .means("when a migration wrote it last; the change by hand is later"),
+            Column::optional_text("expected", |row: &Self| row.expected.clone())
+                .means("its definition after the migrations"),
+            Column::optional_text("actual", |row: &Self| row.actual.clone())
+                .means("its definition in the database"),
         ]
     }
 }

@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::completion::completes;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer};
 use crate::verbs::history::{HistoryRow, history};
@@ -23,9 +24,10 @@ impl PluginCommand for History {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Shows all tracks of the database, including tracks and files that are gone from the directory. \
          --track shows only these tracks.",
+            &[columns::<HistoryRow>()],
         )
     }
 
@@ -79,26 +81,44 @@ impl Row for HistoryRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.row.track.to_string()),
-            Column::optional_text("version", |row| {
+            Column::text("track", |row: &Self| row.row.track.to_string())
+                .means("the track that it belongs to"),
+            Column::optional_text("version", |row: &Self| {
                 Some(row.name.as_ref()?.digits()?.to_string())
-            }),
-            Column::text("state", |row| row.row.state.to_string()),
-            Column::optional_text("description", |row| {
+            })
+            .means("its 14 digits; empty for a repeatable"),
+            Column::text("state", |row: &Self| row.row.state.to_string())
+                .means("applied, failed or running"),
+            Column::optional_text("description", |row: &Self| {
                 Some(row.name.as_ref()?.description.clone())
-            }),
-            Column::optional_duration("duration", |row| row.row.duration()),
-            Column::optional_date("applied_at", |row| row.row.applied_at),
-            Column::optional_duration("validation_time", |row| row.row.validation_time()),
+            })
+            .means("the words of its file name"),
+            Column::optional_duration("duration", |row: &Self| row.row.duration())
+                .means("how long its SQL took"),
+            Column::optional_date("applied_at", |row: &Self| row.row.applied_at)
+                .means("when, by the server's clock"),
+            Column::optional_duration("validation_time", |row: &Self| row.row.validation_time())
+                .means("how long its checks took"),
             // Itself, and what it includes.
-            Column::int("files", |row| row.row.parts.len().max(1)),
-            Column::text("name", |row| row.row.name.clone()),
-            Column::optional_text("applied_by", |row| row.row.applied_by.clone()),
-            Column::optional_text("error", |row| row.row.error.as_deref().map(one_line)),
-            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
-            Column::optional_text("execution_id", |row| row.row.execution_id.clone()),
-            Column::text("hash", |row| row.row.hash.clone()),
-            Column::optional_text("kind", |row| Some(row.name.as_ref()?.kind().to_owned())),
+            Column::int("files", |row: &Self| row.row.parts.len().max(1))
+                .means("how many files it was made of: itself, and what it includes"),
+            Column::text("name", |row: &Self| row.row.name.clone()).means("the file's name"),
+            Column::optional_text("applied_by", |row: &Self| row.row.applied_by.clone())
+                .means("the database user of that run"),
+            Column::optional_text("error", |row: &Self| row.row.error.as_deref().map(one_line))
+                .means("why a step outside a transaction failed"),
+            Column::optional_date("timestamp", |row: &Self| {
+                row.name.as_ref()?.version.timestamp()
+            })
+            .means("the version as a datetime; empty if it is none"),
+            Column::optional_text("execution_id", |row: &Self| row.row.execution_id.clone())
+                .means("the run that applied it"),
+            Column::text("hash", |row: &Self| row.row.hash.clone())
+                .means("the checksum of the file as it was applied"),
+            Column::optional_text("kind", |row: &Self| {
+                Some(row.name.as_ref()?.kind().to_owned())
+            })
+            .means("versioned or repeatable"),
         ]
     }
 }

@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::names;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::impact::{ImpactRow, impact};
@@ -23,13 +24,14 @@ impl PluginCommand for Impact {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "NAME is a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN. \
          Without a schema, it is looked up in the search path. `view public.v` gives the kind as well.\n\n\
-         Gives a row per object: depth is the number of steps, via the object before it. PostgreSQL does \
+         Gives a row per object. PostgreSQL does \
          not know what a function's body uses. So a function whose body contains the name has certain = \
          false, and so has everything that depends on it.\n\n\
          The ledgers and the parts of a named table, such as its indexes, are left out.",
+            &[columns::<ImpactRow>()],
         )
     }
 
@@ -86,13 +88,21 @@ impl Row for ImpactRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("name", |row| row.object.1.clone()),
-            Column::text("kind", |row| row.object.0.clone()),
-            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
-            Column::optional_text("made_by", |row| row.maker.as_ref()?.made_by.clone()),
-            Column::int("depth", |row| row.depth),
-            Column::text("via", |row| row.via.clone()),
-            Column::bool("certain", |row| row.certain),
+            Column::text("name", |row: &Self| row.object.1.clone())
+                .means("the object that depends on NAME"),
+            Column::text("kind", |row: &Self| row.object.0.clone())
+                .means("table, column, view, function and so on"),
+            Column::optional_text("track", |row: &Self| {
+                Some(row.maker.as_ref()?.track.clone())
+            })
+            .means("whose it is; empty if it was made by hand"),
+            Column::optional_text("made_by", |row: &Self| row.maker.as_ref()?.made_by.clone())
+                .means("the migration that made it"),
+            Column::int("depth", |row: &Self| row.depth).means("how many steps away it is"),
+            Column::text("via", |row: &Self| row.via.clone())
+                .means("the object on the way to it, one step before"),
+            Column::bool("certain", |row: &Self| row.certain)
+                .means("whether the server is sure of every step"),
         ]
     }
 }

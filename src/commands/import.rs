@@ -5,7 +5,8 @@ use nu_protocol::{Example, Flag, LabeledError, PipelineData, Signature, SyntaxSh
 
 use super::arguments::{import_order, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::import::{ImportRow, Order, import};
@@ -24,7 +25,7 @@ impl PluginCommand for Import {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder of the new \
          files. Its name is the track, unless --track gives another.\n\n\
          The SQL is copied as it is. The tool's own marks become file names, undo files, or directives: \
@@ -33,6 +34,7 @@ impl PluginCommand for Import {
          The table says what became of each file: migration, undo or skipped. If anything is wrong with \
          the folder, every problem is listed and nothing is written. Afterwards, `migrate adopt` marks \
          what is applied.",
+            &[columns::<ImportRow>()],
         )
     }
 
@@ -111,12 +113,14 @@ impl Row for ImportRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("from", |row| row.from.clone()),
-            Column::text("kind", |row| row.kind.clone()),
-            Column::text("note", |row| row.note.clone()),
-            Column::optional_text("to", |row| {
+            Column::text("from", |row: &Self| row.from.clone()).means("the other tool's file"),
+            Column::text("kind", |row: &Self| row.kind.clone()).means("migration, undo or skipped"),
+            Column::text("note", |row: &Self| row.note.clone())
+                .means("the directives that were added, or why it was skipped"),
+            Column::optional_text("to", |row: &Self| {
                 Some(row.to.as_ref()?.to_string_lossy().into_owned())
-            }),
+            })
+            .means("the new file; empty if it was skipped"),
         ]
     }
 }

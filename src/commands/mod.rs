@@ -9,6 +9,7 @@ mod checks;
 mod completion;
 mod drift;
 mod error;
+mod help;
 mod history;
 mod impact;
 mod import;

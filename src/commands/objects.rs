@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, closures, preflight};
 use crate::verbs::objects::{ObjectRow, objects, rebuilt_objects};
@@ -23,7 +24,7 @@ impl PluginCommand for Objects {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "A run writes into its ledger rows what each migration has made, changed and dropped. It asks \
          PostgreSQL's catalogue, so the work of DO blocks and functions is known as well.\n\n\
          track is null if no ledger knows the object: it was made by hand, or by an earlier version of \
@@ -33,6 +34,7 @@ impl PluginCommand for Objects {
          With --rebuild, the files of all applied migrations run in a scratch database, as for `migrate drift`, \
          and the ledger rows without a list are filled. This is for databases that an earlier version has \
          migrated. Without it, nothing is changed.",
+            &[columns::<ObjectRow>()],
         )
     }
 
@@ -109,15 +111,24 @@ impl Row for ObjectRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::optional_text("track", |row| Some(row.maker.as_ref()?.track.clone())),
-            Column::text("kind", |row| row.object.0.clone()),
-            Column::text("name", |row| row.object.1.clone()),
-            Column::optional_text("made_by", |row| row.maker.as_ref()?.made_by.clone()),
-            Column::optional_date("made_at", |row| row.maker.as_ref()?.made_at),
-            Column::optional_text("last_changed_by", |row| {
+            Column::optional_text("track", |row: &Self| {
+                Some(row.maker.as_ref()?.track.clone())
+            })
+            .means("whose it is; empty if it was made by hand"),
+            Column::text("kind", |row: &Self| row.object.0.clone())
+                .means("table, index, view, function and so on"),
+            Column::text("name", |row: &Self| row.object.1.clone())
+                .means("the object's name, with its schema"),
+            Column::optional_text("made_by", |row: &Self| row.maker.as_ref()?.made_by.clone())
+                .means("the migration that made it"),
+            Column::optional_date("made_at", |row: &Self| row.maker.as_ref()?.made_at)
+                .means("when that was"),
+            Column::optional_text("last_changed_by", |row: &Self| {
                 Some(row.maker.as_ref()?.last_changed_by.clone())
-            }),
-            Column::optional_text("owner", |row| row.owner.clone()),
+            })
+            .means("the last migration that changed it"),
+            Column::optional_text("owner", |row: &Self| row.owner.clone())
+                .means("the role that owns it"),
         ]
     }
 }

@@ -5,8 +5,9 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, Span, Value, r
 
 use super::arguments::{request, switch};
 use super::completion::completes;
+use super::help::{columns, columns_with, help};
 use super::run::{changes, validation};
-use super::signature::{MigrateSignature, wrapped};
+use super::signature::MigrateSignature;
 use super::table::{self, Column, Row, list};
 use super::{MigratePlugin, answer, chosen, closures, preflight};
 use crate::database::catalog::Difference;
@@ -32,16 +33,14 @@ impl PluginCommand for Rehearse {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Everything runs in one transaction, which is always rolled back. It takes real locks and holds \
          them until it ends, and lock_timeout applies. An error ends the rehearsal. With --transaction \
          each, a file that fails is `failed`, and the others go on. Files that run outside a transaction \
          are skipped, so later files may miss what they make.\n\n\
-         Gives a row per migration, as `migrate run` does, and: locks on relations that existed before \
-         (relation, mode, whom they block, how long they are held at most, and live: others use the \
-         relation now); rewrites: tables that are rewritten; indexes that are built; rows: how many are \
-         inserted, updated and deleted; objects: what is created, altered and dropped; conflicts with \
-         other tracks: their objects that are altered, dropped (by CASCADE, too) or in the way, and names \
+         Gives a row per migration, as `migrate run` does. locks has the relation, the mode, whom it \
+         blocks, how long it is held at most, and live: others use the relation now. conflicts has \
+         objects of other tracks that are altered, dropped (by CASCADE, too) or in the way, and names \
          that are taken.\n\n\
          Some effects cannot be rolled back: sequences advance, \\! runs its program, and \\copy ... to \
          writes its file.\n\n\
@@ -53,6 +52,11 @@ impl PluginCommand for Rehearse {
          --undo runs each pending migration up, down and up again, and compares the schemas. It gives a \
          row for everything that an undo file leaves behind or does not restore, and for what differs the \
          second time. An empty table means that the undo files work.",
+            &[
+                columns::<RehearsalRow>(),
+                columns_with::<Difference>("scratch"),
+                columns_with::<RoundTripRow>("undo"),
+            ],
         )
     }
 
@@ -143,43 +147,64 @@ impl Row for RehearsalRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.run.name.track.to_string()),
-            Column::text("version", |row| row.run.name.version.to_string()),
-            Column::text("description", |row| row.run.name.description.clone()),
-            Column::optional_text("blocks", |row| {
+            Column::text("track", |row: &Self| row.run.name.track.to_string())
+                .means("the track that it belongs to"),
+            Column::text("version", |row: &Self| row.run.name.version.to_string())
+                .means("its 14 digits"),
+            Column::text("description", |row: &Self| row.run.name.description.clone())
+                .means("the words of its file name"),
+            Column::optional_text("blocks", |row: &Self| {
                 let strongest = row.effects.locks.iter().map(|lock| lock.mode);
                 Some(strongest.reduce(stronger)?.blocks().to_owned())
-            }),
+            })
+            .means("who must wait for its strongest lock; empty if nobody"),
             // A comparison with nothing is neither true nor false; a file that was left out took no
             // time.
-            Column::optional_duration("duration", |row| Some(row.duration())),
-            Column::int("rows", |row| {
+            Column::optional_duration("duration", |row: &Self| Some(row.duration()))
+                .means("how long its SQL took"),
+            Column::int("rows", |row: &Self| {
                 usize::try_from(row.effects.rows).unwrap_or(usize::MAX)
-            }),
-            Column::text("state", |row| row.ending.to_string()),
-            Column::int("group", |row| row.run.group),
-            Column::optional_duration("validation_time", |row| row.run.validation_time()),
-            Column::new("locks", list(), |row, span| locks(&row.effects.locks, span)),
-            Column::texts("rewrites", |row| row.effects.rewrites.clone()),
-            Column::texts("indexes", |row| row.effects.indexes.clone()),
-            Column::new("conflicts", list(), |row, span| {
+            })
+            .means("how many rows it inserts, updates and deletes"),
+            Column::text("state", |row: &Self| row.ending.to_string())
+                .means("rehearsed, skipped or failed"),
+            Column::int("group", |row: &Self| row.run.group)
+                .means("the transaction that it would share with others, from 1"),
+            Column::optional_duration("validation_time", |row: &Self| row.run.validation_time())
+                .means("how long its checks took"),
+            Column::new("locks", list(), |row: &Self, span| {
+                locks(&row.effects.locks, span)
+            })
+            .means("its locks on relations that existed before: a table"),
+            Column::texts("rewrites", |row: &Self| row.effects.rewrites.clone())
+                .means("the tables that it rewrites: a list"),
+            Column::texts("indexes", |row: &Self| row.effects.indexes.clone())
+                .means("the indexes that it builds: a list"),
+            Column::new("conflicts", list(), |row: &Self, span| {
                 conflicts(&row.conflicts, span)
-            }),
-            Column::new("objects", list(), |row, span| {
+            })
+            .means("the objects of other tracks that it touches: a table"),
+            Column::new("objects", list(), |row: &Self, span| {
                 changes(&row.run.objects, span)
-            }),
-            Column::new("validation", list(), |row, span| {
+            })
+            .means("what it creates, alters and drops: a table"),
+            Column::new("validation", list(), |row: &Self, span| {
                 validation(&row.run.checks, span)
-            }),
-            Column::text("kind", |row| row.run.name.kind().to_owned()),
-            Column::optional_text("reason", |row| {
+            })
+            .means("what each check gave: a table"),
+            Column::text("kind", |row: &Self| row.run.name.kind().to_owned())
+                .means("versioned or repeatable"),
+            Column::optional_text("reason", |row: &Self| {
                 row.run.reason.as_ref().map(ToString::to_string)
-            }),
-            Column::texts("notices", |row| row.run.notices.clone()),
-            Column::text("name", |row| row.run.name.file_name()),
-            Column::optional_text("execution_id", |row| {
+            })
+            .means("why it runs, or why here, if not because of its timestamp"),
+            Column::texts("notices", |row: &Self| row.run.notices.clone())
+                .means("what psql and the server said meanwhile: a list"),
+            Column::text("name", |row: &Self| row.run.name.file_name()).means("the file's name"),
+            Column::optional_text("execution_id", |row: &Self| {
                 Some(row.run.applied.as_ref()?.execution_id.clone())
-            }),
+            })
+            .means("the rehearsal, as in $env.MIGRATION"),
         ]
     }
 }
@@ -230,13 +255,20 @@ impl Row for RoundTripRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.name.track.to_string()),
-            Column::text("name", |row| row.name.file_name()),
-            Column::optional_text("kind", |row| Some(row.object.as_ref()?.0.clone())),
-            Column::optional_text("object", |row| Some(row.object.as_ref()?.1.clone())),
-            Column::text("difference", |row| row.difference.to_owned()),
-            Column::optional_text("expected", |row| row.expected.clone()),
-            Column::optional_text("found", |row| row.found.clone()),
+            Column::text("track", |row: &Self| row.name.track.to_string())
+                .means("the track that it belongs to"),
+            Column::text("name", |row: &Self| row.name.file_name())
+                .means("the migration whose undo file was tried"),
+            Column::optional_text("kind", |row: &Self| Some(row.object.as_ref()?.0.clone()))
+                .means("the kind of the object that differs"),
+            Column::optional_text("object", |row: &Self| Some(row.object.as_ref()?.1.clone()))
+                .means("the object that differs"),
+            Column::text("difference", |row: &Self| row.difference.to_owned())
+                .means("what the undo file did not do"),
+            Column::optional_text("expected", |row: &Self| row.expected.clone())
+                .means("the definition as it should be"),
+            Column::optional_text("found", |row: &Self| row.found.clone())
+                .means("the definition as it is"),
         ]
     }
 }
@@ -246,11 +278,16 @@ impl Row for Difference {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("kind", |found| found.kind.clone()),
-            Column::text("name", |found| found.name.clone()),
-            Column::text("difference", |found| found.as_str().to_owned()),
-            Column::optional_text("target", |found| found.target.clone()),
-            Column::optional_text("scratch", |found| found.scratch.clone()),
+            Column::text("kind", |found: &Self| found.kind.clone())
+                .means("the kind of the object that differs"),
+            Column::text("name", |found: &Self| found.name.clone())
+                .means("the object that differs"),
+            Column::text("difference", |found: &Self| found.as_str().to_owned())
+                .means("different, only in target, or only in scratch"),
+            Column::optional_text("target", |found: &Self| found.target.clone())
+                .means("its definition in your database"),
+            Column::optional_text("scratch", |found: &Self| found.scratch.clone())
+                .means("its definition in the new database"),
         ]
     }
 }

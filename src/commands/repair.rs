@@ -5,7 +5,8 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::{orders, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, names, wrapped};
+use super::help::{columns, help};
+use super::signature::{MigrateSignature, names};
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::repair::{RepairRow, repair};
@@ -24,9 +25,10 @@ impl PluginCommand for Repair {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "NAME is a version or a file name, with or without .sql. Each flag takes one or a list. \
          Everything is done in one transaction. The table shows what was done.",
+            &[columns::<RepairRow>()],
         )
     }
 
@@ -107,12 +109,14 @@ impl Row for RepairRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.track.to_string()),
-            Column::text("action", |row| {
+            Column::text("track", |row: &Self| row.track.to_string())
+                .means("the track that it belongs to"),
+            Column::text("action", |row: &Self| {
                 let would = if row.is_dry_run { "would " } else { "" };
                 format!("{would}{}", row.action)
-            }),
-            Column::text("name", |row| row.name.clone()),
+            })
+            .means("what was done; would ... with --dry-run"),
+            Column::text("name", |row: &Self| row.name.clone()).means("the file's name"),
         ]
     }
 }

@@ -6,7 +6,7 @@ use nu_protocol::{
     Value, did_you_mean,
 };
 
-use super::signature::wrapped;
+use super::help::help;
 use crate::MigratePlugin;
 use crate::error::visible;
 
@@ -46,10 +46,11 @@ impl PluginCommand for Root {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own\n\
          history, kept in a ledger table in the database. One run applies all tracks, core first.\n\
          Everything psql can do works in a migration.",
+            &[],
         )
     }
 

@@ -9,7 +9,8 @@ use nu_protocol::{
 
 use super::arguments::{request, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default, wrapped};
+use super::help::{columns, columns_with, help};
+use super::signature::{MigrateSignature, or_default};
 use super::table::{self, Column, Full, Row, list, said, which};
 use super::{MigratePlugin, answer, answer_in_full, chosen, closures, preflight, progress};
 use crate::checks::Check;
@@ -33,7 +34,7 @@ impl PluginCommand for Run {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Track core runs first, then the other tracks in alphabetical order, each by timestamp. The \
          directives `requires` and `before` change this order, and the column reason says why. Each \
          migration is recorded in its track's ledger within the same transaction. If a migration fails, \
@@ -43,9 +44,8 @@ impl PluginCommand for Run {
          fails, nothing runs. --check does the same with a closure in this shell. If objects of a \
          repeatable are in the way of a step, they are dropped and applied again from their files. A file \
          that cannot run in a transaction begins with `-- migrate: no-transaction`.\n\n\
-         Gives a row per applied migration. group is the transaction that it shares. notices is what the \
-         server, psql and its queries said. objects is what it did to the schema. If nothing is pending, \
-         the table is empty.",
+         Gives a row per applied migration. If nothing is pending, the table is empty.",
+            &[columns::<RunRow>(), columns_with::<Full<RunRow>>("full")],
         )
     }
 
@@ -132,20 +132,31 @@ impl PluginCommand for Run {
     }
 }
 
+const STATES: &str = "applied, or planned with --dry-run";
+
 impl Row for RunRow {
     const PRIORITY: &'static [&'static str] = &["name", "version", "description"];
 
     fn columns() -> Vec<Column<Self>> {
-        let mut columns = which(|row: &Self| &row.name, Self::state);
+        let mut columns = which(|row: &Self| &row.name, Self::state, STATES);
         columns.extend(Self::times());
         columns.push(Self::group_column());
         columns.extend(Self::check_and_name());
         columns.push(Self::reason());
-        columns.push(Column::text("notices", |row: &Self| said(&row.notices)));
-        columns.push(Column::text("objects", |row: &Self| summary(&row.objects)));
-        columns.push(Column::optional_text("execution_id", |row: &Self| {
-            Some(row.applied.as_ref()?.execution_id.clone())
-        }));
+        columns.push(
+            Column::text("notices", |row: &Self| said(&row.notices))
+                .means("what psql and the server said meanwhile, in a line"),
+        );
+        columns.push(
+            Column::text("objects", |row: &Self| summary(&row.objects))
+                .means("what it did to the schema, in a line"),
+        );
+        columns.push(
+            Column::optional_text("execution_id", |row: &Self| {
+                Some(row.applied.as_ref()?.execution_id.clone())
+            })
+            .means("the run, as in the ledger and in $env.MIGRATION"),
+        );
         columns
     }
 }
@@ -157,25 +168,37 @@ impl RunRow {
     }
 
     fn group_column() -> Column<Self> {
-        Column::int("group", |row| row.group)
+        Column::int("group", |row: &Self| row.group)
+            .means("the transaction that it shares with others, counted from 1")
     }
 
     fn times() -> Vec<Column<Self>> {
         vec![
-            Column::optional_duration("duration", |row| Some(row.applied.as_ref()?.duration)),
-            Column::optional_date("applied_at", |row| Some(row.applied.as_ref()?.applied_at)),
+            Column::optional_duration("duration", |row: &Self| {
+                Some(row.applied.as_ref()?.duration)
+            })
+            .means("how long its SQL took"),
+            Column::optional_date("applied_at", |row: &Self| {
+                Some(row.applied.as_ref()?.applied_at)
+            })
+            .means("when, by the server's clock"),
         ]
     }
 
     fn reason() -> Column<Self> {
-        Column::optional_text("reason", |row| row.reason.as_ref().map(ToString::to_string))
+        Column::optional_text("reason", |row: &Self| {
+            row.reason.as_ref().map(ToString::to_string)
+        })
+        .means("why it runs, or why here, if not because of its timestamp")
     }
 
     fn check_and_name() -> Vec<Column<Self>> {
         vec![
-            Column::optional_duration("validation_time", Self::validation_time),
-            Column::text("name", |row| row.name.file_name()),
-            Column::text("kind", |row| row.name.kind().to_owned()),
+            Column::optional_duration("validation_time", Self::validation_time)
+                .means("how long its checks took"),
+            Column::text("name", |row: &Self| row.name.file_name()).means("the file's name"),
+            Column::text("kind", |row: &Self| row.name.kind().to_owned())
+                .means("versioned or repeatable"),
         ]
     }
 }
@@ -186,15 +209,22 @@ impl Row for Full<RunRow> {
     fn columns() -> Vec<Column<Self>> {
         let mut columns = Self::with(
             RunRow::columns(),
-            Column::texts("notices", |row: &RunRow| row.notices.clone()),
+            Column::texts("notices", |row: &RunRow| row.notices.clone())
+                .means("what psql and the server said meanwhile: a list"),
         );
         columns.retain(|column| column.name != "objects");
-        columns.push(Column::new("objects", list(), |row, span| {
-            changes(&row.0.objects, span)
-        }));
-        columns.push(Column::new("validation", list(), |row, span| {
-            validation(&row.0.checks, span)
-        }));
+        columns.push(
+            Column::new("objects", list(), |row: &Self, span| {
+                changes(&row.0.objects, span)
+            })
+            .means("what it did to the schema: a table"),
+        );
+        columns.push(
+            Column::new("validation", list(), |row: &Self, span| {
+                validation(&row.0.checks, span)
+            })
+            .means("what each check gave: a table"),
+        );
         columns
     }
 }
@@ -206,7 +236,7 @@ impl Row for Planned {
     const PRIORITY: &'static [&'static str] = &["name"];
 
     fn columns() -> Vec<Column<Self>> {
-        let mut columns = which(|row: &RunRow| &row.name, RunRow::state);
+        let mut columns = which(|row: &RunRow| &row.name, RunRow::state, STATES);
         columns.push(RunRow::group_column());
         columns.extend(RunRow::times());
         columns.extend(RunRow::check_and_name());

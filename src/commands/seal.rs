@@ -5,7 +5,8 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::switch;
 use super::completion::completes;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::tree::seal::Change;
@@ -25,12 +26,13 @@ impl PluginCommand for Seal {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "From then on, `run`, `rehearse` and `validate` refuse the track when one of its files was added, \
          changed or removed and the track was not sealed again. The file is TRACK.migrate.lock in the track's \
          folder, with a line for each file; commit it. Two branches that both change the track meet in it \
          when they are merged: keep the files of both, and seal again. Without a lock file nothing is \
          compared, so delete it to unseal a track. No database is asked.",
+            &[columns::<SealRow>()],
         )
     }
 
@@ -96,15 +98,21 @@ impl Row for SealRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.track.to_string()),
-            Column::int("migrations", |row| row.migrations),
-            Column::int("added", |row| row.count(Change::Added)),
-            Column::int("changed", |row| row.count(Change::Changed)),
-            Column::int("removed", |row| row.count(Change::Removed)),
-            Column::optional_text("needs", |row| {
+            Column::text("track", |row: &Self| row.track.to_string())
+                .means("the track that was sealed"),
+            Column::int("migrations", |row: &Self| row.migrations).means("how many files it has"),
+            Column::int("added", |row: &Self| row.count(Change::Added))
+                .means("how many of them are new since the last seal"),
+            Column::int("changed", |row: &Self| row.count(Change::Changed))
+                .means("how many have changed since then"),
+            Column::int("removed", |row: &Self| row.count(Change::Removed))
+                .means("how many are gone since then"),
+            Column::optional_text("needs", |row: &Self| {
                 (!row.needs.is_empty()).then(|| row.needs.join(", "))
-            }),
-            Column::text("file", |row| row.file.display().to_string()),
+            })
+            .means("the steps of other tracks that its files name"),
+            Column::text("file", |row: &Self| row.file.display().to_string())
+                .means("the lock file"),
         ]
     }
 }

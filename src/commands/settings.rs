@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer};
 use crate::verbs::settings::{SettingRow, settings};
@@ -23,9 +24,10 @@ impl PluginCommand for Settings {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Passwords and the values of psql variables are not shown. The command connects as a run would, \
          and changes nothing. --offline does not connect.",
+            &[columns::<SettingRow>()],
         )
     }
 
@@ -80,13 +82,18 @@ impl Row for SettingRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("key", |row| row.key.clone()),
-            Column::optional_bool("works", |row| row.works),
-            Column::optional_text("source", |row| row.source.clone()),
-            Column::optional_text("value", |row| row.value.as_deref().map(one_line)),
-            Column::optional_text("overrides", |row| {
+            Column::text("key", |row: &Self| row.key.clone())
+                .means("a setting, a variable of libpq, or a test of the connection"),
+            Column::optional_bool("works", |row: &Self| row.works)
+                .means("whether it works; empty if it was not tried"),
+            Column::optional_text("source", |row: &Self| row.source.clone())
+                .means("where the value comes from"),
+            Column::optional_text("value", |row: &Self| row.value.as_deref().map(one_line))
+                .means("the value, without secrets"),
+            Column::optional_text("overrides", |row: &Self| {
                 (!row.overrides.is_empty()).then(|| row.overrides.join("; "))
-            }),
+            })
+            .means("the values of other sources that do not count"),
         ]
     }
 }

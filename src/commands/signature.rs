@@ -1,8 +1,5 @@
 //! What the commands' signatures have in common: flags, and the tables they promise.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
-
 use nu_protocol::{Completion, Flag, Signature, SyntaxShape, Type};
 use strum::VariantNames;
 
@@ -173,34 +170,4 @@ pub fn or_default(description: &str, key: Key) -> String {
         Some(default) => format!("{description} (default {default})"),
         None => description.to_owned(),
     }
-}
-
-/// How wide a line of a help text may be.
-const WIDTH: usize = 80;
-
-/// A help text with its lines broken for a terminal: nushell shows it as it is.
-pub fn wrapped(text: &'static str) -> &'static str {
-    static KNOWN: Mutex<BTreeMap<&'static str, &'static str>> = Mutex::new(BTreeMap::new());
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    // One text for each command, as long as the plugin runs.
-    known.entry(text).or_insert_with(|| broken(text).leak())
-}
-
-/// Paragraphs are apart by an empty line.
-fn broken(text: &str) -> String {
-    let paragraphs: Vec<_> = text.split("\n\n").map(paragraph).collect();
-    paragraphs.join("\n\n")
-}
-
-fn paragraph(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let fits = |line: &String| line.chars().count() + 1 + word.chars().count() <= WIDTH;
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if fits(line) => *line += &format!(" {word}"),
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
 }

@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{detail, required};
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer};
 use crate::verbs::snapshot::{SnapshotRow, snapshot};
@@ -23,12 +24,13 @@ impl PluginCommand for Snapshot {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "The file of a table has its columns, constraints, indexes, triggers and policies. In version \
          control, the files show what a migration does to the schema. `migrate drift --against` compares \
          a database with them.\n\n\
-         state is written, same, or removed (the object is gone). The folder must not have other .sql \
+         The folder must not have other .sql \
          files. The ledgers are left out. Nothing in the database is changed.",
+            &[columns::<SnapshotRow>()],
         )
     }
 
@@ -89,10 +91,13 @@ impl Row for SnapshotRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("kind", |row| row.kind.clone()),
-            Column::text("name", |row| row.name.clone()),
-            Column::text("state", |row| row.state.to_owned()),
-            Column::text("file", |row| row.file.display().to_string()),
+            Column::text("kind", |row: &Self| row.kind.clone())
+                .means("table, view, function and so on"),
+            Column::text("name", |row: &Self| row.name.clone())
+                .means("the object's name, with its schema"),
+            Column::text("state", |row: &Self| row.state.to_owned())
+                .means("written, same, or removed (the object is gone)"),
+            Column::text("file", |row: &Self| row.file.display().to_string()).means("its file"),
         ]
     }
 }

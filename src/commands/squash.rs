@@ -4,7 +4,8 @@ use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{squash_order, switch};
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, closures, preflight};
 use crate::verbs::squash::{SquashRow, squash};
@@ -24,7 +25,7 @@ impl PluginCommand for Squash {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Runs the files of a track up to --to in a scratch database, dumps the result with pg_dump, runs \
          the dump in a second scratch database, and compares both. Only if nothing differs is the new \
          file kept. Its timestamp follows the last one that it replaces, and its first line is `-- \
@@ -33,6 +34,7 @@ impl PluginCommand for Squash {
          none of them runs the new one instead. A database that has some of them must apply the rest \
          first. Afterwards the old files may be deleted.\n\n\
          Your database is not changed. It only says on which server the scratch databases are made.",
+            &[columns::<SquashRow>()],
         )
     }
 
@@ -98,17 +100,23 @@ impl Row for SquashRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("name", |row| {
+            Column::text("name", |row: &Self| {
                 let name = row.file.file_name().unwrap_or_default();
                 name.to_string_lossy().into_owned()
-            }),
-            Column::text("state", |row| {
+            })
+            .means("the new file's name"),
+            Column::text("state", |row: &Self| {
                 if row.is_written { "written" } else { "planned" }.to_owned()
-            }),
-            Column::int("migrations", |row| row.migrations),
-            Column::text("replaces", |row| row.replaces.clone()),
-            Column::text("requires", |row| row.requires.join(", ")),
-            Column::text("file", |row| row.file.to_string_lossy().into_owned()),
+            })
+            .means("written, or planned with --dry-run"),
+            Column::int("migrations", |row: &Self| row.migrations)
+                .means("how many migrations it replaces"),
+            Column::text("replaces", |row: &Self| row.replaces.clone())
+                .means("the first and the last of them"),
+            Column::text("requires", |row: &Self| row.requires.join(", "))
+                .means("what they require of other tracks"),
+            Column::text("file", |row: &Self| row.file.to_string_lossy().into_owned())
+                .means("the new file, as an absolute path"),
         ]
     }
 }

@@ -5,7 +5,8 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
 use super::arguments::switch;
 use super::completion::completes;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, columns_with, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row, one_line};
 use super::{MigratePlugin, answer, chosen};
 use crate::plan::status::State;
@@ -25,7 +26,7 @@ impl PluginCommand for Status {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "A migration is pending if it is not in the database, and applied if it is. It is changed if its \
          file differs from what was applied, and missing if its file is gone. failed and running are \
          steps outside a transaction that did not succeed, or have not ended. With --offline, the state \
@@ -33,6 +34,10 @@ impl PluginCommand for Status {
          A migration is replaced if another file replaces it. It is partial if it replaces others and \
          only some of them are applied. It is not-needed if it should run before a step of another track, \
          and that step is applied already.",
+            &[
+                columns::<StatusRow>(),
+                columns_with::<SummaryRow>("summary"),
+            ],
         )
     }
 
@@ -100,31 +105,49 @@ impl Row for StatusRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.track.to_string()),
-            Column::optional_text("version", |row| {
+            Column::text("track", |row: &Self| row.track.to_string())
+                .means("the track that it belongs to"),
+            Column::optional_text("version", |row: &Self| {
                 Some(row.name.as_ref()?.digits()?.to_string())
-            }),
-            Column::text("state", |row| {
+            })
+            .means("its 14 digits; empty for a repeatable"),
+            Column::text("state", |row: &Self| {
                 (row.state).map_or_else(|| "unknown".to_owned(), |state| state.to_string())
-            }),
-            Column::optional_text("description", |row| {
+            })
+            .means("pending, applied, changed and so on: see above"),
+            Column::optional_text("description", |row: &Self| {
                 Some(row.name.as_ref()?.description.clone())
-            }),
-            Column::optional_duration("duration", |row| row.duration),
-            Column::optional_date("applied_at", |row| row.applied_at),
-            Column::optional_bool("pending", |row| Some(row.state? == State::Pending)),
-            Column::optional_duration("validation_time", |row| row.validation_time),
-            Column::text("name", |row| row.file_name.clone()),
-            Column::optional_text("error", |row| row.error.as_deref().map(one_line)),
-            Column::optional_text("changes", |row| {
+            })
+            .means("the words of its file name"),
+            Column::optional_duration("duration", |row: &Self| row.duration)
+                .means("how long its SQL took"),
+            Column::optional_date("applied_at", |row: &Self| row.applied_at)
+                .means("when, by the server's clock"),
+            Column::optional_bool("pending", |row: &Self| Some(row.state? == State::Pending))
+                .means("whether a run would apply it"),
+            Column::optional_duration("validation_time", |row: &Self| row.validation_time)
+                .means("how long its checks took"),
+            Column::text("name", |row: &Self| row.file_name.clone()).means("the file's name"),
+            Column::optional_text("error", |row: &Self| row.error.as_deref().map(one_line))
+                .means("why a step outside a transaction failed"),
+            Column::optional_text("changes", |row: &Self| {
                 (!row.changes.is_empty()).then(|| row.changes.join(", "))
-            }),
-            Column::optional_text("reason", |row| Some(row.due?.to_string())),
-            Column::optional_text("kind", |row| Some(row.name.as_ref()?.kind().to_owned())),
-            Column::optional_date("timestamp", |row| row.name.as_ref()?.version.timestamp()),
-            Column::optional_text("file", |row| {
+            })
+            .means("which files have changed: itself, or what it includes"),
+            Column::optional_text("reason", |row: &Self| Some(row.due?.to_string()))
+                .means("why a repeatable is pending"),
+            Column::optional_text("kind", |row: &Self| {
+                Some(row.name.as_ref()?.kind().to_owned())
+            })
+            .means("versioned or repeatable"),
+            Column::optional_date("timestamp", |row: &Self| {
+                row.name.as_ref()?.version.timestamp()
+            })
+            .means("the version as a datetime; empty if it is none"),
+            Column::optional_text("file", |row: &Self| {
                 Some(row.file.as_ref()?.to_string_lossy().into_owned())
-            }),
+            })
+            .means("the file, as an absolute path"),
         ]
     }
 }
@@ -134,15 +157,23 @@ impl Row for SummaryRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.track.to_string()),
-            Column::int("total", |row| row.total),
-            Column::optional_int("applied", |row| Some(row.counts.as_ref()?.applied)),
-            Column::optional_int("pending", |row| Some(row.counts.as_ref()?.pending)),
-            Column::optional_int("changed", |row| Some(row.counts.as_ref()?.changed)),
-            Column::optional_int("missing", |row| Some(row.counts.as_ref()?.missing)),
-            Column::optional_int("failed", |row| Some(row.counts.as_ref()?.failed)),
-            Column::optional_duration("duration", |row| row.duration),
-            Column::optional_date("last_applied_at", |row| row.last_applied_at),
+            Column::text("track", |row: &Self| row.track.to_string()).means("the track"),
+            Column::int("total", |row: &Self| row.total)
+                .means("how many migrations it has, without replaced ones"),
+            Column::optional_int("applied", |row: &Self| Some(row.counts.as_ref()?.applied))
+                .means("how many are applied"),
+            Column::optional_int("pending", |row: &Self| Some(row.counts.as_ref()?.pending))
+                .means("how many a run would apply"),
+            Column::optional_int("changed", |row: &Self| Some(row.counts.as_ref()?.changed))
+                .means("how many files differ from what was applied"),
+            Column::optional_int("missing", |row: &Self| Some(row.counts.as_ref()?.missing))
+                .means("how many are applied and have no file"),
+            Column::optional_int("failed", |row: &Self| Some(row.counts.as_ref()?.failed))
+                .means("how many failed, have not ended or are partial"),
+            Column::optional_duration("duration", |row: &Self| row.duration)
+                .means("how long all their SQL took"),
+            Column::optional_date("last_applied_at", |row: &Self| row.last_applied_at)
+                .means("when the latest was applied"),
         ]
     }
 }

@@ -28,9 +28,10 @@ pub struct Full<R>(pub R);
 /// What a row holds in a column.
 type Cell<R> = Box<dyn Fn(&R, Span) -> Value>;
 
-/// A column: its name, the type that the signature promises, and what a row holds in it.
+/// A column: its name, what it means, the type that the signature promises, and what a row holds in it.
 pub struct Column<R> {
     pub name: &'static str,
+    pub meaning: &'static str,
     kind: Type,
     value: Cell<R>,
 }
@@ -55,6 +56,7 @@ impl<R: 'static> Column<R> {
     pub fn of<W: 'static>(self, row: fn(&W) -> &R) -> Column<W> {
         Column {
             name: self.name,
+            meaning: self.meaning,
             kind: self.kind,
             value: Box::new(move |whole, span| (self.value)(row(whole), span)),
         }
@@ -62,16 +64,29 @@ impl<R: 'static> Column<R> {
 
     /// Any value. nushell checks what `let` is given against the type.
     pub fn new(name: &'static str, kind: Type, value: fn(&R, Span) -> Value) -> Self {
-        let value = Box::new(value);
-        Self { name, kind, value }
+        Self::boxed(name, kind, Box::new(value))
+    }
+
+    fn boxed(name: &'static str, kind: Type, value: Cell<R>) -> Self {
+        Self {
+            name,
+            meaning: "",
+            kind,
+            value,
+        }
+    }
+
+    /// What stands in it, in a few words for the help. A test asks for it.
+    pub fn means(self, meaning: &'static str) -> Self {
+        Self { meaning, ..self }
     }
 
     pub fn text(name: &'static str, value: fn(&R) -> String) -> Self {
-        Self {
+        Self::boxed(
             name,
-            kind: Type::String,
-            value: Box::new(move |row, span| Value::string(value(row), span)),
-        }
+            Type::String,
+            Box::new(move |row, span| Value::string(value(row), span)),
+        )
     }
 
     /// A text that may be missing.
@@ -80,19 +95,19 @@ impl<R: 'static> Column<R> {
     }
 
     pub fn texts(name: &'static str, value: fn(&R) -> Vec<String>) -> Self {
-        Self {
+        Self::boxed(
             name,
-            kind: list(),
-            value: Box::new(move |row, span| texts(value(row), span)),
-        }
+            list(),
+            Box::new(move |row, span| texts(value(row), span)),
+        )
     }
 
     pub fn int(name: &'static str, value: fn(&R) -> usize) -> Self {
-        Self {
+        Self::boxed(
             name,
-            kind: Type::Int,
-            value: Box::new(move |row, span| int(value(row), span)),
-        }
+            Type::Int,
+            Box::new(move |row, span| int(value(row), span)),
+        )
     }
 
     pub fn optional_int(name: &'static str, value: fn(&R) -> Option<usize>) -> Self {
@@ -101,11 +116,11 @@ impl<R: 'static> Column<R> {
 
     #[allow(dead_code, reason = "a kind of cell that not every command has")]
     pub fn bool(name: &'static str, value: fn(&R) -> bool) -> Self {
-        Self {
+        Self::boxed(
             name,
-            kind: Type::Bool,
-            value: Box::new(move |row, span| Value::bool(value(row), span)),
-        }
+            Type::Bool,
+            Box::new(move |row, span| Value::bool(value(row), span)),
+        )
     }
 
     pub fn optional_bool(name: &'static str, value: fn(&R) -> Option<bool>) -> Self {
@@ -114,11 +129,11 @@ impl<R: 'static> Column<R> {
 
     #[allow(dead_code, reason = "a kind of cell that not every command has")]
     pub fn duration(name: &'static str, value: fn(&R) -> Duration) -> Self {
-        Self {
+        Self::boxed(
             name,
-            kind: Type::Duration,
-            value: Box::new(move |row, span| duration(value(row), span)),
-        }
+            Type::Duration,
+            Box::new(move |row, span| duration(value(row), span)),
+        )
     }
 
     pub fn optional_duration(name: &'static str, value: fn(&R) -> Option<Duration>) -> Self {
@@ -139,39 +154,42 @@ impl<R: 'static> Column<R> {
         as_value: fn(T, Span) -> Value,
     ) -> Self {
         let nothing = Value::nothing;
-        Self {
+        Self::boxed(
             name,
-            kind: Type::one_of([kind, Type::Nothing]),
-            value: Box::new(move |row, span| {
+            Type::one_of([kind, Type::Nothing]),
+            Box::new(move |row, span| {
                 value(row).map_or_else(|| nothing(span), |found| as_value(found, span))
             }),
-        }
+        )
     }
 }
 
 /// The columns that say which migration a row is about, and what became of it.
-pub fn which<R: 'static>(name: fn(&R) -> &Name, state: fn(&R) -> String) -> Vec<Column<R>> {
-    let text = |column, value: Box<dyn Fn(&R) -> String>| Column {
-        name: column,
-        kind: Type::String,
-        value: Box::new(move |row: &R, span| Value::string(value(row), span)),
+pub fn which<R: 'static>(
+    name: fn(&R) -> &Name,
+    state: fn(&R) -> String,
+    states: &'static str,
+) -> Vec<Column<R>> {
+    let text = |column, value: Box<dyn Fn(&R) -> String>| {
+        let value = move |row: &R, span| Value::string(value(row), span);
+        Column::boxed(column, Type::String, Box::new(value))
     };
+    let version = move |row: &R, span| match name(row).digits() {
+        Some(version) => Value::string(version.as_str(), span),
+        None => Value::nothing(span),
+    };
+    let text_or_nothing = Type::one_of([Type::String, Type::Nothing]);
     vec![
-        text("track", Box::new(move |row| name(row).track.to_string())),
-        // A repeatable has none.
-        Column {
-            name: "version",
-            kind: Type::one_of([Type::String, Type::Nothing]),
-            value: Box::new(move |row: &R, span| match name(row).digits() {
-                Some(version) => Value::string(version.as_str(), span),
-                None => Value::nothing(span),
-            }),
-        },
-        text("state", Box::new(state)),
+        text("track", Box::new(move |row| name(row).track.to_string()))
+            .means("the track that it belongs to"),
+        Column::boxed("version", text_or_nothing, Box::new(version))
+            .means("its 14 digits; empty for a repeatable"),
+        text("state", Box::new(state)).means(states),
         text(
             "description",
             Box::new(move |row| name(row).description.clone()),
-        ),
+        )
+        .means("the words of its file name"),
     ]
 }
 

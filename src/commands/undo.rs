@@ -5,7 +5,8 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
 use super::arguments::{extent, switch};
 use super::completion::completes;
-use super::signature::{MigrateSignature, or_default, wrapped};
+use super::help::{columns, columns_with, help};
+use super::signature::{MigrateSignature, or_default};
 use super::table::{Column, Full, Row, said, which};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::settings::Key;
@@ -25,7 +26,7 @@ impl PluginCommand for Undo {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "A file beside the migration takes it back. Its name ends in .down.sql instead of .sql. It runs \
          as `migrate run` runs a migration: in one transaction, with the same directives, variables and \
          checks. The ledger row is deleted in the same transaction. Afterwards the migration is pending \
@@ -35,6 +36,7 @@ impl PluginCommand for Undo {
          Nothing is undone if an undo file is missing, if an applied file has changed, if a step is \
          unfinished, or if another applied migration requires what would go. Validation scripts do not \
          run. The closures of --check and of the configuration do, with the undo file as `file`.",
+            &[columns::<UndoRow>(), columns_with::<Full<UndoRow>>("full")],
         )
     }
 
@@ -128,16 +130,27 @@ impl Row for UndoRow {
             Some(_) => "undone".to_owned(),
             None => "planned".to_owned(),
         };
-        let mut columns: Vec<Column<Self>> = which(|row: &Self| &row.run.name, state);
+        let mut columns: Vec<Column<Self>> = which(
+            |row: &Self| &row.run.name,
+            state,
+            "undone, or planned with --dry-run",
+        );
         let others: Vec<Column<Self>> = vec![
-            Column::optional_duration("duration", |row| Some(row.run.applied.as_ref()?.duration)),
-            Column::optional_date("applied_at", |row| row.applied_at),
-            Column::optional_date("undone_at", |row| {
+            Column::optional_duration("duration", |row: &Self| {
+                Some(row.run.applied.as_ref()?.duration)
+            })
+            .means("how long the undo file took"),
+            Column::optional_date("applied_at", |row: &Self| row.applied_at)
+                .means("when it was applied"),
+            Column::optional_date("undone_at", |row: &Self| {
                 Some(row.run.applied.as_ref()?.applied_at)
-            }),
-            Column::int("group", |row| row.run.group),
-            Column::text("name", |row| row.run.name.file_name()),
-            Column::text("notices", |row| said(&row.run.notices)),
+            })
+            .means("when it was undone"),
+            Column::int("group", |row: &Self| row.run.group)
+                .means("the transaction that it shares with others, counted from 1"),
+            Column::text("name", |row: &Self| row.run.name.file_name()).means("the file's name"),
+            Column::text("notices", |row: &Self| said(&row.run.notices))
+                .means("what psql and the server said meanwhile, in a line"),
         ];
         columns.extend(others);
         columns
@@ -150,11 +163,15 @@ impl Row for Full<UndoRow> {
     fn columns() -> Vec<Column<Self>> {
         let mut columns = Self::with(
             UndoRow::columns(),
-            Column::texts("notices", |row: &UndoRow| row.run.notices.clone()),
+            Column::texts("notices", |row: &UndoRow| row.run.notices.clone())
+                .means("what psql and the server said meanwhile: a list"),
         );
-        columns.push(Column::optional_text("execution_id", |row| {
-            Some(row.0.run.applied.as_ref()?.execution_id.clone())
-        }));
+        columns.push(
+            Column::optional_text("execution_id", |row: &Self| {
+                Some(row.0.run.applied.as_ref()?.execution_id.clone())
+            })
+            .means("the run that undid it, as in $env.MIGRATION"),
+        );
         columns
     }
 }

@@ -6,7 +6,8 @@ use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 use super::arguments::switch;
 use super::completion::completes;
 use super::error::to_paste;
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, columns_with, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Full, Row, one_line};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
 use crate::sql::rules::Severity;
@@ -27,7 +28,7 @@ impl PluginCommand for Validate {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "Gives a row per finding: wrong names, missing requirements, files that do not match the ledgers, \
          SQL that cannot run or locks much, unset variables, and failed validation scripts. An `error` \
          would stop a run. A `warning` would not. An `info` needs no action, for example a check that \
@@ -36,6 +37,7 @@ impl PluginCommand for Validate {
          at may not exist yet.\n\n\
          To silence a rule, write `-- migrate: allow RULE` into the file. docs/reference.md explains each \
          rule.",
+            &[columns::<Finding>(), columns_with::<Full<Finding>>("full")],
         )
     }
 
@@ -150,21 +152,34 @@ impl Row for Finding {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("severity", |found| found.severity().to_string()),
-            Column::optional_text("place", |found| found.place.clone()),
-            Column::text("message", |found| one_line(&found.message)),
-            Column::optional_text("track", |found| Some(found.track.as_ref()?.to_string())),
-            Column::optional_int("line", |found| found.line),
-            Column::text("rule", |found| found.rule.name().to_owned()),
-            Column::optional_text("name", |found| found.name.clone()),
-            Column::optional_text("help", |found| found.help.as_deref().map(one_line)),
-            Column::optional_text("kind", |found| {
+            Column::text("severity", |found: &Self| found.severity().to_string())
+                .means("error, warning or info"),
+            Column::optional_text("place", |found: &Self| found.place.clone())
+                .means("where it is, below the directory"),
+            Column::text("message", |found: &Self| one_line(&found.message))
+                .means("what was found"),
+            Column::optional_text("track", |found: &Self| {
+                Some(found.track.as_ref()?.to_string())
+            })
+            .means("the track that it belongs to"),
+            Column::optional_int("line", |found: &Self| found.line)
+                .means("the line of the file, counted from 1"),
+            Column::text("rule", |found: &Self| found.rule.name().to_owned())
+                .means("the name of the rule, as for -- migrate: allow"),
+            Column::optional_text("name", |found: &Self| found.name.clone())
+                .means("the file's name"),
+            Column::optional_text("help", |found: &Self| found.help.as_deref().map(one_line))
+                .means("what to do"),
+            Column::optional_text("kind", |found: &Self| {
                 Some(parse_recorded(found.name.as_ref()?)?.kind().to_owned())
-            }),
-            Column::optional_text("reason", |found| Some(found.due?.to_string())),
-            Column::optional_text("file", |found| {
+            })
+            .means("versioned or repeatable"),
+            Column::optional_text("reason", |found: &Self| Some(found.due?.to_string()))
+                .means("why a repeatable is pending"),
+            Column::optional_text("file", |found: &Self| {
                 Some(found.file.as_ref()?.to_string_lossy().into_owned())
-            }),
+            })
+            .means("the file, as an absolute path"),
         ]
     }
 }
@@ -173,7 +188,8 @@ impl Row for Full<Finding> {
     const PRIORITY: &'static [&'static str] = Finding::PRIORITY;
 
     fn columns() -> Vec<Column<Self>> {
-        let detail = Column::optional_text("detail", |found: &Finding| found.detail.clone());
+        let detail = Column::optional_text("detail", |found: &Finding| found.detail.clone())
+            .means("the whole output of a failed check");
         Self::with(Finding::columns(), detail)
     }
 }

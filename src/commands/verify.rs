@@ -3,7 +3,8 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature};
 
-use super::signature::{MigrateSignature, wrapped};
+use super::help::{columns, help};
+use super::signature::MigrateSignature;
 use super::table::{Column, Row};
 use super::{MigratePlugin, answer, preflight};
 use crate::checks::Closures;
@@ -24,12 +25,13 @@ impl PluginCommand for Verify {
     }
 
     fn extra_description(&self) -> &str {
-        wrapped(
+        help(
             "These are the checks that a run makes after a migration's SQL: a `.nu` file that says `# \
          migrate: after`, and the queries of a `.verify.sql` file. Each query must return true, or no \
          row.\n\n\
          Gives a row for each such file of an applied migration. A failed check is a row with ok = false, \
          not an error.",
+            &[columns::<VerifyRow>()],
         )
     }
 
@@ -95,12 +97,16 @@ impl Row for VerifyRow {
 
     fn columns() -> Vec<Column<Self>> {
         vec![
-            Column::text("track", |row| row.name.track.to_string()),
-            Column::text("name", |row| row.name.file_name()),
-            Column::text("check", |row| row.check.clone()),
-            Column::bool("ok", |row| row.ok),
-            Column::optional_text("message", |row| row.message.clone()),
-            Column::optional_duration("duration", |row| Some(row.duration)),
+            Column::text("track", |row: &Self| row.name.track.to_string())
+                .means("the track that it belongs to"),
+            Column::text("name", |row: &Self| row.name.file_name())
+                .means("the migration that was checked"),
+            Column::text("check", |row: &Self| row.check.clone()).means("the query or the script"),
+            Column::bool("ok", |row: &Self| row.ok).means("whether it passes"),
+            Column::optional_text("message", |row: &Self| row.message.clone())
+                .means("why it does not pass"),
+            Column::optional_duration("duration", |row: &Self| Some(row.duration))
+                .means("how long it took"),
         ]
     }
 }
