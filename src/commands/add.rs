@@ -70,7 +70,7 @@ impl PluginCommand for Add {
             )
             .switch(
                 "repeatable",
-                "not the next migration, but a file that is applied again whenever it changes",
+                "a file that is applied again whenever it changes",
                 None,
             )
             .switch("with-undo", "also make the file that undoes it", None)

@@ -51,13 +51,13 @@ impl PluginCommand for Adopt {
             .named(
                 "table",
                 SyntaxShape::String,
-                "the tool's table, if it has another name than usual: TABLE or SCHEMA.TABLE",
+                "the tool's table, if it is not the usual one",
                 None,
             )
             .named(
                 "baseline",
                 SyntaxShape::Any,
-                "mark everything up to this timestamp: 14 digits, or a datetime",
+                "mark everything up to this: 14 digits, or a datetime",
                 None,
             )
             .switch("partial", "leave out versions that have no file", None)
@@ -65,7 +65,7 @@ impl PluginCommand for Adopt {
             .named(
                 "lock-wait",
                 SyntaxShape::Duration,
-                or_default("how long to wait for another run to end", Key::LockWait),
+                or_default("how long to wait for another run", Key::LockWait),
                 None,
             )
             .gives::<AdoptRow>()

@@ -40,7 +40,7 @@ impl PluginCommand for Drift {
             .takes_directory()
             .switch(
                 "replay",
-                "compare with a new database, made from the files of what is applied (the default)",
+                "compare with a database made from the files (the default)",
                 None,
             )
             .named(

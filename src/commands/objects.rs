@@ -44,7 +44,7 @@ impl PluginCommand for Objects {
             .switch("all", "columns and constraints as well", Some('a'))
             .switch(
                 "rebuild",
-                "first fill what the ledgers do not remember, by a replay in a scratch database",
+                "fill ledger rows without a list, by a replay from the files",
                 None,
             )
             .named(

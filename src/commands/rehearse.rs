@@ -69,12 +69,12 @@ impl PluginCommand for Rehearse {
             .limits_statements()
             .switch(
                 "scratch",
-                "apply the whole history to a new database instead, and compare its schema",
+                "apply everything to a new database, and compare",
                 None,
             )
             .switch(
                 "undo",
-                "run everything pending up, down and up again, and tell what its undo files leave",
+                "run up, down and up again, and show what is left behind",
                 None,
             )
             .checks_first()

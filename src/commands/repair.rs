@@ -36,28 +36,18 @@ impl PluginCommand for Repair {
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
-            .named(
-                "rehash",
-                names(),
-                "accept a file as it is now: it was changed on purpose",
-                None,
-            )
-            .named(
-                "forget",
-                names(),
-                "remove a row: the migration counts as never applied",
-                None,
-            )
+            .named("rehash", names(), "accept a file that was changed", None)
+            .named("forget", names(), "remove a row: never applied", None)
             .named(
                 "mark-applied",
                 names(),
-                "add a row: the migration is in the database already",
+                "add a row: it is applied already",
                 None,
             )
             .named(
                 "retry",
                 names(),
-                "let the next run try a failed or running file again",
+                "run it again: it failed, or never ended",
                 None,
             )
             .switch("dry-run", "show what would be done", Some('n'))

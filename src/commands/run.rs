@@ -60,16 +60,13 @@ impl PluginCommand for Run {
             .named(
                 "retries",
                 SyntaxShape::Int,
-                or_default(
-                    "how often to try a transaction again after a lock timeout or a deadlock",
-                    Key::Retries,
-                ),
+                or_default("new tries after a lock timeout or a deadlock", Key::Retries),
                 None,
             )
             .checks_first()
             .switch(
                 "full",
-                "give notices and objects as lists, and what each check gave in the column validation",
+                "notices and objects as lists, and the column validation",
                 None,
             )
             .gives::<RunRow>()

@@ -41,20 +41,15 @@ impl MigrateSignature for Signature {
     }
 
     fn reaches_database(self) -> Self {
-        self.named(
-            "track",
-            names(),
-            "only this track, or a list such as [core impl]",
-            Some('t'),
-        )
-        .connects()
+        self.named("track", names(), "only this; or [core impl]", Some('t'))
+            .connects()
     }
 
     fn connects(self) -> Self {
         self.named(
             "database",
             SyntaxShape::String,
-            "database name, conninfo string or URL, as psql takes it",
+            "name, conninfo string or URL, as for psql",
             Some('d'),
         )
         .named(
@@ -69,7 +64,7 @@ impl MigrateSignature for Signature {
         self.named(
             "expect-tracks",
             names(),
-            "end with an error if the directory lacks one of these tracks",
+            "fail if the directory lacks one",
             None,
         )
     }
@@ -77,7 +72,7 @@ impl MigrateSignature for Signature {
     fn selects_steps(self) -> Self {
         let transaction = Flag::new("transaction")
             .arg(SyntaxShape::String)
-            .desc("what shares a transaction: all (default), track or each")
+            .desc("what shares one: all (default), track or each")
             .completion(Completion::new_list(TransactionMode::VARIANTS));
         self.named(
             "to",
@@ -93,7 +88,7 @@ impl MigrateSignature for Signature {
         )
         .switch(
             "allow-out-of-order",
-            "apply a migration although a later one of its track is applied",
+            "apply what is older than an applied one of its track",
             None,
         )
         .param(transaction)
@@ -108,13 +103,13 @@ impl MigrateSignature for Signature {
         self.named(
             "lock-wait",
             SyntaxShape::Duration,
-            or_default("how long to wait for another run to end", Key::LockWait),
+            or_default("how long to wait for another run", Key::LockWait),
             None,
         )
         .named(
             "lock-timeout",
             SyntaxShape::Duration,
-            or_default("how long a statement may wait for a lock", Key::LockTimeout),
+            or_default("how long to wait for a lock", Key::LockTimeout),
             None,
         )
         .named(
@@ -135,12 +130,12 @@ impl MigrateSignature for Signature {
         .named(
             "check",
             SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
-            "evaluate this closure for every planned migration, before any SQL",
+            "ask this closure about each planned migration first",
             None,
         )
         .switch(
             "skip-validation",
-            "leave out the validation scripts and the closures that check",
+            "leave out validation scripts and closures that check",
             None,
         )
         .switch(
@@ -166,7 +161,7 @@ pub fn names() -> SyntaxShape {
 /// A flag's description with the default of its setting.
 pub fn or_default(description: &str, key: Key) -> String {
     match key.default_text() {
-        Some("0sec") => format!("{description} (default: no limit)"),
+        Some("0sec") => format!("{description} (default: none)"),
         Some(default) => format!("{description} (default {default})"),
         None => description.to_owned(),
     }

@@ -61,10 +61,7 @@ impl PluginCommand for Undo {
             .named(
                 "retries",
                 SyntaxShape::Int,
-                or_default(
-                    "how often to try a transaction again after a lock timeout or a deadlock",
-                    Key::Retries,
-                ),
+                or_default("new tries after a lock timeout or a deadlock", Key::Retries),
                 None,
             )
             .checks_first()

@@ -63,7 +63,7 @@ impl PluginCommand for Validate {
             .named(
                 "check",
                 SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
-                "evaluate this closure, too, for every pending migration",
+                "ask this closure about each pending migration",
                 None,
             )
             .named(
