@@ -130,6 +130,29 @@ fn tab_offers_what_is_in_the_files() {
     }
 }
 
+/// Not all are offered, but what is typed is found among all.
+#[test]
+fn tab_finds_the_oldest_of_many_files() {
+    let project = project();
+    project.write("db/core/20200101000000_core_oldest.sql", "SELECT 1;\n");
+    for second in 0..600 {
+        let name = format!("db/core/{}_core_later.sql", 20_210_101_000_000_u64 + second);
+        project.write(&name, "SELECT 1;\n");
+    }
+    for (typed, found) in [
+        ("migrate run ./db/ --to 2020\t", "20200101000000"),
+        ("migrate repair ./db/ --forget 2020\t", "core_oldest"),
+        (
+            "migrate repair ./db/ --forget 20200101000000_c\t",
+            "core_oldest",
+        ),
+    ] {
+        let mut shell = Shell::start(&project);
+        shell.shows("", &["~>"]);
+        shell.shows(typed, &[found]);
+    }
+}
+
 #[test]
 fn a_mistyped_command_is_told_the_nearest() {
     let project = project();

@@ -46,8 +46,10 @@ pub fn offers(
     };
     let values = match flag.as_ref() {
         "track" | "expect-tracks" => tracks(&names(engine, call)?),
-        "to" | "baseline" => versions(names(engine, call)?),
-        "rehash" | "forget" | "mark-applied" | "retry" => files(names(engine, call)?),
+        "to" | "baseline" => versions(names(engine, call)?, typed(call, flag)),
+        "rehash" | "forget" | "mark-applied" | "retry" => {
+            files(names(engine, call)?, typed(call, flag))
+        }
         "template" => templates(engine, call),
         "from" => Tool::VARIANTS
             .iter()
@@ -76,23 +78,62 @@ fn tracks(names: &[Name]) -> Vec<DynamicSuggestion> {
     offers
 }
 
-/// The newest first: it is the end of a history that people work on.
-fn versions(mut names: Vec<Name>) -> Vec<DynamicSuggestion> {
-    names.sort_by(|one, other| other.version.cmp(&one.version));
+/// nushell takes a fifth of a second for 10,000 offers. Nobody reads as many as these.
+const MOST: usize = 500;
+
+fn versions(names: Vec<Name>, typed: Option<String>) -> Vec<DynamicSuggestion> {
+    let mut names = newest_first(names);
     names.dedup_by(|one, other| one.version == other.version);
     let describe = |name: &Name| format!("{} {}", name.track, name.description);
-    names
+    let offers = names
         .iter()
-        .map(|name| offer(name.version.to_string(), Some(describe(name))))
+        .map(|name| (name.version.to_string(), Some(describe(name))));
+    nearest(offers, typed)
+}
+
+fn files(names: Vec<Name>, typed: Option<String>) -> Vec<DynamicSuggestion> {
+    let names = newest_first(names);
+    nearest(names.iter().map(|name| (name.file_name(), None)), typed)
+}
+
+/// It is the end of a history that people work on.
+fn newest_first(mut names: Vec<Name>) -> Vec<Name> {
+    names.sort_by(|one, other| other.version.cmp(&one.version));
+    names
+}
+
+/// Those that fit what is typed come first, and so many of them that there is a choice; which of them
+/// fit by the user's settings, nushell decides.
+fn nearest(
+    offers: impl Iterator<Item = (String, Option<String>)>,
+    typed: Option<String>,
+) -> Vec<DynamicSuggestion> {
+    let mut offers: Vec<_> = offers.collect();
+    if let Some(typed) = typed {
+        offers.sort_by_key(|(value, _)| (!value.starts_with(&typed), !value.contains(&typed)));
+        offers.truncate(MOST);
+    }
+    offers
+        .into_iter()
+        .map(|(value, description)| offer(value, description))
         .collect()
 }
 
-fn files(mut names: Vec<Name>) -> Vec<DynamicSuggestion> {
-    names.sort_by(|one, other| other.version.cmp(&one.version));
-    names
-        .iter()
-        .map(|name| offer(name.file_name(), None))
-        .collect()
+/// What is typed of the flag's value already; `None` if that is not a single word.
+fn typed(call: &DynamicCompletionCall, flag: &str) -> Option<String> {
+    let (.., value) = call
+        .call
+        .named_iter()
+        .find(|(name, ..)| name.item == flag)?;
+    let mut typed = match &value.as_ref()?.expr {
+        Expr::Int(number) => number.to_string(),
+        expression => text(expression)?.to_owned(),
+    };
+    if call.strip {
+        // nushell puts a letter where the cursor is.
+        typed.pop();
+    }
+    Some(typed)
 }
 
 /// The built-in templates and the user's own.
@@ -157,5 +198,26 @@ fn text(expression: &Expr) -> Option<&str> {
             Some(text)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn values(typed: Option<&str>) -> Vec<String> {
+        let offers = (0..10_000)
+            .rev()
+            .map(|number| (format!("{number:05}"), None));
+        let offers = nearest(offers, typed.map(str::to_owned));
+        offers.into_iter().map(|offer| offer.value).collect()
+    }
+
+    #[test]
+    fn of_many_offers_the_first_that_fit_are_shown() {
+        assert_eq!(values(Some("")).len(), MOST);
+        assert_eq!(values(Some("0000"))[..3], ["00009", "00008", "00007"]);
+        assert_eq!(values(Some("9123")).first().unwrap(), "09123");
+        assert_eq!(values(None).len(), 10_000);
     }
 }
