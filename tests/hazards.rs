@@ -20,7 +20,7 @@ const INSTALL: [(&str, &str); 3] = [
     ),
     (
         "impl/20240101000000_impl_a.sql",
-        "DROP INDEX app.ix;\nDROP VIEW app.v;\nDROP TYPE app.mood;\nDROP FUNCTION app.f();\n\
+        "-- migrate: requires core/20240102000000\nDROP INDEX app.ix;\nDROP VIEW app.v;\nDROP TYPE app.mood;\nDROP FUNCTION app.f();\n\
          CREATE TABLE app.invoice (client bigint);\nALTER TABLE app.invoice ADD FOREIGN KEY (client) REFERENCES app.client;\n\
          DROP TABLE app.invoice;\nDROP SCHEMA app CASCADE;\n",
     ),

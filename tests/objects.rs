@@ -476,7 +476,10 @@ fn what_is_used_of_another_track_and_not_required_is_found() {
         "db/acme/20240101000000_acme_a.sql",
         "-- migrate: requires impl/20240101000000\nCREATE VIEW own AS SELECT vat FROM customer;\n",
     );
-    assert_eq!(needs(&project, ""), json!([]), "nothing is recorded yet");
+    let by_word = "warning impl/20240101000000: it uses the relation customer of track core, and does not require core/20240101000000";
+    // Nothing is recorded yet.
+    let by_acme = by_word.replace("impl/", "acme/");
+    assert_eq!(needs(&project, ""), json!([by_acme, by_word]));
     project.nu("migrate run db -q | ignore").text();
     let by_impl = "warning impl/20240101000000: it uses the column public.customer.name of track core, and does not require core/20240101000000";
     assert_eq!(needs(&project, ""), json!([by_impl]));
@@ -519,6 +522,55 @@ fn what_is_used_of_another_track_and_not_required_is_found() {
         "{strict:?}"
     );
     assert_eq!(strict.len(), 3);
+}
+
+#[test]
+fn what_is_used_of_another_tracks_pending_file_is_found() {
+    let project = Project::with(&[
+        (
+            "core/20240101000000_core_a.sql",
+            "CREATE TABLE customer (id int PRIMARY KEY);\n",
+        ),
+        (
+            "core/20240102000000_core_b.sql",
+            "CREATE VIEW names AS SELECT id FROM customer;\n",
+        ),
+        (
+            "impl/20240103000000_impl_a.sql",
+            "CREATE TABLE invoice (customer int REFERENCES customer);\nALTER TABLE public.customer ADD vat text;\n",
+        ),
+        (
+            "acme/20240104000000_acme_a.sql",
+            "-- migrate: requires core/20240102000000\nCREATE TEMP TABLE invoice AS SELECT id FROM names;\nTABLE invoice;\n",
+        ),
+    ]);
+    let found = "warning impl/20240103000000: it uses the relation customer of track core, and does not require core/20240101000000";
+    for options in ["", "--offline", "--track impl"] {
+        assert_eq!(needs(&project, options), json!([found]), "{options}");
+    }
+    assert_eq!(needs(&project, "--track acme"), json!([]));
+    assert_eq!(
+        project.code("migrate validate db --offline --strict"),
+        "migrate::invalid"
+    );
+    project.write(
+        "db/migrate.json",
+        r#"{"tracks": {"impl": {"touch": "own"}}}"#,
+    );
+    assert_eq!(
+        needs(&project, ""),
+        json!([
+            "error impl/20240103000000: it changes the relation public.customer of track core",
+            found.replace("warning", "error")
+        ])
+    );
+    // It is for validate alone to say.
+    project.nu("migrate run db -q | ignore").text();
+    let after = needs(&project, "").to_string();
+    assert!(
+        after.contains("does not require core/20240101000000"),
+        "{after}"
+    );
 }
 
 /// What no right is needed for works without one, and what is not told is said.

@@ -36,7 +36,7 @@ fn erp() -> Project {
 /// 12 ms, and what was done was done 3 weeks ago.
 fn shown(project: &Project, command: &str, times: &[&str], before: impl Fn(&Project)) -> String {
     let steady = |column: &&str| {
-        let value = if column.ends_with("_at") {
+        let value = if column.ends_with("_at") || *column == "since" {
             "(date now) - 21day"
         } else {
             "12ms"
@@ -136,6 +136,41 @@ fn of_commands_that_look() {
     );
     tables += &shown(&project, "migrate history ./db", &status, nothing);
     assert_golden("tables_of_looks", &tables);
+}
+
+#[test]
+fn of_commands_that_look_at_the_schema() {
+    let project = erp();
+    project.write(
+        "db/impl/20240301080000_impl_customer_names.sql",
+        "-- migrate: requires core/20240115140000\n\
+         CREATE VIEW customer_names AS SELECT id, name FROM customer;\n\
+         ALTER TABLE customer ADD vat_id text;\n",
+    );
+    apply(&project);
+    project
+        .nu("migrate snapshot ./db --to kept | ignore")
+        .text();
+    project.sql(
+        "CREATE TABLE made_by_hand (id int); ALTER TABLE customer ALTER vat_id SET DEFAULT 'unknown'; \
+         DROP TABLE tax_code",
+    );
+    let nothing = |_: &Project| {};
+    let mut tables = shown(&project, "migrate objects ./db", &["made_at"], nothing);
+    tables += &shown(&project, "migrate impact ./db customer", &[], nothing);
+    tables += &shown(
+        &project,
+        "migrate drift ./db --against kept --quiet",
+        &["since"],
+        nothing,
+    );
+    let older = |project: &Project| {
+        project
+            .nu("if (\"older\" | path exists) { rm -r kept } else { mv kept older }; cp -r older kept")
+            .text();
+    };
+    tables += &shown(&project, "migrate snapshot ./db --to kept", &[], older);
+    assert_golden("tables_of_schemas", &tables);
 }
 
 #[test]

@@ -142,12 +142,12 @@ impl Row for DriftRow {
                 Some(row.maker.as_ref()?.track.clone())
             })
             .means("whose it is; empty if it was made by hand"),
-            Column::optional_date("since", |row: &Self| row.maker.as_ref()?.last_changed_at)
-                .means("when a migration wrote it last; the change by hand is later"),
             Column::optional_text("expected", |row: &Self| row.expected.clone())
                 .means("its definition after the migrations"),
             Column::optional_text("actual", |row: &Self| row.actual.clone())
                 .means("its definition in the database"),
+            Column::optional_date("since", |row: &Self| row.maker.as_ref()?.last_changed_at)
+                .means("when a migration wrote it last; the change by hand is later"),
         ]
     }
 }

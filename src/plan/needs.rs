@@ -57,7 +57,13 @@ fn is_declared(need: &Need, migrations: &[&Migration]) -> bool {
         }
         for required in reached {
             let last = before.entry(&required.track).or_insert(&required.version);
-            *last = (*last).max(&required.version);
+            // What stands for a requirement comes with it.
+            let providers = migrations.iter().filter(|found| found.provides(required));
+            let versions = providers.map(|found| &found.name.version);
+            *last = versions
+                .chain([*last, &required.version])
+                .max()
+                .unwrap_or(*last);
         }
     }
     let last = before.get(&need.maker.track);

@@ -128,6 +128,17 @@ impl Settings {
         own.unwrap_or(self.touch)
     }
 
+    /// The schemas where a track's files look for names, as far as the settings tell.
+    pub fn path_of(&self, track: &str) -> Vec<String> {
+        let own = self.tracks.get(track);
+        let path = own.and_then(|own| own.search_path.as_deref());
+        let schemas = path.unwrap_or("public").split(',');
+        schemas
+            .map(|schema| schema.trim().trim_matches('"').to_owned())
+            .filter(|schema| schema != "$user")
+            .collect()
+    }
+
     /// The psql variables of a track's files.
     pub fn variables_of(&self, track: &str) -> Variables {
         variables_of(&self.variables, &self.tracks, track)

@@ -22,6 +22,15 @@ pub struct Named {
     pub name: String,
 }
 
+impl std::fmt::Display for Named {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(schema) = &self.schema {
+            write!(out, "{schema}.")?;
+        }
+        out.write_str(&self.name)
+    }
+}
+
 impl Named {
     /// May both be the same object, as far as their names tell?
     pub fn may_be(&self, other: &Self) -> bool {
@@ -45,6 +54,10 @@ pub struct Deed {
     pub dropped: Vec<Named>,
     /// What was there before, and is locked, changed or gone.
     pub touched: Vec<Named>,
+    /// Is what it makes gone with the session?
+    pub is_temporary: bool,
+    /// The schemas where names are looked for from now on, as far as they are told.
+    pub path: Option<Vec<String>>,
 }
 
 /// Reads a statement; of one with psql's variables in it nobody knows what it is about.
@@ -52,28 +65,14 @@ pub fn deed(statement: &SyntaxNode) -> Deed {
     Words::of(statement).deed().unwrap_or_default()
 }
 
-/// The relations that a statement reads or refers to: what stands behind FROM, JOIN and REFERENCES.
-pub fn uses(statement: &SyntaxNode) -> Vec<Named> {
-    let mut words = Words::of(statement);
-    let mut found = Vec::new();
-    while words.at < words.tokens.len() {
-        if words.take_any(&["FROM", "JOIN", "REFERENCES"]) {
-            words.skip(&["ONLY", "LATERAL"]);
-            found.extend(words.named(Family::Relation));
-        } else {
-            words.at += 1;
-        }
-    }
-    found
-}
-
-struct Words {
-    tokens: Vec<String>,
-    at: usize,
+/// Reads a statement word by word.
+pub(super) struct Words {
+    pub tokens: Vec<String>,
+    pub at: usize,
 }
 
 impl Words {
-    fn of(statement: &SyntaxNode) -> Self {
+    pub fn of(statement: &SyntaxNode) -> Self {
         let tokens = statement
             .descendants_with_tokens()
             .filter_map(|element| element.into_token())
@@ -83,22 +82,22 @@ impl Words {
         Self { tokens, at: 0 }
     }
 
-    fn peek(&self) -> &str {
+    pub fn peek(&self) -> &str {
         self.tokens.get(self.at).map_or("", String::as_str)
     }
 
     /// Goes on if the next word is this one.
-    fn take(&mut self, word: &str) -> bool {
+    pub fn take(&mut self, word: &str) -> bool {
         let is_it = self.peek().eq_ignore_ascii_case(word);
         self.at += usize::from(is_it);
         is_it
     }
 
-    fn take_any(&mut self, words: &[&str]) -> bool {
+    pub fn take_any(&mut self, words: &[&str]) -> bool {
         words.iter().any(|word| self.take(word))
     }
 
-    fn skip(&mut self, words: &[&str]) {
+    pub fn skip(&mut self, words: &[&str]) {
         while self.take_any(words) {}
     }
 
@@ -112,7 +111,7 @@ impl Words {
         Some(())
     }
 
-    fn word(&mut self) -> Option<String> {
+    pub fn word(&mut self) -> Option<String> {
         let token = self.peek();
         let plain = match token.strip_prefix('"') {
             Some(quoted) => quoted.strip_suffix('"')?.replace("\"\"", "\""),
@@ -125,7 +124,7 @@ impl Words {
         Some(plain)
     }
 
-    fn named(&mut self, family: Family) -> Option<Named> {
+    pub fn named(&mut self, family: Family) -> Option<Named> {
         let mut name = self.word()?;
         let mut schema = None;
         while self.take(".") {
@@ -192,6 +191,11 @@ impl Words {
     fn deed(mut self) -> Option<Deed> {
         match self.word()?.as_str() {
             "create" => self.create(),
+            "set" => {
+                self.take_any(&["LOCAL", "SESSION"]);
+                self.take("SEARCH_PATH").then(|| self.path())
+            }
+            "select" => self.selection(),
             "alter" => self.alter(),
             "drop" => self.drop(),
             "truncate" | "lock" => {
@@ -227,16 +231,55 @@ impl Words {
         }
     }
 
+    /// `TO a, 'b'`; of other words nobody knows which schemas they are.
+    fn path(&mut self) -> Deed {
+        let mut path = Vec::new();
+        self.take_any(&["TO", "="]);
+        loop {
+            let text = self.peek().strip_prefix('\'');
+            let text = text
+                .and_then(|text| text.strip_suffix('\''))
+                .map(str::to_owned);
+            self.at += usize::from(text.is_some());
+            match text.or_else(|| self.word()) {
+                Some(name) if name != "default" => path.push(name),
+                _ => path.clear(),
+            }
+            if !self.take(",") {
+                break;
+            }
+        }
+        path.retain(|name| !name.is_empty() && name != "$user");
+        Deed {
+            path: Some(path),
+            ..Deed::default()
+        }
+    }
+
+    /// `SELECT set_config('search_path', ...)`, and `SELECT ... INTO a`.
+    fn selection(&mut self) -> Option<Deed> {
+        if self.tokens.iter().any(|token| token == "'search_path'") {
+            return Some(Deed {
+                path: Some(vec![]),
+                ..Deed::default()
+            });
+        }
+        self.seek("INTO")?;
+        let is_temporary = self.take_any(&["TEMP", "TEMPORARY"]);
+        self.skip(&["UNLOGGED", "TABLE"]);
+        let made = self.named(Family::Relation)?;
+        Some(Deed {
+            filled: Some(made.clone()),
+            made: vec![made],
+            is_temporary,
+            ..Deed::default()
+        })
+    }
+
     fn create(&mut self) -> Option<Deed> {
-        self.skip(&[
-            "OR",
-            "REPLACE",
-            "GLOBAL",
-            "LOCAL",
-            "TEMP",
-            "TEMPORARY",
-            "UNLOGGED",
-        ]);
+        self.skip(&["OR", "REPLACE", "GLOBAL", "LOCAL"]);
+        let is_temporary = self.take_any(&["TEMP", "TEMPORARY"]);
+        self.skip(&["UNLOGGED"]);
         self.skip(&["RECURSIVE", "UNIQUE", "CONSTRAINT"]);
         if self.take("INDEX") {
             self.skip(&["CONCURRENTLY"]);
@@ -271,6 +314,7 @@ impl Words {
         };
         Some(Deed {
             filled: is_copy.then(|| made.clone()),
+            is_temporary: is_temporary || made.schema.as_deref() == Some("pg_temp"),
             made: vec![made],
             touched,
             ..Deed::default()
@@ -359,10 +403,7 @@ mod tests {
         let file = SourceFile::parse(statement).syntax_node();
         let deed = deed(&file.children().next().unwrap());
         let list = |names: &[Named]| {
-            let names = names.iter().map(|named| match &named.schema {
-                Some(schema) => format!("{schema}.{}", named.name),
-                None => named.name.clone(),
-            });
+            let names = names.iter().map(Named::to_string);
             names.collect::<Vec<_>>().join(",")
         };
         let mut told = format!("{}/{}", list(&deed.made), list(&deed.touched));
@@ -371,6 +412,12 @@ mod tests {
         }
         if let Some(table) = deed.filled {
             told += &format!(" +{}", list(&[table]));
+        }
+        if deed.is_temporary {
+            told += " temporary";
+        }
+        if let Some(path) = deed.path {
+            told += &format!(" in {}", path.join(","));
         }
         told
     }
@@ -422,6 +469,15 @@ mod tests {
             ("COPY t (a) FROM stdin", "/ +t"),
             ("COPY t TO stdout", "/"),
             ("SELECT 1", "/"),
+            ("CREATE TEMP TABLE t AS SELECT 1", "t/ +t temporary"),
+            ("create table pg_temp.t ()", "pg_temp.t/ temporary"),
+            ("SELECT 1 AS x INTO TEMP TABLE t FROM u", "t/ +t temporary"),
+            ("SET LOCAL search_path TO \"$user\", 'A b', c", "/ in A b,c"),
+            ("set search_path = default", "/ in "),
+            (
+                "SELECT pg_catalog.set_config('search_path', '', false)",
+                "/ in ",
+            ),
         ] {
             assert_eq!(told(statement), expected, "{statement}");
         }

@@ -3,6 +3,7 @@
 
 mod deed;
 mod hazards;
+mod uses;
 
 use squawk_linter::{Linter, Version};
 use squawk_syntax::SourceFile;
@@ -122,7 +123,7 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
                 } else {
                     Deed::default()
                 },
-                uses: if is_known { deed::uses(&node) } else { vec![] },
+                uses: if is_known { uses::uses(&node) } else { vec![] },
                 violations: without_place(its),
             }
         })

@@ -7,6 +7,7 @@ mod hazards;
 mod history;
 mod names;
 mod needs;
+mod planned;
 mod scripts;
 mod surroundings;
 
@@ -19,6 +20,7 @@ use super::look::{look_at_dependencies, look_at_variables};
 use super::seal::unsealed;
 use super::{Context, Error};
 use crate::checks::{self, Script, Stage, Verdict};
+use crate::database::ledger::Row;
 use crate::database::ledger::legacy;
 use crate::database::ledger::objects::{Deeds, Makers};
 use crate::database::{Database, Ledgers};
@@ -32,6 +34,7 @@ use crate::sql::rules::{Rule, Severity};
 use crate::tree::{self, Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
 use hazards::Manner;
+use planned::{Planned, Words};
 use surroundings::Surroundings;
 
 /// What `migrate validate` is asked for.
@@ -127,6 +130,7 @@ impl Validation<'_> {
         let tracks = self.tracks(survey, &Ledgers::default())?;
         let statuses = compare(&tracks, &survey.migrations, &[]);
         let mut surroundings = Surroundings::default();
+        self.needs(survey, &[], &surroundings, None)?;
         for migration in pending(&statuses) {
             self.files(migration, &mut surroundings, None)?;
         }
@@ -194,8 +198,8 @@ impl Validation<'_> {
             .map(|(migration, due)| (migration.name.file_name(), due))
             .collect();
         self.settings(survey, Some(&mut database))?;
-        self.needs(survey, &statuses, &mut database)?;
         let mut surroundings = Surroundings::of(&mut database)?;
+        self.needs(survey, &ledgers.rows, &surroundings, Some(&mut database))?;
         for migration in pending(&statuses) {
             self.files(migration, &mut surroundings, Some(&mut database))?;
         }
@@ -260,30 +264,49 @@ impl Validation<'_> {
     fn needs(
         &mut self,
         survey: &Survey,
-        statuses: &[Status<'_>],
-        database: &mut Database,
+        rows: &[Row],
+        surroundings: &Surroundings,
+        database: Option<&mut Database>,
     ) -> Result<(), Error> {
-        let deeds = database.deeds()?;
-        let tracks: BTreeSet<_> = deeds.iter().map(|Deeds(track, ..)| track).collect();
-        let is_alone = tracks.len() < 2
-            && survey
-                .migrations
-                .iter()
-                .all(|file| tracks.contains(&file.name.track.to_string()));
-        if deeds.is_empty() || is_alone {
+        let mut deeds = vec![];
+        let mut found = BTreeSet::new();
+        let files = survey.migrations.iter();
+        let mut tracks: BTreeSet<_> = files.map(|file| file.name.track.to_string()).collect();
+        if let Some(database) = database {
+            deeds = database.deeds()?;
+            tracks.extend(deeds.iter().map(|Deeds(track, ..)| track.clone()));
+            if !deeds.is_empty() && tracks.len() > 1 {
+                found = needs::of_applied(&deeds, &database.uses()?);
+            }
+        }
+        if tracks.len() < 2 {
             return Ok(());
         }
-        let mut found = needs::of_applied(&deeds, &database.uses()?);
-        let makers = Makers::of(&deeds);
+        // Other tracks' files count, whichever were asked for.
+        let all = everything(&survey.tree(), &Ledgers::default());
+        let statuses = compare(&all, &survey.migrations, rows);
         let settings = &self.context.caller.settings;
-        for migration in pending(statuses).filter(|file| !file.name.is_repeatable()) {
+        let mut files = vec![];
+        for migration in pending(&statuses) {
             let material =
                 Material::read(migration, &self.context.folders()).map_err(plan::Error::from)?;
-            let words = needs::of_pending(migration, &material, &makers);
-            let foreign = needs::foreign(words.changes.clone(), migration, settings);
-            self.findings.extend(foreign);
-            found.extend(words.uses);
-            found.extend(words.changes);
+            let path = settings.path_of(migration.name.track.as_str());
+            files.push(Words::read(migration, &material, path));
+        }
+        let makers = Makers::of(&deeds);
+        let planned = Planned::of(&files, |it| surroundings.has(it));
+        for (index, words) in files.iter().enumerate() {
+            if words.migration.name.is_repeatable() {
+                continue;
+            }
+            let recorded = needs::of_pending(words, &makers);
+            let mut foreign = planned.foreign(index, words);
+            foreign.uses.extend(recorded.uses);
+            foreign.changes.extend(recorded.changes);
+            found.extend(foreign.uses);
+            found.extend(foreign.changes.iter().cloned());
+            let changed = needs::foreign(foreign.changes, words.migration, settings);
+            self.findings.extend(changed);
         }
         let missing = needs::missing(found, &survey.migrations, settings);
         self.findings.extend(missing);

@@ -1,18 +1,19 @@
 //! What migrations use of other tracks without saying so: applied ones by what the ledgers remember and by
-//! the server's dependencies, pending ones by their words.
+//! the server's dependencies, pending ones by their words. Pure.
 
 use std::collections::BTreeSet;
 
 use super::Finding;
+use super::planned::{Action, Foreign, Words};
 use crate::database::catalog::Object;
 use crate::database::dependents::Use;
 use crate::database::ledger::objects::{Change, Deeds, Maker, Makers};
 use crate::plan::needs::{Need, undeclared};
 use crate::settings::{Settings, Touch};
 use crate::sql::rules::{Rule, Severity};
-use crate::sql::unsafe_ddl::{Named, lint};
+use crate::sql::unsafe_ddl::Named;
 use crate::tree::file_name::parse_recorded;
-use crate::tree::{Material, Migration, Requirement};
+use crate::tree::{Migration, Requirement};
 
 /// What applied migrations use.
 pub fn of_applied(deeds: &[Deeds], uses: &[Use]) -> BTreeSet<Need> {
@@ -65,41 +66,28 @@ fn need(user: Option<Requirement>, maker: Option<&Maker>, object: &str) -> Optio
     })
 }
 
-/// What a pending migration uses, and what it changes, of the objects that the ledgers know.
-pub struct Words {
-    pub uses: BTreeSet<Need>,
-    pub changes: BTreeSet<Need>,
-}
-
-pub fn of_pending(migration: &Migration, material: &Material, makers: &Makers) -> Words {
-    let scripts = std::iter::once(material.script(migration)).chain(material.scripts());
-    let statements: Vec<_> = scripts
-        .flat_map(|script| lint(script.content, None, true))
-        .collect();
-    let made: Vec<_> = statements.iter().flat_map(|one| &one.deed.made).collect();
-    let is_own = |it: &&Named| made.iter().any(|made| made.may_be(it));
-    let needs = |names: Vec<&Named>| -> BTreeSet<Need> {
-        let foreign = names.into_iter().filter(|it| !is_own(it));
-        foreign
-            .filter_map(|it| {
-                let object = makers.objects().find(|object| is_it(object, it))?;
-                let maker = makers.maker(object, None);
-                need(
-                    Some(migration.identity()),
-                    maker,
-                    &format!("{} {}", object.0, object.1),
-                )
-            })
-            .collect()
-    };
-    let deeds = statements.iter().map(|one| &one.deed);
-    let changed = deeds
-        .flat_map(|deed| deed.touched.iter().chain(&deed.dropped))
-        .collect();
-    Words {
-        uses: needs(statements.iter().flat_map(|one| &one.uses).collect()),
-        changes: needs(changed),
+/// What a pending file uses and changes of the objects that the ledgers know.
+pub fn of_pending(words: &Words<'_>, makers: &Makers) -> Foreign {
+    let mut foreign = Foreign::default();
+    for word in &words.found {
+        let into = match word.action {
+            Action::Uses => &mut foreign.uses,
+            Action::Changes | Action::Drops => &mut foreign.changes,
+            Action::Makes | Action::MakesTemporary => continue,
+        };
+        if words.made().any(|made| made.named.may_be(&word.named)) {
+            continue;
+        }
+        let object = makers.objects().find(|object| is_it(object, &word.named));
+        into.extend(object.and_then(|object| {
+            need(
+                Some(words.migration.identity()),
+                makers.maker(object, None),
+                &format!("{} {}", object.0, object.1),
+            )
+        }));
     }
+    foreign
 }
 
 /// Is a table or view that which a statement names?

@@ -53,6 +53,11 @@ impl Surroundings {
         self.existing.is_some()
     }
 
+    /// Has the database, as far as it is known, such an object?
+    pub fn has(&self, it: &Named) -> bool {
+        self.find(it).is_some()
+    }
+
     /// What a violation weighs. The database, if it is connected, is asked about tables.
     pub fn weigh(
         &mut self,
