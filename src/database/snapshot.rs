@@ -100,7 +100,9 @@ fn entries(text: &str) -> Vec<Entry> {
             .and_then(|head| head.split_once(": "))
         {
             let name = unescaped(name);
-            entries.push(Entry(kind.to_owned(), name, None, Some(String::new())));
+            // The first is the whole.
+            let whole = entries.first().map(|it| format!("{} {}", it.0, it.1));
+            entries.push(Entry(kind.to_owned(), name, whole, Some(String::new())));
         } else if let Some(Entry(_, _, _, Some(definition))) = entries.last_mut() {
             let is_escaped = line.starts_with(ESCAPE);
             *definition += line.get(usize::from(is_escaped)..).unwrap_or_default();
@@ -186,6 +188,8 @@ mod tests {
         let files = files(&catalog);
         let again = read(files.iter().map(|file| file.text.as_str()));
         assert_eq!(super::super::catalog::compare(&catalog, &again), []);
+        let parts = |catalog: &Catalog| -> Vec<_> { catalog.entries().map(|it| it.2).collect() };
+        assert_eq!(parts(&again), parts(&catalog));
         let paths: Vec<_> = files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(
             paths,

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::Finding;
-use super::planned::{Action, Foreign, Words};
+use super::planned::{Foreign, Words};
 use crate::database::catalog::Object;
 use crate::database::dependents::Use;
 use crate::database::ledger::objects::{Change, Deeds, Maker, Makers};
@@ -70,22 +70,18 @@ fn need(user: Option<Requirement>, maker: Option<&Maker>, object: &str) -> Optio
 pub fn of_pending(words: &Words<'_>, makers: &Makers) -> Foreign {
     let mut foreign = Foreign::default();
     for word in &words.found {
-        let into = match word.action {
-            Action::Uses => &mut foreign.uses,
-            Action::Changes | Action::Drops => &mut foreign.changes,
-            Action::Makes | Action::MakesTemporary => continue,
-        };
         if words.made().any(|made| made.named.may_be(&word.named)) {
             continue;
         }
         let object = makers.objects().find(|object| is_it(object, &word.named));
-        into.extend(object.and_then(|object| {
+        let needed = object.and_then(|object| {
             need(
                 Some(words.migration.identity()),
                 makers.maker(object, None),
                 &format!("{} {}", object.0, object.1),
             )
-        }));
+        });
+        foreign.extend(word.action, needed);
     }
     foreign
 }

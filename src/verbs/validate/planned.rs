@@ -45,6 +45,16 @@ impl Word {
     }
 }
 
+impl Foreign {
+    pub fn extend(&mut self, action: Action, needs: impl IntoIterator<Item = Need>) {
+        match action {
+            Action::Uses => self.uses.extend(needs),
+            Action::Changes | Action::Drops => self.changes.extend(needs),
+            Action::Makes | Action::MakesTemporary => {}
+        }
+    }
+}
+
 impl<'m> Words<'m> {
     pub fn read(migration: &'m Migration, material: &Material, path: Vec<String>) -> Self {
         let scripts = std::iter::once(material.script(migration)).chain(material.scripts());
@@ -165,17 +175,15 @@ impl<'m> Planned<'m> {
     pub fn foreign(&self, file: usize, words: &Words<'_>) -> Foreign {
         let mut foreign = Foreign::default();
         for word in &words.found {
-            let into = match word.action {
-                Action::Uses => &mut foreign.uses,
-                Action::Changes | Action::Drops => &mut foreign.changes,
-                Action::Makes | Action::MakesTemporary => continue,
-            };
             let need = |maker: &Migration| Need {
                 user: words.migration.identity(),
                 maker: maker.identity(),
                 object: format!("relation {}", word.named),
             };
-            into.extend(self.maker(file, words.migration, word).map(need));
+            foreign.extend(
+                word.action,
+                self.maker(file, words.migration, word).map(need),
+            );
         }
         foreign
     }
@@ -194,7 +202,7 @@ impl<'m> Planned<'m> {
             .filter(|it| it.is_for_all && it.is_surely(word));
         let is_before =
             |it: &&Making<'_>| it.file < file && it.dropped.is_none_or(|dropped| dropped >= file);
-        let before = others.clone().filter(is_before).last();
+        let before = others.clone().rfind(is_before);
         // Nobody drops on purpose what is made later.
         let after = || {
             let is_after = |it: &&Making<'_>| it.file > file && word.action != Action::Drops;
