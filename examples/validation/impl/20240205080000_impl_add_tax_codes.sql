@@ -1,3 +1,4 @@
+-- migrate: requires core/20240108090000
 -- Tax codes, by the implementor.
 CREATE TABLE tax_code (
     code       text PRIMARY KEY,
