@@ -41,7 +41,7 @@ const ACME: (&str, &str) = (
 
 fn kind_of_net(project: &Project) -> String {
     project.sql(
-        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'price'::regclass AND attname = 'net'",
+        "SELECT format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass('price') AND attname = 'net'",
     )
 }
 
@@ -496,4 +496,166 @@ fn what_was_replaced_is_carried_as_well() {
             "not carried: view public.list was changed by 20240202000000_bolt_list.sql since repeat_acme_list.sql made it",
         ],
     );
+}
+
+const NARROW: (&str, &str) = (
+    "core/20240101000000_core_t.sql",
+    "CREATE TABLE t (id int PRIMARY KEY, name text, x int);\n",
+);
+const RETYPE: &str = "ALTER TABLE t ALTER name TYPE varchar(50);\n";
+const V: (&str, &str) = (
+    "acme/repeat_acme_v.sql",
+    "CREATE OR REPLACE VIEW v AS SELECT id, name FROM t;\n",
+);
+
+/// A table with what this makes, applied; then this by hand, and the step.
+fn changed_by_hand(file: (&str, &str), hand: &str, step: &str) -> Project {
+    let project = Project::with(&[NARROW, file]);
+    project.nu("migrate run db -q | ignore").text();
+    project.sql(hand);
+    project.write(&format!("db/{ALTER}"), step);
+    project
+}
+
+#[test]
+fn what_was_changed_in_a_view_by_hand_is_not_thrown_away() {
+    for hand in [
+        "CREATE OR REPLACE VIEW v AS SELECT id, name FROM t WHERE x > 0",
+        "DROP VIEW v; CREATE VIEW v AS SELECT name, 'hand' AS h FROM t",
+        "ALTER VIEW v ALTER name SET DEFAULT 'by hand'",
+    ] {
+        let project = changed_by_hand(V, hand, RETYPE);
+        let words = ["view public.v", "changed, or filled, since"];
+        fails(&project, "-q", "migrate::not_carried", &words);
+        assert_eq!(
+            project.sql("SELECT count(*) FROM migrations_core"),
+            "1",
+            "{hand}"
+        );
+    }
+    let owner = "REVOKE INSERT, DELETE ON v FROM CURRENT_USER";
+    let project = changed_by_hand(V, owner, RETYPE);
+    let words = ["could not DELETE, INSERT"];
+    fails(&project, "-q", "migrate::not_restored", &words);
+}
+
+#[test]
+fn what_an_earlier_file_of_the_transaction_does_to_it_is_not_lost() {
+    let project = changed_by_hand(V, "SELECT 1", RETYPE);
+    project.write(
+        "db/core/20240131000000_core_filter.sql",
+        "CREATE OR REPLACE VIEW v AS SELECT id, name FROM t WHERE id > 0;\n",
+    );
+    let words = ["changed, or filled, since"];
+    fails(&project, "-q", "migrate::not_carried", &words);
+    let filled = (
+        "acme/repeat_acme_mv.sql",
+        "DROP MATERIALIZED VIEW IF EXISTS mv;\n\
+         CREATE MATERIALIZED VIEW mv AS SELECT id, name FROM t WITH NO DATA;\n",
+    );
+    let project = changed_by_hand(filled, "SELECT 1", RETYPE);
+    project.write(
+        "db/core/20240131000000_core_fill.sql",
+        "REFRESH MATERIALIZED VIEW mv;\n",
+    );
+    fails(&project, "-q", "migrate::not_carried", &words);
+}
+
+const F: (&str, &str) = (
+    "acme/repeat_acme_f.sql",
+    "DROP FUNCTION IF EXISTS sec(t);\n\
+     CREATE FUNCTION sec(t) RETURNS text LANGUAGE sql SECURITY DEFINER AS 'select ($1).name';\n",
+);
+const AGAIN: &str = "DROP TABLE t;\nCREATE TABLE t (id int, name varchar);\n";
+
+#[test]
+fn a_function_that_was_changed_by_hand_is_not_made_again() {
+    for (hand, lost) in [
+        (
+            "CREATE OR REPLACE FUNCTION sec(t) RETURNS text LANGUAGE sql AS 'select ''hand'''",
+            "the definition of function public.sec(public.t)",
+        ),
+        (
+            "ALTER FUNCTION sec(t) SECURITY INVOKER",
+            "the definition of function",
+        ),
+        (
+            "REVOKE EXECUTE ON FUNCTION sec(t) FROM PUBLIC",
+            "is granted to public EXECUTE, and was not",
+        ),
+    ] {
+        let project = changed_by_hand(F, hand, AGAIN);
+        // Another file that has changed says nothing about this one.
+        project.write(
+            "db/acme/repeat_acme_v2.sql",
+            "CREATE OR REPLACE VIEW v2 AS SELECT name FROM t;\n",
+        );
+        fails(&project, "-q", "migrate::not_restored", &[lost]);
+    }
+}
+
+#[test]
+fn a_changed_file_hides_no_loss_of_another() {
+    let v2 = (
+        "acme/repeat_acme_v2.sql",
+        "CREATE OR REPLACE VIEW v2 AS SELECT name FROM t;\n",
+    );
+    let project = Project::with(&[NARROW, F, v2]);
+    project.nu("migrate run db -q | ignore").text();
+    project.sql("REVOKE EXECUTE ON FUNCTION sec(t) FROM PUBLIC");
+    project.write(&format!("db/{}", v2.0), format!("{}-- changed\n", v2.1));
+    project.write(&format!("db/{ALTER}"), AGAIN);
+    let words = ["public EXECUTE"];
+    fails(&project, "-q", "migrate::not_restored", &words);
+}
+
+#[test]
+fn a_condition_on_a_column_of_another_type_is_the_same() {
+    let policy = (
+        "acme/repeat_acme_p.sql",
+        "DROP POLICY IF EXISTS p ON t;\nCREATE POLICY p ON t USING (name <> 'x');\n",
+    );
+    let project = changed_by_hand(policy, "SELECT 1", RETYPE);
+    assert_eq!(
+        run(&project, "-q"),
+        json!([
+            "20240201000000_core_wider.sql versioned",
+            "repeat_acme_p.sql repeatable carried",
+        ])
+    );
+}
+
+#[test]
+fn a_later_file_does_not_pass_it_over() {
+    let project = changed_by_hand(V, "SELECT 1", RETYPE);
+    let reader = role(&project);
+    project.write(
+        "db/core/20240202000000_core_grant.sql",
+        format!("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader};\n"),
+    );
+    let words = ["20240202000000_core_grant.sql", "--transaction each"];
+    fails(&project, "-q", "migrate::not_carried", &words);
+    run(&project, "-q --transaction each");
+    let may = format!("SELECT has_table_privilege('{reader}', 'v', 'select')");
+    assert_eq!(project.sql(&may), "t");
+    drop_role(&project, &reader);
+}
+
+#[test]
+fn a_lock_on_it_is_waited_for() {
+    let project = changed_by_hand(V, "SELECT 1", RETYPE);
+    let mut busy = project
+        .psql()
+        .args(["-c", "BEGIN", "-c", "COMMENT ON VIEW v IS 'busy'"])
+        .args(["-c", "SELECT pg_sleep(1.5)", "-c", "ROLLBACK"])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    project.wait_until(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(1.5)' \
+         AND datname = current_database()",
+    );
+    let rows = run(&project, "-q --lock-timeout 300ms --retries 20");
+    assert_eq!(rows.as_array().unwrap().len(), 2);
+    busy.wait().unwrap();
 }

@@ -134,7 +134,7 @@ fn a_file_that_removes_the_ledger_is_named() {
         found["help"]
             .as_str()
             .unwrap()
-            .contains("removed the ledger"),
+            .contains("removed its own ledger"),
         "{found}"
     );
 }

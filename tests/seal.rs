@@ -235,3 +235,11 @@ fn a_lock_file_that_cannot_be_written_is_told() {
     project.write("empty/x.txt", "");
     assert_eq!(project.code("migrate seal empty"), "migrate::no_migrations");
 }
+
+#[test]
+fn a_lock_file_that_leads_nowhere_is_not_passed_over() {
+    let project = sealed();
+    std::fs::rename(project.path(LOCK), project.path("kept")).unwrap();
+    std::os::unix::fs::symlink("nowhere", project.path(LOCK)).unwrap();
+    refused(&project, "migrate::file_unreadable", &["impl.migrate.lock"]);
+}

@@ -27,6 +27,20 @@
     WHERE c.attacl IS NOT NULL AND NOT c.attisdropped
   ) AS g WHERE g.privileges IS NOT NULL
   UNION ALL
+  -- An owner has all rights, but for those that were revoked.
+  SELECT 'revoked from owner', r.name, r.part_of, r.privileges FROM (
+    SELECT v.kind || ' ' || v.name AS name, coalesce(v.part_of, v.kind || ' ' || v.name) AS part_of,
+      (SELECT string_agg(usual.privilege_type, ', ' ORDER BY usual.privilege_type)
+        FROM pg_catalog.aclexplode(pg_catalog.acldefault('r', v.owner)) AS usual
+        WHERE usual.grantee = v.owner AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(v.acl) AS own
+          WHERE own.grantee = v.owner AND own.privilege_type = usual.privilege_type)) AS privileges
+    FROM visible v WHERE v.acl IS NOT NULL AND v.kind IN ('table', 'view', 'materialized view', 'foreign table')
+    UNION ALL
+    SELECT v.kind || ' ' || v.name, coalesce(v.part_of, v.kind || ' ' || v.name), 'EXECUTE'
+    FROM visible v WHERE v.acl IS NOT NULL AND v.kind IN ('function', 'procedure', 'aggregate')
+      AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(v.acl) AS own WHERE own.grantee = v.owner)
+  ) AS r WHERE r.privileges IS NOT NULL
+  UNION ALL
   SELECT 'comment', v.kind || ' ' || v.name, coalesce(v.part_of, v.kind || ' ' || v.name), d.description
     FROM visible v JOIN pg_catalog.pg_description d ON d.classoid = v.class AND d.objoid = v.id AND d.objsubid = 0
     WHERE v.sub = 0

@@ -47,6 +47,34 @@ pub enum Fault {
         diagnostic: Box<Diagnostic>,
     },
 
+    /// Somebody has changed it since, and the file does not know.
+    #[error(
+        "what stands in the way of {name} was changed, or filled, since its repeatable was applied: {objects}"
+    )]
+    #[diagnostic(
+        code(migrate::not_carried),
+        help(
+            "put the change into the repeatable's file and run it alone first, or drop the object in a \
+             bridge (`-- migrate: before`)"
+        )
+    )]
+    ChangedSince { name: Name, objects: String },
+
+    /// A later file would pass over what is dropped.
+    #[error(
+        "something stands in the way of {name}. It cannot be dropped and applied again in the same \
+         transaction, because {later} comes in between and acts on all that is there: {found}"
+    )]
+    #[diagnostic(
+        code(migrate::not_carried),
+        help("run with --transaction each, or put it into the repeatable's file")
+    )]
+    PassedOver {
+        name: Name,
+        later: Name,
+        found: String,
+    },
+
     /// What was dropped for a step is not as it was, although its files were applied again.
     #[error(
         "what was dropped for a step is not as it was after its files were applied again:\n{lost}"
@@ -281,6 +309,7 @@ impl Fault {
         match self {
             Self::Sql { diagnostic, .. }
             | Self::Ledger { diagnostic, .. }
+            | Self::NotDropped { diagnostic, .. }
             | Self::Commit { diagnostic } => Some(diagnostic),
             _ => None,
         }

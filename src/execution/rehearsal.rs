@@ -70,11 +70,13 @@ impl Runner<'_, '_> {
         // Where each has a transaction of its own, an error of one says nothing about the others.
         let goes_on = self.circumstances.common.transaction == TransactionMode::Each;
         let (versioned, repeatables) = apart(&steps);
-        for step in versioned {
+        for (number, step) in (1..).zip(versioned) {
             let started = last.map_or(Started::At(&transaction.now), |last| {
                 Started::Behind(&last.migration.name)
             });
-            self.make_way(step)?;
+            // Where each has a transaction of its own, what is dropped is applied again before the next.
+            let later = versioned.get(number..).filter(|_| !goes_on);
+            self.make_way(step, later.unwrap_or_default())?;
             let has_passed = if goes_on {
                 self.attempt(step, &transaction, started)?
             } else {

@@ -45,7 +45,7 @@ impl Runner<'_, '_> {
             {
                 ended = self.hear_of(first)?.unwrap_or(ended);
             }
-            self.make_way(step)?;
+            self.make_way(step, steps.get(number..).unwrap_or_default())?;
             let started = match last {
                 Some(last) if last.undoes().is_none() => Started::Behind(&last.migration.name),
                 _ => Started::At(&ended),

@@ -2,6 +2,9 @@
 //! files, if repeatables have made all of it. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use regex::Regex;
 
 use super::Step;
 use crate::database::catalog::{Catalog, Entry};
@@ -30,6 +33,8 @@ pub struct Dropped {
     pub name: String,
     /// What it goes with, as `kind name`.
     part_of: Option<String>,
+    /// The repeatables that make it or say something about it, by track and name.
+    files: BTreeSet<(String, String)>,
 }
 
 impl Dropped {
@@ -117,10 +122,11 @@ pub fn load(known: &Known<'_>) -> Result<Load, String> {
         let Some((kind, name)) = &edge.object else {
             continue;
         };
-        let dropped = Dropped {
+        let mut dropped = Dropped {
             kind: kind.clone(),
             name: name.clone(),
             part_of: edge.part_of.clone(),
+            files: BTreeSet::new(),
         };
         let goes_with_another = edge.part_of.as_ref().is_some_and(|it| whole.contains(it));
         if known.populated.iter().any(|one| one == address) {
@@ -179,12 +185,12 @@ pub fn load(known: &Known<'_>) -> Result<Load, String> {
         if dropped.statement().is_none() && !goes_with_another {
             return Err(format!("{} is nothing that is dropped", dropped.words()));
         }
-        load.files.extend(makers);
-        load.files.extend(
-            touched
-                .into_iter()
-                .filter(|file| known.files.contains(file)),
-        );
+        let touched = touched.into_iter();
+        dropped.files.extend(makers);
+        dropped
+            .files
+            .extend(touched.filter(|file| known.files.contains(file)));
+        load.files.extend(dropped.files.iter().cloned());
         if dropped.statement().is_some() {
             objects.push((depths.get(*address).copied().unwrap_or_default(), dropped));
         }
@@ -215,25 +221,32 @@ fn is_repeatable(recorded: &str) -> bool {
     parse_recorded(recorded).is_some_and(|name| name.is_repeatable())
 }
 
-/// What of the dropped objects is not as it was before, as lines for a person. Where files have changed,
-/// they may say something else about an owner, a comment and further rights.
+/// What of the dropped objects is not as it was before, as lines for a person. Where one of its files is
+/// among the `changed`, it may say something else about an object's owner, comment and further rights.
 pub fn lost(
     dropped: &[Dropped],
     before: &Catalog,
     after: &Catalog,
-    is_as_it_was: bool,
+    changed: &BTreeSet<(String, String)>,
 ) -> Vec<String> {
-    let whole: BTreeSet<_> = dropped.iter().map(Dropped::words).collect();
+    let whole: BTreeMap<_, _> = dropped
+        .iter()
+        .map(|one| (one.words(), one.files.is_disjoint(changed)))
+        .collect();
     let after: BTreeMap<_, _> = after
         .entries()
         .map(|Entry(kind, name, _, definition)| ((kind, name), definition.unwrap_or_default()))
         .collect();
-    let is_about = |Entry(kind, name, part_of, _): &Entry| {
-        let words = format!("{kind} {name}");
-        let is_of = |it: &String| whole.contains(it);
-        is_of(&words) || is_of(name) || part_of.as_ref().is_some_and(is_of)
+    // Is it about one of them, and are the files of that one as they were?
+    let about = |Entry(kind, name, part_of, _): &Entry| {
+        let own = whole.get(&format!("{kind} {name}"));
+        own.or_else(|| whole.get(name))
+            .or_else(|| whole.get(part_of.as_ref()?))
+            .copied()
     };
-    let told = |Entry(kind, name, _, definition): Entry| {
+    let told = |entry: Entry| {
+        let is_as_it_was = about(&entry)?;
+        let Entry(kind, name, _, definition) = entry;
         let was = definition.unwrap_or_default();
         let is = after.get(&(kind.clone(), name.clone()));
         match (kind.as_str(), is) {
@@ -248,6 +261,9 @@ pub fn lost(
                 is.map(String::as_str).unwrap_or_default(),
                 is_as_it_was,
             ),
+            (REVOKED, is) if is != Some(&was) => Some(format!(
+                "the owner of {name} could not {was}, and can again"
+            )),
             ("comment", None) => Some(format!("the comment on {name}: {was}")),
             ("comment", Some(is)) if *is != was && is_as_it_was => {
                 Some(format!("the comment on {name}: {was}"))
@@ -259,23 +275,42 @@ pub fn lost(
                 (was != is && is_as_it_was)
                     .then(|| format!("the options of {kind} {name}: {was} before, {is} now"))
             }
-            ("trigger" | "index" | "policy", Some(is)) if *is != was && is_as_it_was => {
-                Some(format!("{kind} {name} was: {was}"))
+            ("function" | "procedure" | "aggregate", Some(is)) => {
+                (*is != was && is_as_it_was).then(|| format!("the definition of {kind} {name}"))
+            }
+            ("trigger" | "index" | "policy" | "rule", Some(is)) => {
+                (without_casts(is) != without_casts(&was) && is_as_it_was)
+                    .then(|| format!("{kind} {name} was: {was}"))
             }
             _ => None,
         }
     };
-    let new_rights = after
-        .iter()
-        .filter(|_| is_as_it_was)
-        .filter_map(|((kind, name), is)| {
-            let is_new = kind == "grant"
-                && whole.contains(name)
-                && !before.has(&("grant".to_owned(), name.clone()));
-            is_new.then(|| format!("{name} is granted to {is}, and was not"))
-        });
-    let about = before.entries().filter(is_about);
-    about.filter_map(told).chain(new_rights).collect()
+    let new_rights = after.iter().filter_map(|((kind, name), is)| {
+        let is_as_it_was = whole.get(name).copied().unwrap_or_default();
+        let is_new =
+            kind == "grant" && is_as_it_was && !before.has(&("grant".to_owned(), name.clone()));
+        is_new.then(|| format!("{name} is granted to {is}, and was not"))
+    });
+    before
+        .entries()
+        .filter_map(told)
+        .chain(new_rights)
+        .collect()
+}
+
+/// What the owner of an object may not do, as the catalogue calls it.
+const REVOKED: &str = "revoked from owner";
+
+/// A definition without what the server adds when the type of a column is another one.
+fn without_casts(definition: &str) -> String {
+    static CAST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r#"::(?:"[^"]*"|[a-z_][a-z_0-9. ]*)(?:\([0-9, ]*\))?(?:\[\])*"#).ok()
+    });
+    let plain = CAST
+        .as_ref()
+        .map_or(definition.into(), |cast| cast.replace_all(definition, ""));
+    let is_kept = |character: &char| !matches!(character, '(' | ')') && !character.is_whitespace();
+    plain.chars().filter(is_kept).collect()
 }
 
 /// The options of a view, which its definition begins with, if it has some.
@@ -424,12 +459,24 @@ mod tests {
     }
 
     #[test]
+    fn a_definition_is_the_same_whatever_its_columns_are() {
+        let before = "CREATE POLICY p ON t USING ((name <> 'x'::text))";
+        let after = "CREATE POLICY p ON t USING (((name)::text <> 'x'::text))";
+        assert_eq!(without_casts(before), without_casts(after));
+        let precise = "CREATE POLICY p ON t USING ((name <> ('x'::character varying(50))::text))";
+        assert_eq!(without_casts(before), without_casts(precise));
+        let other = "CREATE POLICY p ON t USING ((name <> 'y'::text))";
+        assert_ne!(without_casts(before), without_casts(other));
+    }
+
+    #[test]
     fn parts_are_dropped_from_what_they_are_part_of() {
         let dropped = |kind: &str, name: &str, part_of: Option<&str>| {
             Dropped {
                 kind: kind.to_owned(),
                 name: name.to_owned(),
                 part_of: part_of.map(str::to_owned),
+                files: BTreeSet::new(),
             }
             .statement()
         };

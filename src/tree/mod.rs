@@ -206,9 +206,9 @@ fn concerns_nobody(error: &walkdir::Error) -> bool {
         .io_error()
         .is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound);
     is_link_to_nowhere
-        && error
-            .path()
-            .is_some_and(|path| matches!(classify(path), Ok(Kind::Other)))
+        && error.path().is_some_and(|path| {
+            matches!(classify(path), Ok(Kind::Other)) && seal::track_of(path).is_none()
+        })
 }
 
 fn unreadable(root: &Path, error: &walkdir::Error) -> Error {

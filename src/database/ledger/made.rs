@@ -64,6 +64,26 @@ impl Place {
         )
     }
 
+    /// Asks which views were written, or filled, after the repeatables of these tracks had made them: a JSON
+    /// list of their names. Of functions that is not asked, whose rows a GRANT writes as well.
+    pub fn changed_query(&self, tracks: &[&Track]) -> String {
+        let rows: Vec<_> = tracks
+            .iter()
+            .map(|track| self.repeatables_of(track))
+            .collect();
+        format!(
+            "WITH repeatable AS (\n  {rows}\n), thing AS (\n  {THINGS}\n), made AS (\n  \
+             SELECT thing.oid, min(pg_catalog.age(thing.at)) AS written, min(pg_catalog.age(repeatable.at)) AS recorded\n  \
+             FROM repeatable CROSS JOIN LATERAL pg_catalog.jsonb_object_keys(parts) AS key JOIN thing USING (key)\n  \
+             WHERE key LIKE '@view %' GROUP BY thing.oid\n\
+             ) SELECT coalesce(pg_catalog.json_agg(pg_catalog.format('%I.%I', n.nspname, c.relname)), '[]')\n\
+             FROM made JOIN pg_catalog.pg_class c ON c.oid = made.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n\
+             WHERE written < recorded OR c.relkind = 'm' AND c.relispopulated\n  \
+               OR EXISTS (SELECT FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid AND pg_catalog.age(d.xmin) < recorded);\n",
+            rows = rows.join("\n  UNION ALL ")
+        )
+    }
+
     /// The rows of a track's repeatables, as a query for `track, name, at, parts`.
     pub(in crate::database) fn repeatables_of(&self, track: &Track) -> String {
         format!(
