@@ -241,5 +241,5 @@ fn a_lock_file_that_leads_nowhere_is_not_passed_over() {
     let project = sealed();
     std::fs::rename(project.path(LOCK), project.path("kept")).unwrap();
     std::os::unix::fs::symlink("nowhere", project.path(LOCK)).unwrap();
-    refused(&project, "migrate::file_unreadable", &["impl.migrate.lock"]);
+    refused(&project, "migrate::unreadable_file", &["impl.migrate.lock"]);
 }
