@@ -134,6 +134,7 @@ impl Address {
             self.schema.as_deref(),
             &self.prefix,
             self.mark.as_deref(),
+            self.keepalives.filter(|_| self.mark.is_some()),
         ));
         Dialing {
             session,

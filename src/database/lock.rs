@@ -15,7 +15,6 @@ use super::{Database, Error, parse_json, questions};
 use crate::error::Interrupted;
 use crate::process::watch::{LONG, Watch};
 use crate::psql;
-use crate::psql::connection::Keepalives;
 
 /// The key of the advisory lock for these ledgers. PostgreSQL keeps advisory locks apart by
 /// database, so the database is no part of it.
@@ -89,8 +88,6 @@ struct Tried {
     backend: i64,
     /// Does the server look whether psql is still there?
     checks_connection: bool,
-    /// Does it notice that psql is out of reach? `None` where others may have set when.
-    keepalives: Option<bool>,
 }
 
 impl Database {
@@ -114,7 +111,7 @@ impl Database {
         // A socket of this computer knows no silence.
         let is_local = self.server.host.starts_with('/');
         let keepalives = self.keepalives.take().filter(|_| !is_local);
-        let attempt = try_lock(key, keepalives, &self.server.session_timeouts());
+        let attempt = try_lock(key, &self.server.session_timeouts());
         // The ledgers count as they are under the lock, and are asked for together with it.
         let first = format!(
             "{}{attempt}{}",
@@ -133,7 +130,7 @@ impl Database {
             tried = later?;
         }
         self.checks_connection = tried.checks_connection;
-        self.keepalives = match (keepalives, tried.keepalives) {
+        self.keepalives = match (keepalives, self.server.is_kept_alive) {
             (Some(keepalives), None) => {
                 let answer = self.ask(&questions::keep_alive_unless_set(keepalives))?;
                 Some(keepalives).filter(|_| answer == "t")
@@ -211,7 +208,7 @@ impl Database {
 
 /// Tries to take the lock that admits one run at a time; never blocks inside the server, where a
 /// waiter would deadlock with `CREATE INDEX CONCURRENTLY`. Prepares the session for a long life, too.
-fn try_lock(key: i64, keepalives: Option<Keepalives>, timeouts: &[String]) -> String {
+fn try_lock(key: i64, timeouts: &[String]) -> String {
     let timeouts: Vec<_> = timeouts
         .iter()
         .map(|name| format!(",\n  '{name}', pg_catalog.set_config('{name}', '0', false)"))
@@ -220,9 +217,7 @@ fn try_lock(key: i64, keepalives: Option<Keepalives>, timeouts: &[String]) -> St
         "SELECT json_build_object(\n  \
            'got', pg_catalog.pg_try_advisory_lock({key}),\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
-           'checks_connection', {CHECKS_CONNECTION},\n  \
-           'keepalives', {}{});\n",
-        keepalives.map_or_else(|| "false".to_owned(), questions::keep_alive),
+           'checks_connection', {CHECKS_CONNECTION}{});\n",
         timeouts.concat()
     )
 }

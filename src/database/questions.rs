@@ -14,7 +14,13 @@ pub const CHECKS_CONNECTION: &str = "pg_catalog.current_setting('client_connecti
 
 /// First words to a server: asks for the facts of [`crate::database::server::Server`]. Each catalogue
 /// that a new session looks into costs it as much as a small query, so few are.
-pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
+/// They also let the server notice that psql is out of reach, before anything can be lost.
+pub fn hello(
+    schema: Option<&str>,
+    prefix: &str,
+    mark: Option<&str>,
+    keepalives: Option<Keepalives>,
+) -> String {
     let is_marked = mark.map_or_else(
         || "true".to_owned(),
         |mark| {
@@ -47,8 +53,10 @@ pub fn hello(schema: Option<&str>, prefix: &str, mark: Option<&str>) -> String {
            'host', :'HOST', 'port', :'PORT', 'user', :'USER',\n  \
            'backend', pg_catalog.pg_backend_pid(),\n  \
            'timeouts', json_build_object({timeouts}),\n  \
+           'is_kept_alive', {is_kept_alive},\n  \
            'ledgers', {ledgers});\n",
         timeouts = known_timeouts(),
+        is_kept_alive = keepalives.map_or_else(|| "false".to_owned(), keep_alive),
         ledgers = found_ledgers(prefix),
     )
 }

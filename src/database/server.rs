@@ -41,6 +41,8 @@ pub struct Server {
     pub backend: i64,
     /// The settings that would end a session or a transaction for its length; does it know them?
     timeouts: BTreeMap<String, bool>,
+    /// Does it notice that psql is out of reach? `None` where others may have set when.
+    pub is_kept_alive: Option<bool>,
     /// The ledgers in any schema.
     pub ledgers: Vec<Found>,
     /// What a login trigger has set for the session (PostgreSQL 17). Asked for by itself.
@@ -132,6 +134,7 @@ mod tests {
             user: "me".to_owned(),
             backend: 42,
             timeouts: BTreeMap::new(),
+            is_kept_alive: Some(false),
             ledgers: vec![],
             login_settings: BTreeMap::new(),
         }

@@ -229,7 +229,7 @@ fn both_ends_give_a_silent_network_up() {
         (
             "c",
             "the ledgers' question is lost, lock held",
-            "*row_security*",
+            "*LOCAL?row_security*",
             Lost::Everything,
         ),
         ("d", "the second file is lost", "*m2.sql*", Lost::Everything),
