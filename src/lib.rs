@@ -126,6 +126,7 @@
         clippy::unwrap_used,
         clippy::panic,
         clippy::indexing_slicing,
+        clippy::disallowed_methods,
         reason = "a test that fails must say so at once"
     )
 )]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Error;
+use crate::process::spawn;
 
 /// The variable in which nushell tells its version.
 const VERSION: &str = "NU_VERSION";
@@ -47,12 +48,14 @@ fn on_path(environment: &BTreeMap<String, String>, folder: &Path) -> Result<Path
 }
 
 fn version(program: &Path) -> std::io::Result<String> {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("--version")
         .env_clear()
         .stdin(Stdio::null())
-        .stderr(Stdio::null())
-        .output()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let output = spawn::output(&mut command)?;
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 

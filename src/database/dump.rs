@@ -16,7 +16,7 @@ use crate::error::{Interrupted, Unreadable};
 use crate::process::interrupt::Interrupt;
 use crate::process::lines::Channel;
 use crate::process::listener::{Heard, Listener};
-use crate::process::{Child, Watchdog};
+use crate::process::{Child, Watchdog, spawn};
 use crate::psql;
 
 /// What no dump takes along: the extension's own words, which only its owner may repeat.
@@ -182,13 +182,15 @@ fn not_started(error: io::Error) -> Error {
 
 /// The major version of a program of PostgreSQL: `pg_dump (PostgreSQL) 15.18 (Debian ...)`.
 fn version(program: &Path) -> Option<u32> {
-    let output = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .arg("--version")
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .stdin(Stdio::null())
-        .output()
-        .ok()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let output = spawn::output(&mut command).ok()?;
     major(&String::from_utf8_lossy(&output.stdout))
 }
 

@@ -133,12 +133,13 @@ impl Database {
     }
 
     /// The command is done. Keeps the session for the next one, if that is wished and nothing of this
-    /// one can stay in it; else closes it.
+    /// one can stay in it; else closes it. The command does not wait for that.
     pub fn close(mut self) {
         let is_as_new = self.server.is_whole
             && self.server.login_settings.is_empty()
             && !self.session.is_watched();
         let Some((way, period)) = self.kept.take().filter(|_| is_as_new) else {
+            self.session.leave();
             return;
         };
         // Frees the lock. An open transaction makes it fail, which ends psql.

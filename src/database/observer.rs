@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Database, questions};
 use crate::process::lines::Channel;
+use crate::process::spawn::spawn;
 use crate::process::watch::Observe;
 use crate::psql::log::{Log, Transcript};
 
@@ -60,12 +61,11 @@ fn answer(
     log: Option<&Log>,
     question: &str,
 ) -> Option<String> {
-    let mut child = command
+    command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .ok()?;
+        .stderr(Stdio::null());
+    let mut child = spawn(&mut command).ok()?;
     let transcript = Transcript::of(log, child.id());
     transcript.sent(question);
     let mut stdout = child.stdout.take()?;

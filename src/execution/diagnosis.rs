@@ -12,7 +12,7 @@ use crate::database::ledger::table::ROW_CHANGED;
 use crate::execution::frame::Frame;
 use crate::execution::script::{Completion, TRANSACTION_ENDED};
 use crate::psql::message::{Diagnostic, decisive_error, error_of, psqls_own_error};
-use crate::psql::process::{CONNECTION_LOST, DRIVER};
+use crate::psql::process::{CONNECTION_LOST, is_driver};
 use crate::psql::{Ending, Output};
 use crate::tree::relative;
 use crate::tree::{Migration, Name};
@@ -137,7 +137,7 @@ pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
             let is_ours = if joined.is_some() {
                 is_of_joined(&diagnostic, prefix, step, read)
             } else {
-                diagnostic.file.as_deref() == Some(DRIVER)
+                diagnostic.file.as_deref().is_some_and(is_driver)
             };
             if is_ours && diagnostic.message.contains(TRANSACTION_ENDED) {
                 return Fault::TransactionEnded {

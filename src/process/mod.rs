@@ -6,10 +6,11 @@ pub mod lines;
 pub mod listener;
 pub mod progress;
 pub mod screen;
+pub mod spawn;
 pub mod watch;
 mod watchdog;
 
-use std::io;
+use std::io::{self, PipeReader};
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStderr, ChildStdout, Command, ExitStatus};
 use std::thread;
@@ -37,7 +38,14 @@ impl Child {
     /// program starts.
     pub fn start(command: &mut Command) -> io::Result<Self> {
         Ok(Self {
-            process: command.process_group(0).spawn()?,
+            process: spawn::spawn(command.process_group(0))?,
+        })
+    }
+
+    /// The same for a program that reads a pipe under [`spawn::path_of`] it.
+    pub fn start_with(command: &mut Command, pipe: PipeReader) -> io::Result<Self> {
+        Ok(Self {
+            process: spawn::spawn_with(command.process_group(0), pipe)?,
         })
     }
 

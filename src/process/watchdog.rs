@@ -7,6 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use super::spawn::spawn;
+
 /// Reads whom to watch over until the end of its standard input, which is the end of the plugin;
 /// then lets that group cancel what it does, and ends it.
 const SCRIPT: &str = r#"group=0
@@ -25,7 +27,8 @@ impl Watchdog {
     /// Watches over nobody yet. If the plugin dies, this folder is removed as well.
     pub fn start(folder: Option<&Path>) -> io::Result<Self> {
         let (input, leash) = io::pipe()?;
-        let shell = Command::new("/bin/sh")
+        let mut command = Command::new("/bin/sh");
+        command
             .args(["-c", SCRIPT, "watchdog"])
             .arg(folder.unwrap_or(Path::new("")))
             .env_clear()
@@ -34,8 +37,8 @@ impl Watchdog {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             // What kills the plugin's group must not kill its watchdog.
-            .process_group(0)
-            .spawn()?;
+            .process_group(0);
+        let shell = spawn(&mut command)?;
         Ok(Self { shell, leash })
     }
 

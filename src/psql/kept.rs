@@ -77,8 +77,9 @@ impl Way {
             session,
         });
         drop(pool);
-        // To close one takes its time.
-        drop(too_many);
+        if let Some(kept) = too_many {
+            kept.session.leave();
+        }
         thread::spawn(move || {
             thread::sleep(period);
             let place = |pool: &Pool| pool.kept.iter().position(|kept| kept.number == number);

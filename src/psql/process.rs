@@ -1,25 +1,24 @@
 //! How psql is started. Must not know what is said to it.
 
 use std::io::{self, PipeWriter};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use command_fds::{CommandFdExt, FdMapping};
-
 use crate::process::Child;
+use crate::process::spawn::{DESCRIPTORS, path_of};
 use crate::psql::connection::Connection;
 
-/// The script psql reads: a descriptor of its own, because a file's `\copy ... from pstdin`
-/// would eat a script that comes on standard input.
-pub const DRIVER: &str = "/dev/fd/3";
-const DRIVER_DESCRIPTOR: i32 = 3;
+/// Is this what psql calls the script that it reads? That has a descriptor of its own, because a file's
+/// `\copy ... from pstdin` would eat a script that comes on standard input.
+pub fn is_driver(file: &str) -> bool {
+    Path::new(file).parent() == Some(Path::new(DESCRIPTORS))
+}
 
 /// psql's exit status for a connection that went bad (psql manual, "Exit Status").
 pub const CONNECTION_LOST: i32 = 2;
 
-/// Every argument but those that name the database.
-const ARGUMENTS: [&str; 11] = [
+/// Every argument but the script and those that name the database.
+const ARGUMENTS: [&str; 10] = [
     "-X",
     "-q",
     "-A",
@@ -30,7 +29,6 @@ const ARGUMENTS: [&str; 11] = [
     "-v",
     "VERBOSITY=verbose",
     "-f",
-    DRIVER,
 ];
 
 /// Starts psql with exactly the connection's environment; gives also the end of the pipe that it
@@ -44,17 +42,13 @@ pub fn start(
     let mut command = Command::new(psql);
     command
         .args(ARGUMENTS)
+        .arg(path_of(&script))
         .args(connection.psql_arguments())
         .env_clear()
         .envs(connection.environment())
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .fd_mappings(vec![FdMapping {
-            parent_fd: OwnedFd::from(script),
-            child_fd: DRIVER_DESCRIPTOR,
-        }])
-        .map_err(io::Error::other)?;
-    Ok((Child::start(&mut command)?, driver))
+        .stderr(Stdio::piped());
+    Ok((Child::start_with(&mut command, script)?, driver))
 }

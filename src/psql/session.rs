@@ -5,6 +5,7 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::ExitStatus;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -242,6 +243,12 @@ impl Session {
         let answer = self.ask(text);
         self.listener.deadline = None;
         answer
+    }
+
+    /// Closes it without waiting for psql's end, which takes as long as a small query. Nothing is under
+    /// way in it. psql ends even if the plugin does first: its script is over.
+    pub fn leave(self) {
+        thread::spawn(move || drop(self));
     }
 
     fn cancel(&mut self) {

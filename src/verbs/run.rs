@@ -306,7 +306,10 @@ fn attempt(
         &mut kept.later,
     );
     Ok(match done {
-        Ok(()) => Attempt::Done,
+        Ok(()) => {
+            database.close();
+            Attempt::Done
+        }
         Err(stop) => Attempt::Stopped(Box::new(stop)),
     })
 }
