@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Circumstances;
 use super::row::RunRow;
-use super::script::{self, Remembered, Since, Told};
+use super::script::{self, Remembered, Since, Told, Touched};
 use crate::database::{Database, parse};
 use crate::process::progress::Progress;
 use crate::psql::Ending;
@@ -91,7 +91,7 @@ impl Later {
             Since::Transactions(&begun),
             newest,
             lost.as_deref(),
-            None,
+            Touched::default(),
         );
         let output = database.session.ask(&text)?;
         match parse(&output) {

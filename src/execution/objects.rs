@@ -6,7 +6,7 @@ use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::later::{WHAT, not_recorded, note};
 use super::runner::Runner;
-use super::script::{self, Remembered, Rows, Since};
+use super::script::{self, Remembered, Rows, Since, Touched};
 use crate::database::parse;
 use crate::database::questions::survived;
 use crate::plan::Step;
@@ -32,8 +32,12 @@ impl Runner<'_, '_> {
         let tracks: Vec<_> = tracks.into_iter().collect();
         let execution_id = &self.circumstances.common.execution_id;
         let place = &self.database.place;
-        let written = self.written.as_deref();
-        let text = script::remember(place, &tracks, execution_id, since, newest, lost, written);
+        let locks_all = |step: &Step| step.plain.is_some_and(|plain| !plain.may_grant);
+        let touched = Touched {
+            catalogues: self.written.as_deref(),
+            is_locked: matches!(since, Since::Begin) && steps.iter().all(locks_all),
+        };
+        let text = script::remember(place, &tracks, execution_id, since, newest, lost, touched);
         let output = self
             .database
             .session

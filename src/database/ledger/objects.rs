@@ -58,7 +58,10 @@ pub const HAS_DROPPED: &str = "CASE WHEN NOT pg_catalog.current_setting('track_c
      'pg_catalog.pg_extension', 'pg_catalog.pg_event_trigger', 'pg_catalog.pg_publication', \
      'pg_catalog.pg_foreign_server', 'pg_catalog.pg_statistic_ext']::regclass[]) AS class) > 0 THEN true\n  \
      WHEN pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::regclass) > 0 THEN EXISTS (\n    \
-     SELECT FROM pg_catalog.pg_attribute WHERE attisdropped AND pg_catalog.age(xmin) <= 0) ELSE false END";
+     SELECT FROM pg_catalog.pg_attribute WHERE attrelid = ANY (ARRAY(\
+       SELECT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() \
+       AND locktype = 'relation' AND mode = 'AccessExclusiveLock')) \
+       AND attisdropped AND pg_catalog.age(xmin) <= 0) ELSE false END";
 
 /// The catalogues that the transaction has written to, as a JSON array; NULL where the server does not
 /// count. A transaction of the same session that ended a moment ago may be counted in.

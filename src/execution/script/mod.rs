@@ -13,7 +13,7 @@ mod transaction;
 pub use completion::{Completion, completion};
 pub use constraints::Followed;
 pub use no_transaction::{begin_outside, check_outside, clean_outside, finish_outside};
-pub use objects::{Present, Remembered, Rows, Since, Told, drops, remember};
+pub use objects::{Present, Remembered, Rows, Since, Told, Touched, drops, remember};
 pub use question::{Bracket, question};
 pub use rehearsal::{KEEP_ATTEMPT, attempted, look, rollback, trapped, undo_attempt};
 pub use state::{Limits, forget, list_variables};

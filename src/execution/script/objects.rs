@@ -64,8 +64,7 @@ pub struct Told(
 );
 
 /// Writes to the rows of a run what their files have done. A failure undoes only this. `lost` is the
-/// answer to [`drops`], where something may have been dropped; `written` are the catalogues that were
-/// written to, where that is known.
+/// answer to [`drops`], where something may have been dropped.
 pub fn remember(
     place: &Place,
     tracks: &[&Track],
@@ -73,7 +72,7 @@ pub fn remember(
     since: Since<'_>,
     newest: i64,
     lost: Option<&str>,
-    written: Option<&[String]>,
+    touched: Touched<'_>,
 ) -> String {
     let (age, is_ours) = match since {
         // Of a subtransaction, or another transaction's that began later and has committed.
@@ -117,7 +116,7 @@ pub fn remember(
             "(SELECT * FROM changed UNION ALL SELECT * FROM dropped) AS told",
         ),
     };
-    let (affected, touched) = touched(written);
+    let (affected, touched) = touched.queries();
     let statement = include_str!("objects.sql")
         .replace("{recorded}", &recorded)
         .replace("{affected}", &affected)
@@ -157,31 +156,53 @@ pub fn remember(
     )
 }
 
-/// Which relations are affected and which rows were written: a query for each catalogue that counts, one
-/// behind the other. To plan them for those that nobody has written to would take most of the time.
-fn touched(written: Option<&[String]>) -> (String, String) {
-    let (mut affected, mut touched) = (Vec::new(), Vec::new());
-    for section in include_str!("touched.sql").split("=== ").skip(1) {
-        let (heading, query) = section.split_once('\n').unwrap_or((section, ""));
-        let mut words = heading.splitn(3, ' ');
-        let catalogue = words.next().unwrap_or_default();
-        let is_wanted = written.is_none_or(|written| written.iter().any(|one| one == catalogue));
-        // One at least, or it is no query.
-        if !is_wanted && !touched.is_empty() {
-            continue;
-        }
-        touched.push(query.trim_end());
-        if let Some(relation) = words.next() {
-            let rows = words.next().unwrap_or("true");
-            affected.push(format!(
+/// Where what was written may be.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Touched<'a> {
+    /// The catalogues that were written to, where that is known.
+    pub catalogues: Option<&'a [String]>,
+    /// Does the transaction still hold a lock on each relation whose columns it has written? Then the
+    /// columns of all others need not be looked at: they are most of a catalogue.
+    pub is_locked: bool,
+}
+
+/// The relations on which this transaction holds a lock that DDL takes, and more.
+const LOCKED: &str = "  SELECT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation'
+    AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')";
+
+impl Touched<'_> {
+    /// Which relations are affected and which rows were written: a query for each catalogue that counts, one
+    /// behind the other. To plan them for those that nobody has written to would take most of the time.
+    fn queries(self) -> (String, String) {
+        let (mut affected, mut touched) = (Vec::new(), Vec::new());
+        for section in include_str!("touched.sql").split("=== ").skip(1) {
+            let (heading, query) = section.split_once('\n').unwrap_or((section, ""));
+            let mut words = heading.splitn(3, ' ');
+            let catalogue = words.next().unwrap_or_default();
+            let is_wanted = self
+                .catalogues
+                .is_none_or(|written| written.iter().any(|one| one == catalogue));
+            // One at least, or it is no query.
+            if !is_wanted && !touched.is_empty() {
+                continue;
+            }
+            touched.push(query.trim_end());
+            if let Some(relation) = words.next() {
+                let rows = words.next().unwrap_or("true");
+                if catalogue == "pg_attribute" && self.is_locked {
+                    affected.push(LOCKED.to_owned());
+                    continue;
+                }
+                affected.push(format!(
                 "  SELECT {relation} FROM pg_catalog.{catalogue} WHERE {rows} AND pg_catalog.age(xmin) <= {{since}}"
             ));
+            }
         }
+        (
+            affected.join("\n  UNION\n"),
+            touched.join("\n  UNION ALL\n"),
+        )
     }
-    (
-        affected.join("\n  UNION\n"),
-        touched.join("\n  UNION ALL\n"),
-    )
 }
 
 /// What the server makes anew under the same name when what it is part of changes: a condition.

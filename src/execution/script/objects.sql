@@ -16,7 +16,7 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
     CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
       WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END AS kind
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
-  WHERE c.oid IN (SELECT id FROM affected) AND c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
+  WHERE c.oid = ANY (ARRAY(SELECT id FROM affected)) AND c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
 ), touched (class, id, part_of, kind, name, age, cmin, is_row, attnum) AS (
 {touched}
 ), placed AS MATERIALIZED (

@@ -14,6 +14,8 @@ pub struct Plain {
     /// May it make a deferrable constraint, or change when one is checked? What triggers do is not
     /// known; what they defer is checked at COMMIT.
     pub may_defer: bool,
+    /// May it change the privileges of columns? Nothing else changes a column without a lock on its table.
+    pub may_grant: bool,
 }
 
 /// A backslash is refused wherever it stands: what is one in a string depends on a setting.
@@ -28,6 +30,10 @@ pub fn plain(content: &[u8], items: &[Item]) -> Option<Plain> {
             Item::Command(_) => None,
         }),
         may_defer: contains(content, b"deferr") || items.iter().any(may_run_anything),
+        may_grant: [&b"grant"[..], b"revoke", b"owned"]
+            .iter()
+            .any(|word| contains(content, word))
+            || items.iter().any(may_run_anything),
     })
 }
 
@@ -108,6 +114,24 @@ mod tests {
         ] {
             assert_eq!(of(text).unwrap().closing, closing, "{text}");
         }
+    }
+
+    #[test]
+    fn what_may_change_privileges_of_columns() {
+        let may_grant = |text: &str| of(text).unwrap().may_grant;
+        for text in [
+            "Grant SELECT (id) ON t TO alice;",
+            "REVOKE SELECT (id) ON t FROM alice;",
+            "DROP OWNED BY alice;",
+            "SELECT permit();",
+            "DO $$ BEGIN END $$;",
+            "CREATE EXTENSION pgcrypto;",
+        ] {
+            assert!(may_grant(text), "{text}");
+        }
+        assert!(!may_grant(
+            "CREATE TABLE t (id int);\nALTER TABLE t ADD x int;"
+        ));
     }
 
     #[test]
