@@ -84,12 +84,17 @@ impl PluginCommand for Impact {
 }
 
 impl Row for ImpactRow {
-    const PRIORITY: &'static [&'static str] = &["name", "kind", "track", "depth", "via", "certain"];
+    const PRIORITY: &'static [&'static str] = &["name", "depth", "via", "certain", "kind", "track"];
 
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("name", |row: &Self| row.object.1.clone())
                 .means("the object that depends on NAME"),
+            Column::int("depth", |row: &Self| row.depth).means("how many steps away it is"),
+            Column::text("via", |row: &Self| row.via.clone())
+                .means("the object on the way to it, one step before"),
+            Column::bool("certain", |row: &Self| row.certain)
+                .means("whether the server is sure of every step"),
             Column::text("kind", |row: &Self| row.object.0.clone())
                 .means("table, column, view, function and so on"),
             Column::optional_text("track", |row: &Self| {
@@ -98,11 +103,6 @@ impl Row for ImpactRow {
             .means("whose it is; empty if it was made by hand"),
             Column::optional_text("made_by", |row: &Self| row.maker.as_ref()?.made_by.clone())
                 .means("the migration that made it"),
-            Column::int("depth", |row: &Self| row.depth).means("how many steps away it is"),
-            Column::text("via", |row: &Self| row.via.clone())
-                .means("the object on the way to it, one step before"),
-            Column::bool("certain", |row: &Self| row.certain)
-                .means("whether the server is sure of every step"),
         ]
     }
 }
