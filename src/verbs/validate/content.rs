@@ -4,7 +4,7 @@ use super::{Finding, names};
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
 use crate::plan::{Fit, in_circle, place};
 use crate::settings::TransactionControl;
-use crate::sql::inspection::{Violation, inspect, needs_no_transaction};
+use crate::sql::inspection::{Inspection, Violation, needs_no_transaction};
 use crate::sql::rules::Rule;
 use crate::sql::variables::Variables;
 use crate::sql::variables::usage::unset;
@@ -13,12 +13,12 @@ use crate::tree::{Material, Migration};
 pub fn content(
     migration: &Migration,
     material: &Material,
+    inspection: &Inspection,
     control: TransactionControl,
     users: &Variables,
 ) -> Vec<Finding> {
     let script = material.script(migration);
     let included = material.scripts();
-    let inspection = inspect(script, &included);
     let near_miss = migration.directives.near_miss.iter();
     let mut findings: Vec<_> = near_miss
         .map(|found| names::unreadable(found, &migration.path, Some(found.line)))
@@ -27,7 +27,7 @@ pub fn content(
             ..finding
         })
         .collect();
-    let place = place(migration, &inspection, control);
+    let place = place(migration, inspection, control);
     let is_outside = place == Some(Fit::NoTransaction);
     for found in &inspection.forbidden {
         findings.push(forbidden(migration, found, Rule::FatalCommand));
@@ -77,16 +77,6 @@ pub fn content(
         }
     }
     findings
-}
-
-/// Does it share a transaction with others, or run on its own?
-pub fn is_in_transaction(
-    migration: &Migration,
-    material: &Material,
-    control: TransactionControl,
-) -> bool {
-    let inspection = inspect(material.script(migration), &material.scripts());
-    place(migration, &inspection, control) != Some(Fit::NoTransaction)
 }
 
 const OWN_FILE: &str =

@@ -3,48 +3,29 @@
 use std::path::Path;
 
 use super::Finding;
+use super::reading::Reading;
 use super::surroundings::{Surroundings, Weight};
 use crate::database::relations::Usage;
 use crate::database::{self, Database};
 use crate::sql::inspection::Script;
 use crate::sql::rules::{Rule, Severity};
-use crate::sql::unsafe_ddl::{Violation, lint};
-use crate::tree::{Material, Migration};
-
-/// How a migration is going to run.
-#[derive(Clone, Copy)]
-pub struct Manner {
-    /// The server's major version, where one is connected.
-    pub major: Option<u32>,
-    pub is_in_transaction: bool,
-}
+use crate::sql::unsafe_ddl::{Statement, Violation};
+use crate::tree::Migration;
 
 /// The hazards of a migration, whose objects then count as made.
 pub fn hazards(
-    migration: &Migration,
-    material: &Material,
-    manner: Manner,
+    reading: &Reading<'_>,
     surroundings: &mut Surroundings,
     mut database: Option<&mut Database>,
 ) -> Result<Vec<Finding>, database::Error> {
     // What is included comes first: a script that includes others goes on with what they have made.
+    let migration = reading.migration;
     let mut found = Vec::new();
-    for script in material.scripts() {
-        found.extend(of_script(
-            migration,
-            script,
-            manner,
-            surroundings,
-            database.as_deref_mut(),
-        )?);
+    for script in reading.included() {
+        let database = database.as_deref_mut();
+        found.extend(of_script(migration, script, surroundings, database)?);
     }
-    let mut findings = of_script(
-        migration,
-        material.script(migration),
-        manner,
-        surroundings,
-        database,
-    )?;
+    let mut findings = of_script(migration, reading.own(), surroundings, database)?;
     findings.append(&mut found);
     // What stands for others runs on fresh databases alone, where nobody waits for a lock.
     if migration.directives.replaces.is_some() {
@@ -55,8 +36,7 @@ pub fn hazards(
 
 fn of_script(
     migration: &Migration,
-    script: Script<'_>,
-    manner: Manner,
+    (script, statements): (Script<'_>, &[Statement]),
     surroundings: &mut Surroundings,
     mut database: Option<&mut Database>,
 ) -> Result<Vec<Finding>, database::Error> {
@@ -64,7 +44,7 @@ fn of_script(
     surroundings.sets_path = String::from_utf8_lossy(script.content)
         .to_lowercase()
         .contains("search_path");
-    for statement in lint(script.content, manner.major, manner.is_in_transaction) {
+    for statement in statements {
         for violation in &statement.violations {
             let weight =
                 surroundings.weigh(violation, &statement.deed.touched, database.as_deref_mut())?;

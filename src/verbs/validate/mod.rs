@@ -8,6 +8,7 @@ mod history;
 mod names;
 mod needs;
 mod planned;
+mod reading;
 mod scripts;
 mod surroundings;
 
@@ -30,11 +31,12 @@ use crate::plan::status::{State, Status, compare, pending};
 use crate::plan::{self, Request};
 use crate::preflight::{Checker, Preflight};
 use crate::settings::file::FILE_NAME;
+use crate::sql::inspection::inspect;
 use crate::sql::rules::{Rule, Severity};
 use crate::tree::{self, Material, Migration, Survey, Track, survey};
 pub use finding::Finding;
-use hazards::Manner;
 use planned::{Planned, Words};
+use reading::{Manner, Reading, Readings};
 use surroundings::Surroundings;
 
 /// What `migrate validate` is asked for.
@@ -130,9 +132,11 @@ impl Validation<'_> {
         let tracks = self.tracks(survey, &Ledgers::default())?;
         let statuses = compare(&tracks, &survey.migrations, &[]);
         let mut surroundings = Surroundings::default();
-        self.needs(survey, &[], &surroundings, None)?;
+        let mut readings = self.readings(None);
+        self.needs(survey, &[], &mut readings, &surroundings, None)?;
         for migration in pending(&statuses) {
-            self.files(migration, &mut surroundings, None)?;
+            let reading = readings.of(migration)?;
+            self.files(reading, &mut surroundings, None)?;
         }
         for migration in pending(&statuses) {
             if let Some(script) = self.script(migration) {
@@ -199,11 +203,23 @@ impl Validation<'_> {
             .collect();
         self.settings(survey, Some(&mut database))?;
         let mut surroundings = Surroundings::of(&mut database)?;
-        self.needs(survey, &ledgers.rows, &surroundings, Some(&mut database))?;
+        let mut readings = self.readings(Some(&database));
+        let rows = &ledgers.rows;
+        let all = Some(&mut database);
+        self.needs(survey, rows, &mut readings, &surroundings, all)?;
         for migration in pending(&statuses) {
-            self.files(migration, &mut surroundings, Some(&mut database))?;
+            let reading = readings.of(migration)?;
+            self.files(reading, &mut surroundings, Some(&mut database))?;
         }
         self.checks(&statuses, &database)
+    }
+
+    fn readings<'m>(&self, database: Option<&Database>) -> Readings<'m> {
+        Readings::new(Manner {
+            folders: self.context.folders(),
+            control: self.context.caller.settings.transaction_control,
+            major: database.map(|database| database.server.major()),
+        })
     }
 
     /// The tracks that were asked for, else those of the tree. Unlike elsewhere, an empty tree is
@@ -261,10 +277,11 @@ impl Validation<'_> {
     }
 
     /// What is used of other tracks and not required, and what is touched that must not be.
-    fn needs(
+    fn needs<'m>(
         &mut self,
-        survey: &Survey,
+        survey: &'m Survey,
         rows: &[Row],
+        readings: &mut Readings<'m>,
         surroundings: &Surroundings,
         database: Option<&mut Database>,
     ) -> Result<(), Error> {
@@ -287,11 +304,11 @@ impl Validation<'_> {
         let statuses = compare(&all, &survey.migrations, rows);
         let settings = &self.context.caller.settings;
         let mut files = vec![];
-        for migration in pending(&statuses) {
-            let material =
-                Material::read(migration, &self.context.folders()).map_err(plan::Error::from)?;
+        let waiting: BTreeSet<_> = pending(&statuses).map(|found| &found.name).collect();
+        let is_waiting = |found: &&Migration| waiting.contains(&found.name);
+        for migration in survey.migrations.iter().filter(is_waiting) {
             let path = settings.path_of(migration.name.track.as_str());
-            files.push(Words::read(migration, &material, path));
+            files.push(Words::of(readings.of(migration)?, path));
         }
         let makers = Makers::of(&deeds);
         let planned = Planned::of(&files, |it| surroundings.has(it));
@@ -315,18 +332,22 @@ impl Validation<'_> {
 
     fn files(
         &mut self,
-        migration: &Migration,
+        reading: &Reading<'_>,
         surroundings: &mut Surroundings,
         database: Option<&mut Database>,
     ) -> Result<(), Error> {
         let settings = &self.context.caller.settings;
-        let control = settings.transaction_control;
-        let folders = self.context.folders();
-        let material = Material::read(migration, &folders).map_err(plan::Error::from)?;
+        let Reading {
+            migration,
+            material,
+            inspection,
+            ..
+        } = reading;
         self.findings.extend(content::content(
             migration,
-            &material,
-            control,
+            material,
+            inspection,
+            settings.transaction_control,
             &settings.variables_of(migration.name.track.as_str()),
         ));
         if migration.name.is_repeatable() {
@@ -339,17 +360,8 @@ impl Validation<'_> {
                 .map(|found| scripts::no_query(migration, found));
             self.findings.extend(found);
         }
-        let manner = Manner {
-            major: database.as_ref().map(|database| database.server.major()),
-            is_in_transaction: content::is_in_transaction(migration, &material, control),
-        };
-        self.findings.extend(hazards::hazards(
-            migration,
-            &material,
-            manner,
-            surroundings,
-            database,
-        )?);
+        let hazards = hazards::hazards(reading, surroundings, database)?;
+        self.findings.extend(hazards);
         match migration.undoing(&self.context.folders(), &self.context.caller.interrupt) {
             Ok(Some(mut undo)) => {
                 self.context.allow(&mut undo);
@@ -376,6 +388,7 @@ impl Validation<'_> {
         let found = content::content(
             undo,
             &material,
+            &inspect(material.script(undo), &material.scripts()),
             settings.transaction_control,
             &settings.variables_of(undo.name.track.as_str()),
         );

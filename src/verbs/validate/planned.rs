@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reading::Reading;
 use crate::plan::needs::Need;
-use crate::sql::unsafe_ddl::{Deed, Family, Named, Statement, lint};
-use crate::tree::{Material, Migration};
+use crate::sql::unsafe_ddl::{Deed, Family, Named, Statement};
+use crate::tree::Migration;
 
 /// What a pending file says about relations and other objects.
 pub struct Words<'m> {
@@ -56,30 +57,30 @@ impl Foreign {
 }
 
 impl<'m> Words<'m> {
-    pub fn read(migration: &'m Migration, material: &Material, path: Vec<String>) -> Self {
-        let scripts = std::iter::once(material.script(migration)).chain(material.scripts());
-        Self::of(migration, scripts.map(|script| script.content), path)
+    /// `path` says where names without a schema are looked for.
+    pub fn of(reading: &Reading<'m>, path: Vec<String>) -> Self {
+        let included = reading.included().map(|(_, statements)| statements);
+        let scripts: Vec<_> = std::iter::once(reading.own().1).chain(included).collect();
+        Self::in_scripts(reading.migration, &scripts, path)
     }
 
-    /// `path` says where names without a schema are looked for.
-    fn of<'s>(
+    fn in_scripts(
         migration: &'m Migration,
-        scripts: impl Iterator<Item = &'s [u8]>,
+        scripts: &[&[Statement]],
         mut path: Vec<String>,
     ) -> Self {
-        let scripts: Vec<_> = scripts.map(|script| lint(script, None, true)).collect();
         let sets_path = |statement: &Statement| statement.deed.path.is_some();
         // Which file's path another one meets is not told.
-        let is_lost = scripts.len() > 1 && scripts.iter().flatten().any(sets_path);
+        let is_lost = scripts.len() > 1 && scripts.iter().copied().flatten().any(sets_path);
         if is_lost {
             path.clear();
         }
         let mut found = Vec::new();
-        for Statement { deed, uses, .. } in scripts.into_iter().flatten() {
+        for Statement { deed, uses, .. } in scripts.iter().copied().flatten() {
             if let Some(new) = deed.path.clone().filter(|_| !is_lost) {
                 path = new;
             }
-            found.extend(words(deed, uses).map(|(action, named)| {
+            found.extend(words(deed.clone(), uses.clone()).map(|(action, named)| {
                 Word {
                     action,
                     schemas: named
@@ -226,6 +227,7 @@ impl Making<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::unsafe_ddl::lint;
     use crate::tree::examples::migration;
 
     /// `user maker object` of what these files need of each other; `there` is there already.
@@ -234,7 +236,7 @@ mod tests {
         let words: Vec<_> = std::iter::zip(&migrations, files)
             .map(|(migration, (_, sql))| {
                 let path = vec!["public".to_owned()];
-                Words::of(migration, std::iter::once(sql.as_bytes()), path)
+                Words::in_scripts(migration, &[&lint(sql.as_bytes(), None, true)], path)
             })
             .collect();
         let planned = Planned::of(&words, |it| it.name == there);
