@@ -60,6 +60,7 @@ mod progress;
 mod properties;
 mod quiet_errors;
 mod readme;
+mod recorded;
 mod rehearse;
 mod repair;
 mod repeatables;

@@ -26,10 +26,11 @@ impl PluginCommand for Drift {
 
     fn extra_description(&self) -> &str {
         help(
-            "Applies the files of all applied migrations to a new database and compares its schema with \
-         yours. An empty table means that nobody has changed the schema by hand. Pending migrations are \
-         left out, and validation scripts do not run. The new database is made as by `migrate rehearse \
-         --scratch`.\n\n\
+            "An empty table means that nobody has changed the schema by hand. Pending migrations are left \
+         out. Standard error says with what the schema was compared.\n\n\
+         If the last run has recorded the schema (setting record_schema), what was changed since is \
+         shown. Otherwise, and with --replay, the files of all applied migrations are applied to a new \
+         database, which is made as by `migrate rehearse --scratch`. Validation scripts do not run.\n\n\
          With --against, the files that `migrate snapshot` has written are compared instead.",
             &[columns::<DriftRow>()],
         )
@@ -40,7 +41,7 @@ impl PluginCommand for Drift {
             .takes_directory()
             .switch(
                 "replay",
-                "compare with a database made from the files (the default)",
+                "compare with a database made from the files in any case",
                 None,
             )
             .named(
@@ -88,6 +89,11 @@ impl PluginCommand for Drift {
                 result: None,
             },
             Example {
+                example: "migrate drift ./db --replay | where track == null",
+                description: "What no migration made, whatever was recorded",
+                result: None,
+            },
+            Example {
                 example: "migrate drift ./db --all | to md",
                 description: "With owners, grants and comments, for a ticket",
                 result: None,
@@ -105,7 +111,8 @@ impl PluginCommand for Drift {
         answer(engine, call, |context| {
             let request = request(call, context.transaction_mode())?;
             let expected = match (flag(call, "against")?, switch(call, "replay")?) {
-                (None, _) => Expected::Replay(&request),
+                (None, false) => Expected::Recorded(&request),
+                (None, true) => Expected::Replay(&request),
                 (Some(folder), false) => Expected::Folder(folder),
                 (Some(_), true) => {
                     return Err(Error::BadFlag {
@@ -146,8 +153,8 @@ impl Row for DriftRow {
                 .means("its definition after the migrations"),
             Column::optional_text("actual", |row: &Self| row.actual.clone())
                 .means("its definition in the database"),
-            Column::optional_date("since", |row: &Self| row.maker.as_ref()?.last_changed_at)
-                .means("when a migration wrote it last; the change by hand is later"),
+            Column::optional_date("since", |row: &Self| row.since)
+                .means("the change by hand is later than this"),
         ]
     }
 }

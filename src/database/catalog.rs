@@ -27,7 +27,12 @@ pub enum Detail {
     Definitions,
     /// Owners, grants and comments as well, each as an object of its own.
     Everything,
+    /// The same, as every user sees it: what is kept for others to compare.
+    Record,
 }
+
+/// The kinds of objects that [`Detail::Everything`] adds.
+const DETAILS: [&str; 4] = ["owner", "grant", "revoked from owner", "comment"];
 
 /// An object that two schemas do not share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +100,13 @@ impl Catalog {
         })
     }
 
+    /// Without owners, grants and comments.
+    pub fn definitions(mut self) -> Self {
+        self.0
+            .retain(|(kind, _), _| !DETAILS.contains(&kind.as_str()));
+        self
+    }
+
     pub fn has(&self, object: &Object) -> bool {
         self.0.contains_key(object)
     }
@@ -128,7 +140,7 @@ impl Database {
 
     /// All objects of the schemas that people made, without the ledgers and what belongs to them.
     pub fn catalog(&mut self, detail: Detail) -> Result<Catalog, Error> {
-        let query = format!("{QUALIFIED}{}", self.catalog_query(detail));
+        let query = format!("{PINNED}{}", self.catalog_query(detail));
         Ok(Catalog::parse(&self.read(&query)?)?)
     }
 
@@ -136,7 +148,7 @@ impl Database {
     pub fn catalog_query(&self, detail: Detail) -> String {
         let (details, from) = match detail {
             Detail::Names | Detail::Definitions => ("", "visible"),
-            Detail::Everything => (include_str!("catalog_details.sql"), "detail"),
+            Detail::Everything | Detail::Record => (include_str!("catalog_details.sql"), "detail"),
         };
         let rest = format!(
             "{details}SELECT coalesce(json_agg(json_build_array(kind, name, part_of, definition)), '[]') FROM {from};\n"
@@ -152,10 +164,16 @@ impl Database {
         } else {
             "true"
         };
+        let (me, sees_options) = match detail {
+            Detail::Record => ("NULL::name", "false"),
+            _ => ("current_user", "true"),
+        };
         let objects = for_server(text, self.server.major())
             .replace("{ledgers}", &relations(&self.place.prefix))
             .replace("{first_of_people}", FIRST_OF_PEOPLE)
-            .replace("{is_wanted}", is_wanted);
+            .replace("{is_wanted}", is_wanted)
+            .replace("{me}", me)
+            .replace("{sees_options}", sees_options);
         // The planner takes it for expensive, and compiling it takes longer than running it.
         format!("SET LOCAL jit = off\\;\n{objects}{rest}")
     }
@@ -163,6 +181,11 @@ impl Database {
 
 /// Names are written out, whatever the search path of the user is: for the message of a query.
 pub const QUALIFIED: &str = "SET LOCAL search_path = ''\\;\n";
+
+/// The same, and values are written in one way, whatever the settings of the user and the database are.
+pub const PINNED: &str = "SET LOCAL search_path = ''\\; SET LOCAL TimeZone = 'UTC'\\; \
+     SET LOCAL DateStyle = 'ISO, YMD'\\; SET LOCAL IntervalStyle = 'postgres'\\; \
+     SET LOCAL extra_float_digits = 1\\; SET LOCAL bytea_output = 'hex'\\;\n";
 
 /// FirstNormalObjectId (PostgreSQL's `access/transam.h`): what is below it, initdb has made.
 const FIRST_OF_PEOPLE: &str = "16384";

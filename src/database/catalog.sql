@@ -263,9 +263,9 @@ WITH RECURSIVE ledger (oid) AS (
     FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
   UNION ALL
   -- Their options hold passwords: only the names are told, and not every user may see them.
-  SELECT 'user mapping', CASE WHEN m.umuser = 0 THEN 'public' WHEN m.usename = current_user THEN 'CURRENT_USER'
+  SELECT 'user mapping', CASE WHEN m.umuser = 0 THEN 'public' WHEN m.usename = {me} THEN 'CURRENT_USER'
       ELSE quote_ident(m.usename) END || ' ' || quote_ident(m.srvname), NULL,
-      'pg_catalog.pg_user_mapping'::regclass, m.umid, 0, NULL, NULL, CASE WHEN {is_wanted} THEN coalesce((SELECT string_agg(split_part(o, '=', 1), ', ' ORDER BY o)
+      'pg_catalog.pg_user_mapping'::regclass, m.umid, 0, NULL, NULL, CASE WHEN {is_wanted} AND {sees_options} THEN coalesce((SELECT string_agg(split_part(o, '=', 1), ', ' ORDER BY o)
         FROM pg_catalog.unnest(m.umoptions) AS o), '') END
     FROM pg_catalog.pg_user_mappings m
   UNION ALL
@@ -299,7 +299,7 @@ WITH RECURSIVE ledger (oid) AS (
     WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
   UNION ALL
   -- The user who asks is called so: a scratch database may be another user's.
-  SELECT 'default privileges', concat_ws(' ', CASE WHEN pg_catalog.pg_get_userbyid(d.defaclrole) = current_user THEN 'CURRENT_USER'
+  SELECT 'default privileges', concat_ws(' ', CASE WHEN pg_catalog.pg_get_userbyid(d.defaclrole) = {me} THEN 'CURRENT_USER'
         ELSE quote_ident(pg_catalog.pg_get_userbyid(d.defaclrole)) END,
       'IN ' || nullif(d.defaclnamespace, 0)::regnamespace,
       CASE d.defaclobjtype WHEN 'r' THEN 'ON TABLES' WHEN 'S' THEN 'ON SEQUENCES' WHEN 'f' THEN 'ON FUNCTIONS'

@@ -72,6 +72,9 @@ pub enum Key {
     /// Is what stands in the way of a step dropped and made again?
     #[strum(props(variable = "MIGRATE_CARRY", default = "true"))]
     Carry,
+    /// Does a run keep the schema in the database, for `drift` to compare with?
+    #[strum(props(variable = "MIGRATE_RECORD_SCHEMA", default = "false"))]
+    RecordSchema,
     /// The user's own commands for validation scripts.
     #[strum(props(variable = "MIGRATE_PRELUDE"))]
     Prelude,

@@ -69,6 +69,8 @@ pub struct Settings {
     pub retries: u32,
     /// Is what repeatables made dropped where it stands in the way of a step, and made again?
     pub carry: bool,
+    /// Does a run record the schema that it leaves?
+    pub record_schema: bool,
     /// A nu file with the user's own commands for validation scripts.
     pub prelude: Option<Sourced>,
     pub validation_timeout: Duration,
@@ -109,6 +111,7 @@ impl Settings {
             keep_session: found.parsed::<Period>(Key::KeepSession)?.0,
             retries: found.parsed::<Count>(Key::Retries)?.0,
             carry: found.parsed::<YesNo>(Key::Carry)?.0,
+            record_schema: found.parsed::<YesNo>(Key::RecordSchema)?.0,
             prelude: found.text(Key::Prelude),
             validation_timeout: found.parsed::<Period>(Key::ValidationTimeout)?.0,
             variables: found.joined(Key::Variables, parse_variables)?,

@@ -2,16 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, FixedOffset};
+
 use super::scratch::{Order, Schemas, schemas};
 use super::snapshot::{comparable, kept};
 use super::whose::makers;
 use super::{Context, Error};
+use crate::database::Database;
 use crate::database::catalog::{self, Detail, Difference, Object};
 use crate::database::ledger::objects::{Maker, Makers};
 use crate::database::ledger::{Row, RowState};
 use crate::plan::Request;
 use crate::plan::status::{State, compare};
 use crate::preflight::Preflight;
+use crate::process::progress::Progress;
 
 /// An object that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,10 +27,14 @@ pub struct DriftRow {
     pub maker: Option<Maker>,
     pub expected: Option<String>,
     pub actual: Option<String>,
+    /// After this, it was done by hand.
+    pub since: Option<DateTime<FixedOffset>>,
 }
 
 /// What the live schema is compared with.
 pub enum Expected<'a> {
+    /// What the last run has recorded, else a replay.
+    Recorded(&'a Request),
     /// What the applied migrations make of a new database.
     Replay(&'a Request),
     /// A snapshot in a folder.
@@ -46,26 +54,82 @@ pub fn drift(
         .dial(&context.caller.interrupt)?
         .answer()?;
     let makers = makers(&mut database)?;
+    let mut since = None;
     let differences = match expected {
         Expected::Folder(folder) => {
             let folder = context.caller.shell.directory.join(folder);
             let expected = kept(&folder)?;
             catalog::compare(&comparable(&database.catalog(detail)?), &expected)
         }
+        Expected::Recorded(request) => match recorded(&mut database, detail, preflight.progress)? {
+            Some(Compared { at, differences }) => {
+                since = Some(at);
+                differences
+            }
+            None => replayed(context, database, request, detail, preflight)?,
+        },
         Expected::Replay(request) => {
-            let recorded = database.recorded(|_| true)?.rows;
-            drop(database);
-            let order = Order {
-                request,
-                preflight,
-                detail,
-            };
-            let Schemas { target, scratch } = schemas(&replayable(context, recorded)?, &order)?;
-            catalog::compare(&target, &scratch)
+            preflight
+                .progress
+                .note("compared with a replay of the files");
+            replayed(context, database, request, detail, preflight)?
         }
     };
-    let rows = differences.into_iter().map(|found| row(found, &makers));
-    Ok(rows.collect())
+    let rows = differences.into_iter();
+    Ok(rows.map(|found| row(found, &makers, since)).collect())
+}
+
+/// How a database differs from what was recorded of it.
+struct Compared {
+    at: DateTime<FixedOffset>,
+    differences: Vec<Difference>,
+}
+
+/// `None` if there is no record that counts.
+fn recorded(
+    database: &mut Database,
+    detail: Detail,
+    progress: Progress,
+) -> Result<Option<Compared>, Error> {
+    let recorded = match database.recorded_schema()? {
+        Ok(recorded) => recorded,
+        Err(stale) => {
+            progress.note(&format!("{stale}: compared with a replay of the files"));
+            return Ok(None);
+        }
+    };
+    let (mut expected, mut actual) = (recorded.expected, recorded.actual);
+    if detail == Detail::Definitions {
+        (expected, actual) = (expected.definitions(), actual.definitions());
+    }
+    let head = recorded.head;
+    progress.note(&format!(
+        "compared with the schema as recorded at {} behind {}; --replay compares with the files",
+        head.at.format("%Y-%m-%d %H:%M:%S %:z"),
+        head.last
+    ));
+    Ok(Some(Compared {
+        at: head.at,
+        differences: catalog::compare(&actual, &expected),
+    }))
+}
+
+fn replayed(
+    context: &Context,
+    mut database: Database,
+    request: &Request,
+    detail: Detail,
+    preflight: &Preflight<'_>,
+) -> Result<Vec<Difference>, Error> {
+    let recorded = database.recorded(|_| true)?.rows;
+    drop(database);
+    let order = Order {
+        request,
+        preflight,
+        detail,
+    };
+    let Schemas { target, scratch } = schemas(&replayable(context, recorded)?, &order)?;
+    Ok(catalog::compare(&target, &scratch))
 }
 
 /// The context with the files of what is applied, and those that stand for such.
@@ -99,7 +163,8 @@ pub(super) fn replayable(context: &Context, rows: Vec<Row>) -> Result<Context, E
     }
 }
 
-fn row(found: Difference, makers: &Makers) -> DriftRow {
+/// `recorded` is when the schema was recorded that it is compared with.
+fn row(found: Difference, makers: &Makers, recorded: Option<DateTime<FixedOffset>>) -> DriftRow {
     let difference = match (&found.target, &found.scratch) {
         (None, _) => "missing",
         (_, None) => "unexpected",
@@ -108,6 +173,7 @@ fn row(found: Difference, makers: &Makers) -> DriftRow {
     let object = (found.kind, found.name);
     let maker = makers.maker(&object, found.part_of.as_deref());
     DriftRow {
+        since: recorded.or_else(|| maker?.last_changed_at),
         maker: maker.cloned(),
         object,
         difference,

@@ -14,6 +14,7 @@ pub mod import;
 mod look;
 pub mod objects;
 mod rebuild;
+mod record;
 pub mod rehearse;
 pub mod repair;
 pub mod round_trip;

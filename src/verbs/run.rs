@@ -7,6 +7,7 @@ use chrono::Local;
 
 use super::carry::Loads;
 use super::look::{look, look_under_lock, make_plan, missed, require_settings};
+use super::record::record;
 use super::whose::of_failure;
 use super::{Context, Error};
 use crate::database::ledger::{Row, RowState};
@@ -291,7 +292,17 @@ fn attempt(
     if database.server.is_citus && !plan.groups.is_empty() {
         circumstances.progress.note(LOCKS_OF_SHARDS);
     }
+    let is_undo = undertaking.is_undo;
+    let progress = circumstances.progress;
     if plan.is_empty() {
+        record(
+            context,
+            &mut database,
+            &ledgers.rows,
+            applied,
+            is_undo,
+            progress,
+        );
         database.close();
         return Ok(Attempt::Done);
     }
@@ -307,6 +318,14 @@ fn attempt(
     );
     Ok(match done {
         Ok(()) => {
+            record(
+                context,
+                &mut database,
+                &ledgers.rows,
+                applied,
+                is_undo,
+                progress,
+            );
             database.close();
             Attempt::Done
         }

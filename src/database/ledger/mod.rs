@@ -6,6 +6,7 @@ pub mod examples;
 pub mod legacy;
 pub mod made;
 pub mod objects;
+pub mod recorded;
 pub mod search;
 pub mod table;
 

@@ -12,7 +12,7 @@ use crate::tree::Track;
 
 /// The tables that are ledgers, in any schema, as a query for `oid, relnamespace, relname`: those
 /// with the prefix, a track's name behind it and the predecessor's five columns.
-fn ledgers(prefix: &str) -> String {
+pub(super) fn ledgers(prefix: &str) -> String {
     format!(
         "SELECT c.oid, c.relnamespace, c.relname FROM pg_catalog.pg_class c\n  \
          WHERE c.relname LIKE {pattern} AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'\n    \

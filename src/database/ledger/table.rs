@@ -8,6 +8,7 @@ use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
 use super::objects::{HAS_DROPPED, WRITTEN};
+use super::recorded::COLUMN as RECORDED_SCHEMA;
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
 use crate::tree::checksum::{Checksum, Parts};
@@ -109,7 +110,8 @@ impl Place {
                  validation_time_ms bigint,\n  \
                  error text,\n  \
                  parts jsonb,\n  \
-                 objects jsonb\n)"
+                 objects jsonb,\n  \
+                 {RECORDED_SCHEMA} json\n)"
             ),
         };
         Some(statement)
