@@ -16,7 +16,8 @@ fn told(project: &Project, options: &str) -> Value {
 fn recorded(project: &Project, name: &str) -> String {
     project.sql(&format!(
         "SELECT string_agg(concat_ws(' ', it ->> 0, it ->> 1, it ->> 2), '; ' ORDER BY it ->> 0, it ->> 1, it ->> 2) \
-         FROM (SELECT * FROM migrations_core UNION ALL SELECT * FROM migrations_impl) l, jsonb_array_elements(objects) it \
+         FROM (SELECT migration_name, objects FROM migrations_core UNION ALL SELECT migration_name, objects FROM migrations_impl) l, \
+         jsonb_array_elements(objects) it \
          WHERE migration_name LIKE '%{name}.sql'"
     ))
 }
@@ -214,6 +215,203 @@ fn what_is_dropped_is_remembered_with_the_file_that_did_it() {
         "created view public.names; dropped table public.by_hand; dropped table public.customer"
     );
     assert_eq!(told(&project, ""), json!(["impl view public.names d d"]));
+}
+
+/// A new column and a changed one leave the same in the catalogue; other sessions still see which was there.
+#[test]
+fn a_changed_last_column_is_no_new_one() {
+    let project = Project::with(&[(
+        "core/20240101000000_core_a.sql",
+        "CREATE TABLE customer (id int PRIMARY KEY, name text);\nCREATE TABLE part (a int, b int);\n\
+         CREATE TABLE whole (a int, b int) PARTITION BY LIST (a);\nCREATE TYPE pair AS (a int, b text);\n",
+    )]);
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "ALTER TABLE customer ALTER name TYPE varchar(80), ADD CHECK (name <> '');\n\
+         DO $$ BEGIN ALTER TABLE whole ATTACH PARTITION part FOR VALUES IN (1); END $$;\n\
+         ALTER TYPE pair ALTER ATTRIBUTE b TYPE varchar(9);\n",
+    );
+    let conflicts = project.nu(
+        "migrate rehearse db -q | get conflicts | flatten | each { $'($in.what) ($in.kind) ($in.name) of ($in.track)' } | to json -r",
+    );
+    assert_eq!(
+        conflicts.json(),
+        json!([
+            "alters column public.customer.name of core",
+            "alters column public.pair.b of core",
+            "alters column public.part.a of core",
+            "alters column public.part.b of core",
+            "alters constraint public.customer customer_name_check of core",
+        ])
+    );
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "impl_b"),
+        "altered column public.customer.name; altered column public.pair.b; altered column public.part.a; altered column public.part.b; \
+         created constraint public.customer customer_name_check"
+    );
+    assert_eq!(
+        project
+            .nu("migrate objects db --all | where name == public.customer.name | get 0 | $'($in.track) ($in.made_by)'")
+            .text(),
+        "core 20240101000000_core_a.sql"
+    );
+    project.write(
+        "db/impl/20240202000000_impl_c.sql",
+        "ALTER TABLE customer ADD vat text NOT NULL DEFAULT 'x', ALTER name SET NOT NULL;\nALTER TABLE whole DETACH PARTITION part;\n",
+    );
+    project.write(
+        "db/impl/20240203000000_impl_d.sql",
+        "-- migrate: no-transaction\nALTER TABLE customer ALTER vat TYPE varchar(9), ADD phone text DEFAULT '';\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "impl_c"),
+        "altered column public.customer.name; altered column public.part.a; altered column public.part.b; created column public.customer.vat"
+    );
+    assert_eq!(
+        recorded(&project, "impl_d"),
+        "altered column public.customer.vat; created column public.customer.phone"
+    );
+    // What takes no lock has made no column.
+    project.write(
+        "db/impl/20240204000000_impl_e.sql",
+        "GRANT SELECT ON customer TO pg_monitor;\nGRANT SELECT (phone) ON customer TO pg_monitor;\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "impl_e"),
+        "altered column public.customer.phone"
+    );
+    // Of many transactions, several together are asked about.
+    for number in 10..35 {
+        let sql = match number {
+            20 => "ALTER TABLE customer ALTER phone TYPE varchar(9);\n".to_owned(),
+            21 => "ALTER TABLE t15 ADD x int DEFAULT 1;\n".to_owned(),
+            22 => "ALTER TABLE t16 ALTER a TYPE bigint;\n".to_owned(),
+            number => format!("CREATE TABLE t{number} (a int);\n"),
+        };
+        project.write(
+            &format!("db/impl/202403{number}000000_impl_t{number}.sql"),
+            &sql,
+        );
+    }
+    project
+        .nu("migrate run db -q --transaction each | ignore")
+        .text();
+    assert_eq!(
+        recorded(&project, "impl_t20"),
+        "altered column public.customer.phone"
+    );
+    assert_eq!(
+        recorded(&project, "impl_t21"),
+        "created column public.t15.x"
+    );
+    assert_eq!(recorded(&project, "impl_t16"), "created table public.t16");
+}
+
+/// Whatever the search path is, in a transaction, outside of one, and for many together.
+#[test]
+fn a_dropped_function_has_the_name_that_it_had() {
+    let project = Project::with(&[(
+        "core/20240101000000_core_a.sql",
+        "CREATE TYPE kind AS ENUM ('a');\nCREATE FUNCTION one(kind) RETURNS int LANGUAGE sql AS 'SELECT 1';\n\
+         CREATE FUNCTION two(kind) RETURNS int LANGUAGE sql AS 'SELECT 1';\nCREATE FUNCTION three(kind[]) RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
+    )]);
+    project.nu("migrate run db -q | ignore").text();
+    project.write("db/core/20240201000000_core_b.sql", "DROP FUNCTION one;\n");
+    project.write(
+        "db/core/20240202000000_core_c.sql",
+        "-- migrate: no-transaction\nSET search_path = public;\nDROP FUNCTION two;\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/core/20240203000000_core_d.sql",
+        "DROP FUNCTION three;\n",
+    );
+    project
+        .nu("migrate run db -q --transaction each | ignore")
+        .text();
+    project.sql("CREATE TABLE migrations_impl (LIKE migrations_core)");
+    for (name, dropped) in [
+        ("core_b", "dropped function public.one(public.kind)"),
+        ("core_c", "dropped function public.two(public.kind)"),
+        ("core_d", "dropped function public.three(public.kind[])"),
+    ] {
+        assert_eq!(recorded(&project, name), dropped);
+    }
+}
+
+#[test]
+fn what_is_part_of_a_table_keeps_its_maker_wherever_the_table_goes() {
+    let project = Project::with(&[
+        (
+            "core/20240101000000_core_a.sql",
+            "CREATE SCHEMA other;\nCREATE TABLE customer (id int PRIMARY KEY, name text);\nCREATE TABLE \"Ü x\" (id int);\n",
+        ),
+        (
+            "impl/20240101000000_impl_a.sql",
+            "ALTER TABLE customer ADD vat int CONSTRAINT sane CHECK (vat > 0);\nALTER TABLE customer ADD CONSTRAINT one UNIQUE (vat);\nCREATE INDEX by_vat ON customer (vat);\n\
+             CREATE TRIGGER tr BEFORE UPDATE ON customer FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\n\
+             CREATE POLICY po ON customer;\nCREATE RULE ru AS ON DELETE TO customer DO INSTEAD NOTHING;\n\
+             CREATE STATISTICS st ON id, vat FROM customer;\nCREATE FUNCTION f(c customer) RETURNS int LANGUAGE sql AS 'SELECT 1';\n\
+             CREATE POLICY \"Ö p\" ON \"Ü x\";\n",
+        ),
+    ]);
+    project.nu("migrate run db -q | ignore").text();
+    let of_impl = || {
+        let told = project.nu("migrate objects db --all | where track == impl | each { $'($in.kind) ($in.name) ($in.made_by)' | str replace _a.sql '' | str replace -r '[0-9]+_' '' } | to json -r");
+        let told = told.json();
+        let told = told.as_array().unwrap().iter().filter_map(Value::as_str);
+        let mut told: Vec<_> = told.map(str::to_owned).collect();
+        told.sort_unstable();
+        told
+    };
+    let steps: [(&str, &[(&str, &str)]); 5] = [
+        (
+            "ALTER TABLE customer SET SCHEMA other",
+            &[
+                ("public.customer", "other.customer"),
+                ("public.by_vat", "other.by_vat"),
+            ],
+        ),
+        (
+            "ALTER TABLE other.customer RENAME TO client",
+            &[("other.customer", "other.client")],
+        ),
+        (
+            "ALTER SCHEMA other RENAME TO \"an other\"",
+            &[("other.", "\"an other\".")],
+        ),
+        (
+            "ALTER TABLE \"Ü x\" RENAME TO \"ä y\"",
+            &[("\"Ü x\"", "\"ä y\"")],
+        ),
+        (
+            "SET search_path = \"an other\"; ALTER TABLE client RENAME vat TO tax; ALTER TABLE client RENAME CONSTRAINT sane TO sound; \
+             ALTER INDEX by_vat RENAME TO by_tax; ALTER TRIGGER tr ON client RENAME TO \"t 2\"",
+            &[
+                ("client.vat", "client.tax"),
+                ("client sane", "client sound"),
+                ("by_vat", "by_tax"),
+                ("client tr", "client \"t 2\""),
+            ],
+        ),
+    ];
+    let mut expected = of_impl();
+    assert_eq!(expected.len(), 10, "{expected:?}");
+    for (number, (sql, renamed)) in (1..).zip(steps) {
+        project.write(&format!("db/core/2024020{number}000000_core_m.sql"), sql);
+        project.nu("migrate run db -q | ignore").text();
+        for line in &mut expected {
+            for (from, to) in renamed {
+                *line = line.replace(from, to);
+            }
+        }
+        expected.sort_unstable();
+        assert_eq!(of_impl(), expected, "{sql}");
+    }
 }
 
 #[test]

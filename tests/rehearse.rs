@@ -487,6 +487,19 @@ fn with_a_transaction_each_a_failure_hides_no_other() {
         "{}",
         notices.text()
     );
+    // A repeatable that fails wherever it is tried says why as well.
+    project.write(
+        "db/repeat_core_v.sql",
+        "CREATE OR REPLACE VIEW v AS SELECT nothing;\n",
+    );
+    let stuck = project.nu("migrate rehearse db -q --transaction each | last | $'($in.state) ($in.notices | str join)'");
+    assert!(
+        stuck.text().starts_with("failed")
+            && stuck.text().contains("column \"nothing\" does not exist"),
+        "{}",
+        stuck.text()
+    );
+    std::fs::remove_file(project.path("db/repeat_core_v.sql")).unwrap();
     assert_eq!(state(&project), before);
     // What ends the transaction ends the rehearsal, too.
     project.write(

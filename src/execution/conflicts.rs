@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::database::catalog::Object;
-use crate::database::ledger::objects::{Action, Change, Deeds, Maker, Makers};
+use crate::database::ledger::makers::{Maker, Makers};
+use crate::database::ledger::objects::{Action, Change, Deeds};
 use crate::psql::message::Diagnostic;
 
 /// A meeting with an object that is another track's, or that nobody spoke of.

@@ -51,7 +51,13 @@ impl Later {
             if let Some(moment) = row.get_mut(6) {
                 *moment = (place + moment.as_i64().unwrap_or_default()).into();
             }
-            self.lost.insert(address.join(" "), row);
+            let address = address.join(" ");
+            // What was there before the first of them.
+            let earlier = self.lost.get(&address).and_then(|earlier| earlier.get(7));
+            if let (Some(earlier), Some(written)) = (earlier.cloned(), row.get_mut(7)) {
+                *written = earlier;
+            }
+            self.lost.insert(address, row);
         }
     }
 

@@ -70,21 +70,22 @@ impl Runner<'_, '_> {
 
     /// What a transaction has deleted or written anew, as everybody else still sees it.
     pub(super) fn lost(&mut self, id: u64) -> Option<String> {
-        if !self.has_dropped {
+        if !self.has_replaced {
             return None;
         }
-        let question = script::drops(&self.database.place, Rows::WrittenBy(id));
+        let question = script::drops(&self.database.place, Rows::WrittenBy(id), ";");
         let lost = self.database.ask_from_outside(question);
         if lost.is_none() {
             let progress = self.circumstances.progress;
-            not_recorded(progress, "what was dropped", "a second connection fails");
+            let what = "what was dropped, and which columns are new";
+            not_recorded(progress, what, "a second connection fails");
         }
         lost
     }
 
     /// What a file that runs outside of a transaction can drop: all there is.
     pub(super) fn droppable(&mut self) -> Result<Option<String>, Fault> {
-        let question = script::drops(&self.database.place, Rows::All);
+        let question = script::drops(&self.database.place, Rows::All, "\\;");
         let output = self
             .database
             .session

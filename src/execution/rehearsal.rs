@@ -113,10 +113,9 @@ impl Runner<'_, '_> {
                 .iter()
                 .filter(|step| !names.contains(&step.migration.name));
             recorded.extend(passed.cloned());
-            self.done.extend(stuck.iter().map(|one| RunRow {
-                reason: one.step.reason.clone(),
+            self.done.extend(stuck.into_iter().map(|one| RunRow {
                 error: one.fault.diagnostic().cloned(),
-                ..RunRow::not_applied(one.step.migration.name.clone(), self.number)
+                ..*one.row
             }));
         } else {
             let standby = plan.standby.as_slice();

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::attempt::Attempt;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
+use super::row::RunRow;
 use super::runner::Runner;
 use super::script::Transaction;
 use crate::database::ledger::table::Started;
@@ -26,6 +27,8 @@ pub(super) fn apart(steps: &[Step]) -> (&[Step], &[Step]) {
 pub(super) struct Stuck<'s> {
     pub step: &'s Step,
     pub fault: Fault,
+    /// What it said.
+    pub row: Box<RunRow>,
 }
 
 impl Runner<'_, '_> {
@@ -131,9 +134,10 @@ impl Runner<'_, '_> {
                     }
                     // The whole transaction is tried again.
                     Attempt::Failed { fault, .. } if fault.is_passing() => return Err(*fault),
-                    Attempt::Failed { fault, .. } => stuck.push(Stuck {
+                    Attempt::Failed { fault, row } => stuck.push(Stuck {
                         step,
                         fault: *fault,
+                        row,
                     }),
                 }
             }

@@ -32,8 +32,10 @@ pub struct Runner<'a, 'c> {
     pub done: Vec<RunRow>,
     /// What the ledgers hold of the transaction, once that is known.
     pub receipts: Receipts,
-    /// May the transaction have dropped something?
-    pub has_dropped: bool,
+    /// The number of the newest object before the transaction.
+    pub newest: i64,
+    /// May the transaction have dropped something, or changed a column that was there?
+    pub has_replaced: bool,
     /// The catalogues that it has written to, where that is known.
     pub written: Option<Vec<String>>,
     /// What the ledgers are to remember later, where they are not told in each transaction.
@@ -75,7 +77,8 @@ impl<'a, 'c> Runner<'a, 'c> {
             stopped_in: StoppedIn::Nothing,
             done: vec![],
             receipts: Receipts::default(),
-            has_dropped: false,
+            newest: 0,
+            has_replaced: false,
             written: None,
             is_rehearsal: false,
             later: None,

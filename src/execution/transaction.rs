@@ -81,6 +81,7 @@ impl Runner<'_, '_> {
             return Err(Fault::lost(&psql::Error::Pooled, None));
         }
         self.limits.has_deferrable = transaction.has_deferrable;
+        self.newest = transaction.newest;
         if !transaction.holds_lock {
             return Err(Fault::LockLost);
         }
@@ -90,7 +91,7 @@ impl Runner<'_, '_> {
     /// Do the ledgers hold what was written to them, and nothing of what was undone?
     pub(super) fn check_receipts(&mut self, steps: &[Step]) -> Result<(), Fault> {
         let receipts = std::mem::take(&mut self.receipts);
-        self.has_dropped = receipts.has_dropped;
+        self.has_replaced = receipts.has_replaced;
         self.written = receipts.written;
         let found: HashMap<_, _> = receipts
             .rows
@@ -126,7 +127,7 @@ impl Runner<'_, '_> {
     pub(super) fn receipts_query(&self, steps: &[Step]) -> String {
         let asked = Asked::about(steps, &self.circumstances.common.execution_id);
         let place = &self.database.place;
-        place.receipts_query(&asked.names, asked.writer)
+        place.receipts_query(&asked.names, asked.writer, self.newest)
     }
 
     fn commit(&mut self, transaction: &Transaction, steps: &[Step]) -> Result<(), Fault> {

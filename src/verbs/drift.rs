@@ -10,7 +10,7 @@ use super::whose::makers;
 use super::{Context, Error};
 use crate::database::Database;
 use crate::database::catalog::{self, Detail, Difference, Object};
-use crate::database::ledger::objects::{Maker, Makers};
+use crate::database::ledger::makers::{Maker, Makers};
 use crate::database::ledger::{Row, RowState};
 use crate::plan::Request;
 use crate::plan::status::{State, compare};

@@ -7,7 +7,7 @@ use super::{Context, Error};
 use crate::database;
 use crate::database::catalog::Object;
 use crate::database::dependents::{Dependents, Edge};
-use crate::database::ledger::objects::Maker;
+use crate::database::ledger::makers::Maker;
 
 /// An object that depends on what was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]

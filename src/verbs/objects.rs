@@ -4,7 +4,7 @@ use super::rebuild::rebuild;
 use super::whose::makers;
 use super::{Context, Error};
 use crate::database::catalog::{Object, Owned};
-use crate::database::ledger::objects::Maker;
+use crate::database::ledger::makers::Maker;
 use crate::error::count;
 use crate::preflight::Preflight;
 

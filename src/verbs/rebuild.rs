@@ -8,7 +8,8 @@ use super::scratch::{dial, in_scratch};
 use super::{Context, Error};
 use crate::database::Database;
 use crate::database::catalog::Object;
-use crate::database::ledger::objects::{Change, Deeds, Makers};
+use crate::database::ledger::makers::Makers;
+use crate::database::ledger::objects::{Change, Deeds};
 use crate::database::ledger::{Row, RowState};
 use crate::execution::script::{Present, Rows, drops};
 use crate::plan::Request;
@@ -41,11 +42,14 @@ pub(super) fn rebuild(context: &Context, preflight: &Preflight<'_>) -> Result<us
 
 /// What there is in the target, with its numbers.
 fn present(database: &mut Database) -> Result<BTreeMap<Object, i64>, Error> {
-    let question = drops(&database.place, Rows::All);
+    let question = drops(&database.place, Rows::All, "\\;");
     let present: Vec<Present> = crate::database::parse_json(&database.read(&question)?)?;
     let numbered = present
         .into_iter()
-        .map(|(_, id, _, _, kind, name, _)| ((kind, name), id));
+        .map(|(_, id, column, _, kind, name, ..)| {
+            let id = if column > 0 { column } else { id };
+            ((kind, name), id)
+        });
     Ok(numbered.collect())
 }
 
@@ -56,8 +60,10 @@ fn translated(deeds: Vec<Deeds>, present: &BTreeMap<Object, i64>) -> Vec<Deeds> 
         let found = object.and_then(|object| present.get(object));
         found.copied().unwrap_or(-id)
     };
-    let translate = |Change(action, kind, name, id, part_of)| {
-        let id = id.map(|id| number(makers.last_name(&kind, id), id));
+    let translate = |change: Change| {
+        let last = makers.last_name(&change);
+        let id = change.3.map(|id| number(last, id));
+        let Change(action, kind, name, _, part_of) = change;
         let part_of = part_of.map(|id| number(makers.relation(id), id));
         Change(action, kind, name, id, part_of)
     };

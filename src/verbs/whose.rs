@@ -3,7 +3,8 @@
 
 use super::Context;
 use crate::database::catalog::{Object, Owned};
-use crate::database::ledger::objects::{Action, Change, Makers};
+use crate::database::ledger::makers::Makers;
+use crate::database::ledger::objects::{Action, Change};
 use crate::database::{self, Database};
 use crate::execution::Failure;
 use crate::execution::conflicts::{Conflict, concerns, in_the_way, met, take};

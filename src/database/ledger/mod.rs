@@ -5,8 +5,10 @@
 pub mod examples;
 pub mod legacy;
 pub mod made;
+pub mod makers;
 pub mod objects;
 pub mod recorded;
+mod renaming;
 pub mod search;
 pub mod table;
 

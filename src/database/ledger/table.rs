@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use super::objects::{HAS_DROPPED, WRITTEN};
+use super::objects::{WRITTEN, has_replaced};
 use super::recorded::COLUMN as RECORDED_SCHEMA;
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
@@ -258,8 +258,14 @@ impl Place {
     }
 
     /// Asks for what the ledgers hold of migrations by these names, written by one run or by any: a
-    /// JSON object, [`Receipts`].
-    pub fn receipts_query(&self, names: &NamesByTrack<'_>, execution_id: Option<&str>) -> String {
+    /// JSON object, [`Receipts`]. `newest` is the number of the newest object before the transaction.
+    pub fn receipts_query(
+        &self,
+        names: &NamesByTrack<'_>,
+        execution_id: Option<&str>,
+        newest: i64,
+    ) -> String {
+        let tables: Vec<_> = names.keys().map(|track| self.table(track)).collect();
         let rows: Vec<_> = names
             .iter()
             .map(|(track, names)| {
@@ -274,10 +280,11 @@ impl Place {
         format!(
             "SELECT json_build_object('rows', coalesce(json_agg(json_build_object('name', migration_name,\n  \
                'hash', migration_hash, 'state', state, 'applied_at', applied_at,\n  \
-               'execution_time_ms', execution_time_ms)), '[]'), 'has_dropped', {HAS_DROPPED},\n  \
+               'execution_time_ms', execution_time_ms)), '[]'), 'has_replaced', {replaced},\n  \
                'written', {WRITTEN})\n\
              FROM (\n  {}\n) AS ledger;\n",
-            rows.join("\n  UNION ALL ")
+            rows.join("\n  UNION ALL "),
+            replaced = has_replaced(newest, &tables),
         )
     }
 
@@ -490,8 +497,8 @@ fn milliseconds(duration: Option<Duration>) -> String {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Receipts {
     pub rows: Vec<Receipt>,
-    /// May the transaction have dropped something?
-    pub has_dropped: bool,
+    /// May the transaction have dropped something, or changed a column that was there?
+    pub has_replaced: bool,
     /// The catalogues that it has written to, where the server knows.
     pub written: Option<Vec<String>>,
 }

@@ -1,7 +1,4 @@
-, lost (class, id, sub, part_of, kind, name, moment) AS MATERIALIZED (
-  SELECT (it ->> 0)::oid, (it ->> 1)::oid, (it ->> 2)::int, (it ->> 3)::oid, it ->> 4, it ->> 5, (it ->> 6)::bigint
-  FROM pg_catalog.json_array_elements({lost}::json) AS it
-), gone AS MATERIALIZED (
+, gone AS MATERIALIZED (
   SELECT * FROM lost WHERE NOT CASE
     WHEN sub > 0 THEN EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = lost.id AND a.attnum = lost.sub AND NOT a.attisdropped)
     WHEN class = 'pg_catalog.pg_class'::regclass THEN EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = lost.id)
@@ -20,7 +17,7 @@
     ELSE true END
 ), dropped AS (
   SELECT least(pg_catalog.width_bucket(g.moment, ends.written), pg_catalog.width_bucket((((g.moment >> 32) + 1) << 32), ends.written) - 1) AS file, 'dropped' AS action,
-    g.kind, g.name, g.id, g.part_of
+    g.kind, g.name, CASE WHEN g.sub > 0 THEN g.sub::oid ELSE g.id END, g.part_of
   FROM gone g CROSS JOIN ends
   -- What was part of it goes with it, and is no news.
   WHERE NOT EXISTS (SELECT FROM gone w WHERE w.class = 'pg_catalog.pg_class'::regclass AND w.sub = 0 AND w.id = g.part_of)

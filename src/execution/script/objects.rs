@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use crate::database::ledger::objects::Change;
+use crate::database::ledger::objects::{Change, LOCKED};
 use crate::database::ledger::search::relations;
 use crate::database::ledger::table::Place;
 use crate::sql::quote::Literal;
@@ -116,11 +116,32 @@ pub fn remember(
             "(SELECT * FROM changed UNION ALL SELECT * FROM dropped) AS told",
         ),
     };
+    // With what was there, it is known which columns are new.
+    let (was_there, is_new_column) = if lost.is_some() {
+        let is_older = match since {
+            Since::Begin => "true",
+            Since::Transactions(_) => "pg_catalog.age(l.written::text::xid) > {since}",
+        };
+        (
+            include_str!("lost.sql"),
+            format!(
+                "NOT EXISTS (SELECT FROM lost l WHERE l.sub = p.attnum AND l.id = p.part_of AND {is_older})"
+            ),
+        )
+    } else {
+        let is_locked = match since {
+            Since::Begin => format!("p.part_of IN ({LOCKED}) AND "),
+            Since::Transactions(_) => String::new(),
+        };
+        ("", is_locked + IS_LAST)
+    };
     let (affected, touched) = touched.queries();
     let statement = include_str!("objects.sql")
         .replace("{recorded}", &recorded)
         .replace("{affected}", &affected)
         .replace("{touched}", &touched)
+        .replace("{lost}", was_there)
+        .replace("{is_new_column}", &is_new_column)
         .replace("{ledgers}", &relations(&place.prefix))
         .replace("{newest}", &newest.to_string())
         .replace("{since}", &age)
@@ -135,7 +156,7 @@ pub fn remember(
         .replace("{updates}", &updates)
         .replace("{done}", REMEMBERED)
         .replace(
-            "{lost}",
+            "{rows}",
             &lost
                 .map(Literal)
                 .map_or_else(String::new, |lost| lost.to_string()),
@@ -166,10 +187,6 @@ pub struct Touched<'a> {
     pub is_locked: bool,
 }
 
-/// The relations on which this transaction holds a lock that DDL takes, and more.
-const LOCKED: &str = "  SELECT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation'
-    AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')";
-
 impl Touched<'_> {
     /// Which relations are affected and which rows were written: a query for each catalogue that counts, one
     /// behind the other. To plan them for those that nobody has written to would take most of the time.
@@ -190,7 +207,7 @@ impl Touched<'_> {
             if let Some(relation) = words.next() {
                 let rows = words.next().unwrap_or("true");
                 if catalogue == "pg_attribute" && self.is_locked {
-                    affected.push(LOCKED.to_owned());
+                    affected.push(format!("  {LOCKED}"));
                     continue;
                 }
                 affected.push(format!(
@@ -204,6 +221,12 @@ impl Touched<'_> {
         )
     }
 }
+
+/// Where nobody tells which columns were there, one counts as new that stands behind all others, if its
+/// table was written as well: a condition.
+const IS_LAST: &str = "r.age <= {since} AND p.attnum > coalesce((
+      SELECT max(b.attnum) FROM pg_catalog.pg_attribute b WHERE b.attrelid = p.part_of
+        AND (pg_catalog.age(b.xmin) > {since} OR ({index:pg_catalog.age(b.xmin)} << 32) + b.cmin::text::bigint < ends.written[p.file])), 0)";
 
 /// What the server makes anew under the same name when what it is part of changes: a condition.
 const IS_REBUILT: &str = "t.kind IN ('index', 'constraint', 'statistics')";
@@ -219,11 +242,14 @@ pub enum Rows {
 }
 
 /// What there is, or was: the number of its catalogue and its own, a column's place, the number of the table
-/// that it is part of, its kind and name, and by which command it went.
-pub type Present = (i64, i64, i64, Option<i64>, String, String, i64);
+/// that it is part of, its kind and name, by which command it went, and which transaction had written it.
+pub type Present = (i64, i64, i64, Option<i64>, String, String, i64, i64);
 
-/// Asks for what there is to be dropped: an array of [`Present`] rows, as [`remember`] takes it.
-pub fn drops(place: &Place, rows: Rows) -> String {
+/// Asks for what there is to be dropped, in a transaction of its own, with statements `apart` from each
+/// other: an array of [`Present`] rows, as [`remember`] takes it.
+///
+/// Names are written out, whatever the search path is.
+pub fn drops(place: &Place, rows: Rows, apart: &str) -> String {
     let row = |alias: char| match rows {
         Rows::All => "true".to_owned(),
         Rows::WrittenBy(xid) => format!("pg_catalog.age({alias}.xmax) <= {}", age_of(xid)),
@@ -247,7 +273,7 @@ pub fn drops(place: &Place, rows: Rows) -> String {
             .replace(&format!("{{row:{alias}}}"), &row(alias))
             .replace(&format!("{{moment:{alias}}}"), &moment(alias));
     }
-    query
+    format!("SET LOCAL jit = off{apart} SET LOCAL search_path = ''{apart}\n{query}")
 }
 
 const KEEP_PATH: &str = "SELECT FROM (SELECT 1) AS once WHERE \

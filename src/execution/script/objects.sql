@@ -19,7 +19,7 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
   WHERE c.oid = ANY (ARRAY(SELECT id FROM affected)) AND c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
 ), touched (class, id, part_of, kind, name, age, cmin, is_row, attnum) AS (
 {touched}
-), placed AS MATERIALIZED (
+){lost}, placed AS MATERIALIZED (
   SELECT t.*, t.id > {newest}::oid AS is_new,
     -- What came behind the last file of a transaction is that one's, too.
     least(pg_catalog.width_bucket(at.moment, ends.written), pg_catalog.width_bucket((((at.moment >> 32) + 1) << 32), ends.written) - 1) AS file
@@ -33,10 +33,7 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
 ), news AS MATERIALIZED (
   -- What came with its table, in the same file, is none.
   SELECT p.class, p.id, p.part_of, p.kind, p.name, p.is_row, p.file,
-    coalesce(p.is_new, false) OR p.attnum IS NOT NULL AND r.age <= {since} AND p.attnum > coalesce((
-      -- A column is new that stands behind all that were there before its file.
-      SELECT max(b.attnum) FROM pg_catalog.pg_attribute b WHERE b.attrelid = p.part_of
-        AND (pg_catalog.age(b.xmin) > {since} OR ({index:pg_catalog.age(b.xmin)} << 32) + b.cmin::text::bigint < ends.written[p.file])), 0) AS is_new
+    coalesce(p.is_new, false) OR p.attnum IS NOT NULL AND {is_new_column} AS is_new
   FROM placed p CROSS JOIN ends LEFT JOIN relation r ON r.oid = p.part_of
   LEFT JOIN made m ON m.id = coalesce(p.part_of, p.id) AND m.file = p.file
   WHERE m.id IS NULL OR p.part_of IS NOT NULL AND p.kind NOT IN ('column', 'constraint') AND p.name IS NOT NULL

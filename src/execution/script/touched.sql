@@ -7,12 +7,13 @@
   SELECT 'pg_catalog.pg_class'::regclass, r.oid, NULL, r.kind, r.name, pg_catalog.age(t.xmin), t.cmin, false, NULL::int2
     FROM pg_catalog.pg_type t JOIN relation r ON r.oid = t.typrelid WHERE pg_catalog.age(t.xmin) <= {since}
 === pg_attribute attrelid attnum > 0
-  SELECT 'pg_catalog.pg_class'::regclass, NULL, r.oid, CASE WHEN a.attisdropped THEN r.kind ELSE 'column' END,
+  SELECT 'pg_catalog.pg_class'::regclass, CASE WHEN a.attisdropped THEN r.oid ELSE a.attnum::int::oid END,
+      CASE WHEN NOT a.attisdropped THEN r.oid END, CASE WHEN a.attisdropped THEN r.kind ELSE 'column' END,
       CASE WHEN a.attisdropped THEN r.name ELSE r.name || '.' || quote_ident(a.attname) END, pg_catalog.age(a.xmin), a.cmin, false, CASE WHEN NOT a.attisdropped THEN a.attnum END
     FROM pg_catalog.pg_attribute a JOIN relation r ON r.oid = a.attrelid
     WHERE a.attnum > 0 AND pg_catalog.age(a.xmin) <= {since} AND r.relkind IN ('r', 'p', 'f', 'c')
 === pg_attrdef adrelid
-  SELECT 'pg_catalog.pg_class'::regclass, NULL, r.oid, 'column', r.name || '.' || quote_ident(a.attname), pg_catalog.age(d.xmin), d.cmin, false, NULL::int2
+  SELECT 'pg_catalog.pg_class'::regclass, a.attnum::int::oid, r.oid, 'column', r.name || '.' || quote_ident(a.attname), pg_catalog.age(d.xmin), d.cmin, false, NULL::int2
     FROM pg_catalog.pg_attrdef d JOIN relation r ON r.oid = d.adrelid
     JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
     WHERE pg_catalog.age(d.xmin) <= {since}
