@@ -15,6 +15,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::Project;
+use crate::support::project::SCRIPT_ON_3;
 use crate::support::server::{Cluster, PSQL};
 
 /// Where a fault strikes.
@@ -130,7 +131,7 @@ fn commit_shim(point: Point, number: usize, kind: Kind, project: &Project) -> St
         _ => format!("printf '%s\\n' \"$line\"; sleep 0.1; kill -s KILL {victim}; exit"),
     };
     format!(
-        "#!/bin/bash\nplugin=$PPID\nexec 4<&3\nexec 3< <(\n  n=0\n  while IFS= read -r line; do\n    \
+        "#!/bin/bash\nplugin=$PPID\n{SCRIPT_ON_3}exec 4<&3\nexec 3< <(\n  n=0\n  while IFS= read -r line; do\n    \
          case $line in INSERT*) wrote=1;; esac\n    \
          if [ \"$wrote$line\" = '1COMMIT;' ] && [ ! -e '{flag}' ]; then\n      n=$((n + 1)); wrote=\n      \
          if [ $n = {number} ]; then touch '{flag}'; {act}; fi\n    fi\n    \

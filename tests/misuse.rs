@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::support::Project;
+use crate::support::project::SCRIPT_ON_3;
 use crate::support::server::SERVER;
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
@@ -277,7 +278,7 @@ fn what_was_committed_before_is_told_by_every_error() {
     project.write(
         "shim",
         format!(
-            "#!/bin/bash\necho x >> '{count}'\ncase $(wc -l < '{count}') in\n\
+            "#!/bin/bash\n{SCRIPT_ON_3}echo x >> '{count}'\ncase $(wc -l < '{count}') in\n\
              1) exec 4<&3; exec 3< <(while IFS= read -r line; do printf '%s\\n' \"$line\"; \
              case $line in INSERT*) wrote=1;; esac; \
              [ \"$wrote$line\" = \"1  THEN 'committed' END;\" ] && {{ sleep 0.2; kill -s KILL $$; exit; }}; done <&4);;\n\
@@ -374,7 +375,7 @@ fn a_lonely_step_whose_receipt_is_lost_is_still_reported() {
     project.write(
         "shim",
         format!(
-            "#!/bin/bash\nexec 4<&3\nexec 3< <(finishing=no\nwhile IFS= read -r line; do\n\
+            "#!/bin/bash\n{SCRIPT_ON_3}exec 4<&3\nexec 3< <(finishing=no\nwhile IFS= read -r line; do\n\
              printf '%s\\n' \"$line\"\ncase \"$line\" in UPDATE*) finishing=yes;; 'FROM '*' WHERE migration_name = '*)\n\
              [ $finishing = yes ] && [ ! -e '{struck}' ] && {{ touch '{struck}'; sleep 0.2; kill -s KILL $$; exit; }};;\n\
              esac\ndone <&4 2>/dev/null)\nexec 4<&-\nexec '{psql}' \"$@\"\n"

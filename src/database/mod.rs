@@ -38,9 +38,10 @@ use crate::tree::{Migration, Track};
 pub use address::Address;
 pub use error::Error;
 use identity::Identity;
+use ledger::rows::parse_rows;
 use ledger::search::{Found, relations};
 use ledger::table::{Place, ROW_CHANGED, Table};
-use ledger::{Row, legacy, parse_rows};
+use ledger::{Row, legacy};
 use lock::Holder;
 use questions::Timeouts;
 use server::Server;
@@ -98,8 +99,10 @@ impl Database {
             .filter(|table| wanted(&table.track))
             .cloned()
             .collect();
-        let rows = self.read(&self.place.rows_query(&readable))?;
-        let mut rows = parse_rows(&rows)?;
+        let mut rows = match readable.as_slice() {
+            [] => vec![],
+            tables => parse_rows(&self.read(&self.place.rows_query(tables))?)?,
+        };
         rows.sort_by(|one, other| one.track.cmp(&other.track));
         Ok(Ledgers { tables, rows })
     }

@@ -195,7 +195,7 @@ impl Project {
     pub(crate) fn shim(&mut self, pattern: &str, action: &str) {
         let flag = self.path("struck").display().to_string();
         let shim = format!(
-            "#!/bin/bash\nexec 4<&3\nexec 3< <(while IFS= read -r line; do\n\
+            "#!/bin/bash\n{SCRIPT_ON_3}exec 4<&3\nexec 3< <(while IFS= read -r line; do\n\
              case $line in {pattern}) [ -e '{flag}' ] || {{ touch '{flag}'; {action}; }};; esac\n\
              printf '%s\\n' \"$line\"; done <&4 2>/dev/null)\nexec 4<&-\nexec '{}' \"$@\"\n",
             PSQL.display()
@@ -211,6 +211,12 @@ impl Project {
         self.folder.path()
     }
 }
+
+/// For a bash that stands in for psql: lets it find the script on descriptor 3, whatever it has.
+pub(crate) const SCRIPT_ON_3: &str = r#"for one in "$@"; do case $one in /dev/fd/*) script=${one##*/};; esac; done
+[ "${script:-3}" = 3 ] || { exec 3<&"$script"; eval "exec $script<&-"; }
+set -- "${@/#\/dev\/fd\/*//dev/fd/3}"
+"#;
 
 impl Drop for Project {
     fn drop(&mut self) {

@@ -9,22 +9,22 @@ pub mod makers;
 pub mod objects;
 pub mod recorded;
 mod renaming;
+pub mod rows;
 pub mod search;
 pub mod table;
 
 use std::time::Duration;
 
-use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use crate::database::Error;
 use crate::tree::checksum::{Parts, REPLACED};
 use crate::tree::directives::Span;
 use crate::tree::file_name::parse_recorded;
 use crate::tree::{Requirement, Track, Version};
+use chrono::{DateTime, FixedOffset};
 
 /// What a ledger row says about its migration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, strum::Display, strum::EnumString)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum RowState {
@@ -95,118 +95,6 @@ impl Row {
     }
 }
 
-/// Reads the answer to [`table::Place::rows_query`].
-pub fn parse_rows(json: &str) -> Result<Vec<Row>, Error> {
-    let records: Vec<Record> =
-        serde_json::from_str(json).map_err(|error| Error::LedgerUnreadable {
-            problem: error.to_string(),
-        })?;
-    records.into_iter().map(Record::into_row).collect()
-}
-
-/// A row as it comes: an array, because repeated keys would cost more than the values.
-#[derive(Deserialize)]
-struct Record(
-    String,
-    Option<String>,
-    String,
-    Option<String>,
-    Option<i64>,
-    RowState,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<i64>,
-    Option<Parts>,
-);
-
-impl Record {
-    fn into_row(self) -> Result<Row, Error> {
-        let Self(
-            track,
-            name,
-            hash,
-            applied_at,
-            execution_time_ms,
-            state,
-            execution_id,
-            applied_by,
-            error,
-            validation_time_ms,
-            parts,
-        ) = self;
-        let track = Track::parse(&track).ok_or_else(|| Error::LedgerUnreadable {
-            problem: format!("`{track}` is no track name"),
-        })?;
-        let name = name.ok_or_else(|| Error::NamelessRow {
-            track: track.to_string(),
-        })?;
-        Ok(Row {
-            track,
-            name,
-            hash,
-            // PostgreSQL's dates go further than anybody's calendar.
-            applied_at: applied_at.and_then(|text| DateTime::parse_from_rfc3339(&text).ok()),
-            execution_time_ms,
-            state,
-            execution_id,
-            applied_by,
-            error,
-            validation_time_ms,
-            parts: parts.unwrap_or_default(),
-        })
-    }
-}
-
 fn milliseconds(number: Option<i64>) -> Option<Duration> {
     Some(Duration::from_millis(u64::try_from(number?).ok()?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_of_ours_and_of_the_predecessor() {
-        let rows = parse_rows(
-            r#"[["core", "20240101000000_core_a.sql", "ab", "2024-01-02T03:04:05.123456+02:00", 12,
-                 "applied", "6b1f9d5e-0000-4000-8000-000000000000", "me", null, 7, {"": "x", "a.psql": "y"}],
-                ["impl", "odd name", "cd", null, null, "failed", null, null, "x", null, null]]"#,
-        )
-        .unwrap();
-        assert_eq!(rows[0].version().unwrap().as_str(), "20240101000000");
-        assert_eq!(
-            rows[0].applied_at.unwrap().timestamp_subsec_micros(),
-            123_456
-        );
-        assert_eq!(rows[0].validation_time_ms, Some(7));
-        assert_eq!(rows[0].parts["a.psql"], "y");
-        assert_eq!(rows[1].version(), None);
-        assert_eq!(
-            (rows[1].state, rows[1].applied_at),
-            (RowState::Failed, None)
-        );
-    }
-
-    #[test]
-    fn what_a_ledger_cannot_hold_is_refused() {
-        for json in [
-            "",
-            "[[1]]",
-            r#"[["Core", "n", "h", null, null, "applied", null, null, null, null, null]]"#,
-        ] {
-            assert!(
-                matches!(parse_rows(json), Err(Error::LedgerUnreadable { .. })),
-                "{json}"
-            );
-        }
-        let nameless =
-            r#"[["core", null, "h", null, null, "applied", null, null, null, null, null]]"#;
-        assert!(matches!(
-            parse_rows(nameless),
-            Err(Error::NamelessRow { .. })
-        ));
-        let odd = r#"[["core", "n", "h", null, null, "gone", null, null, null, null, null]]"#;
-        assert!(parse_rows(odd).is_err());
-    }
 }

@@ -1,5 +1,5 @@
 //! Which tables are ledgers, where they are looked for, and what belongs to them.
-//! The server answers by their columns; nothing else in this crate tells a ledger by its name.
+//! They are told by their columns; nothing else in this crate tells a ledger by its name.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,18 @@ use crate::database::Error;
 use crate::sql::quote::Literal;
 use crate::tree::Track;
 
+/// What every ledger has, the predecessor's too.
+const COLUMNS: [&str; 5] = [
+    "id",
+    "migration_name",
+    "migration_hash",
+    "applied_at",
+    "execution_time_ms",
+];
+
+/// The latest of the columns that ledgers were given since. One that has it has them all.
+const NEWEST_COLUMN: &str = "objects";
+
 /// The tables that are ledgers, in any schema, as a query for `oid, relnamespace, relname`: those
 /// with the prefix, a track's name behind it and the predecessor's five columns.
 pub(super) fn ledgers(prefix: &str) -> String {
@@ -18,9 +30,10 @@ pub(super) fn ledgers(prefix: &str) -> String {
          WHERE c.relname LIKE {pattern} AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'\n    \
            AND pg_catalog.substr(c.relname::text, pg_catalog.length({prefix}) + 1) ~ '^[a-z][a-z0-9-]*$'\n    \
            AND (SELECT count(*) FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid\n      \
-             AND NOT a.attisdropped AND a.attname IN ('id', 'migration_name', 'migration_hash',\n      \
-             'applied_at', 'execution_time_ms')) = 5",
+             AND NOT a.attisdropped AND a.attname IN ('{columns}')) = {count}",
         prefix = Literal(prefix),
+        columns = COLUMNS.join("', '"),
+        count = COLUMNS.len(),
         pattern = Literal(&beginning(prefix)),
     )
 }
@@ -50,34 +63,53 @@ pub fn relations(prefix: &str) -> String {
     )
 }
 
-/// The ledgers in any schema, as a JSON array of [`Found`].
+/// The tables in any schema that may be ledgers, as a JSON array of [`Found`]. Which of them are, we see
+/// ourselves: every function and operator that a new session meets for the first time costs it time.
 pub fn found_ledgers(prefix: &str) -> String {
     format!(
-        "(SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'table', l.relname,\n  \
-           'is_current', EXISTS (SELECT FROM pg_catalog.pg_attribute a\n    \
-             WHERE a.attrelid = l.oid AND a.attname = 'objects' AND NOT a.attisdropped),\n  \
-           'hides_rows', pg_catalog.row_security_active(l.oid),\n  \
-           'is_on_path', n.nspname = ANY (pg_catalog.current_schemas(false)))), '[]')\n\
-         FROM ({ledgers}) AS l JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace)",
-        ledgers = ledgers(prefix),
+        "(SELECT coalesce(json_agg(json_build_array(n.nspname, c.relname, pg_catalog.row_security_active(c.oid),\n  \
+           n.nspname = ANY (pg_catalog.current_schemas(false)), ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute a\n    \
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))), '[]')\n\
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n\
+         WHERE c.relname LIKE {pattern} AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't')",
+        pattern = Literal(&beginning(prefix)),
     )
 }
 
-/// A ledger as the server tells it.
+/// A table that may be a ledger, as the server tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(from = "(String, String, bool, bool, Vec<String>)")]
 pub struct Found {
     schema: String,
     table: String,
-    /// Does it have all columns?
-    is_current: bool,
     /// Does row level security stand between this user and its rows?
     hides_rows: bool,
     is_on_path: bool,
+    columns: Vec<String>,
+}
+
+impl From<(String, String, bool, bool, Vec<String>)> for Found {
+    fn from(told: (String, String, bool, bool, Vec<String>)) -> Self {
+        let (schema, table, hides_rows, is_on_path, columns) = told;
+        Self {
+            schema,
+            table,
+            hides_rows,
+            is_on_path,
+            columns,
+        }
+    }
 }
 
 impl Found {
+    /// The track, if it is a ledger.
     fn track(&self, prefix: &str) -> Option<Track> {
-        self.table.strip_prefix(prefix).and_then(Track::parse)
+        let track = self.table.strip_prefix(prefix).and_then(Track::parse)?;
+        COLUMNS.iter().all(|name| self.has(name)).then_some(track)
+    }
+
+    fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|one| one == column)
     }
 }
 
@@ -122,7 +154,7 @@ impl Place {
             }
             tables.push(Table {
                 track,
-                is_current: found.is_current,
+                is_current: found.has(NEWEST_COLUMN),
             });
         }
         if !is_schema_set {
@@ -176,9 +208,14 @@ mod tests {
         Found {
             schema: schema.to_owned(),
             table: table.to_owned(),
-            is_current: table != "migrations_a-b",
             hides_rows: table == "migrations_secret",
             is_on_path,
+            columns: COLUMNS
+                .into_iter()
+                .filter(|column| *column != "id" || table != "migrations_other")
+                .chain((table != "migrations_a-b").then_some(NEWEST_COLUMN))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -206,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_tables_named_after_a_track_are_ledgers() {
+    fn only_tables_with_a_tracks_name_and_the_columns_are_ledgers() {
         let here = place().schema;
         let tables = parse(
             &[
@@ -214,6 +251,7 @@ mod tests {
                 found("other", "migrations_x", false),
                 found(&here, "migrations_Old copy", true),
                 found(&here, "migrations_a-b", true),
+                found(&here, "migrations_other", true),
             ],
             false,
         )

@@ -36,40 +36,6 @@ impl Place {
         format!("{}.{}", Identifier(&self.schema), Identifier(&name))
     }
 
-    /// Asks for the rows of these ledgers, oldest first within each.
-    pub fn rows_query(&self, tables: &[Table]) -> String {
-        if tables.is_empty() {
-            return "SELECT '[]';\n".to_owned();
-        }
-        let selects: Vec<_> = tables.iter().map(|table| self.rows_of(table)).collect();
-        format!(
-            "SELECT coalesce(json_agg(row ORDER BY track, id), '[]')\nFROM (\n{}\n) AS ledger;\n",
-            selects.join("\nUNION ALL\n")
-        )
-    }
-
-    fn rows_of(&self, table: &Table) -> String {
-        let added = if table.is_current {
-            "state, execution_id, applied_by, error, validation_time_ms, parts"
-        } else {
-            // The predecessor's, or that of an earlier version: what is there counts.
-            "coalesce(whole ->> 'state', 'applied'), whole ->> 'execution_id', \
-             whole ->> 'applied_by', whole ->> 'error', whole -> 'validation_time_ms', whole -> 'parts'"
-        };
-        let whole = if table.is_current {
-            ""
-        } else {
-            " AS ledger, to_jsonb(ledger) AS whole"
-        };
-        let track = Literal(table.track.as_str());
-        format!(
-            "  SELECT {track} AS track, id, json_build_array({track}, migration_name, coalesce(migration_hash, ''),\n    \
-             CASE WHEN pg_catalog.isfinite(applied_at) THEN applied_at::timestamptz END,\n    \
-             execution_time_ms, {added}) AS row\n  FROM {}{whole}",
-            self.table(&table.track)
-        )
-    }
-
     /// Creates a track's ledger, or brings the predecessor's up to date: its five columns stay,
     /// its local times become instants in the session's time zone, which is how they were made.
     pub fn ensure(&self, track: &Track, existing: Option<&Table>) -> String {
@@ -567,20 +533,6 @@ mod tests {
             place().table(&track("core")),
             r#""my ""ops"""."migrations_core""#
         );
-    }
-
-    #[test]
-    fn a_predecessors_ledger_is_read_without_the_columns_it_lacks() {
-        let legacy = [Table {
-            track: track("core"),
-            is_current: false,
-        }];
-        let query = place().rows_query(&legacy);
-        assert!(
-            query.contains("coalesce(whole ->> 'state', 'applied')"),
-            "{query}"
-        );
-        assert_eq!(place().rows_query(&[]), "SELECT '[]';\n");
     }
 
     /// Citus takes no function of a row in `UPDATE ... RETURNING`, so it is read afterwards; and no
