@@ -72,6 +72,7 @@ mod squash;
 mod status;
 mod tables;
 mod templates;
+mod touch;
 mod tracks;
 mod transactions;
 mod undo;

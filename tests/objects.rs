@@ -762,7 +762,8 @@ fn what_is_used_of_another_tracks_pending_file_is_found() {
             found.replace("warning", "error")
         ])
     );
-    // It is for validate alone to say.
+    assert_eq!(project.code("migrate run db -q"), "migrate::touch_refused");
+    project.remove("db/migrate.json");
     project.nu("migrate run db -q | ignore").text();
     let after = needs(&project, "").to_string();
     assert!(

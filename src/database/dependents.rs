@@ -67,8 +67,13 @@ pub struct Use(
 impl Database {
     /// What uses what, as the server knows it.
     pub fn uses(&mut self) -> Result<Vec<Use>, Error> {
-        let query = self.about_objects(Detail::Names, include_str!("uses.sql"));
-        Ok(parse_json(&self.read(&format!("{QUALIFIED}{query}"))?)?)
+        let query = format!("{QUALIFIED}{}", self.uses_query());
+        Ok(parse_json(&self.read(&query)?)?)
+    }
+
+    /// Asks for it: an array of [`Use`].
+    pub fn uses_query(&self) -> String {
+        self.about_objects(Detail::Names, include_str!("uses.sql"))
     }
 
     /// What depends on these objects and columns, to any depth. A name without a schema is looked for

@@ -88,6 +88,34 @@ pub enum Fault {
     )]
     NotRestored { lost: String },
 
+    /// Migrations have touched what their tracks may not.
+    #[error("the setting `touch` refuses what was done to the schema:\n{found}")]
+    #[diagnostic(
+        code(migrate::touch_refused),
+        help(
+            "let the other track change its own objects, and say in the file what it uses of others \
+             (`-- migrate: requires TRACK/TIMESTAMP`). `\"tracks\": {{\"{}\": {{\"touch\": \"any\"}}}}` in migrate.json \
+             allows it everything",
+            name.track
+        )
+    )]
+    Touches {
+        /// The first of them.
+        name: Name,
+        found: String,
+    },
+
+    /// What they have touched is not known.
+    #[error("the setting `touch` limits track {}, and what {name} has touched is not known: {why}", name.track)]
+    #[diagnostic(
+        code(migrate::touch_refused),
+        help(
+            "the user must be allowed to SELECT from all ledgers and to UPDATE that of the track; \
+             with the setting `touch` at `any`, nothing is looked at"
+        )
+    )]
+    TouchUnknown { name: Name, why: String },
+
     #[error("migration {name} ended the transaction it ran in")]
     #[diagnostic(code(migrate::transaction_ended), help("{REMOVE_COMMIT}"))]
     TransactionEnded { name: Name },

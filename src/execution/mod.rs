@@ -27,6 +27,7 @@ pub mod round_trip;
 pub mod row;
 mod runner;
 pub mod script;
+pub mod touch;
 mod transaction;
 mod variables;
 mod window;
@@ -52,6 +53,7 @@ pub use rehearsal::rehearse;
 use row::RunRow;
 use runner::Runner;
 use script::Transaction;
+use touch::Touching;
 pub use variables::Common;
 
 /// What all steps of a run share.
@@ -69,6 +71,8 @@ pub struct Circumstances {
     pub lock_timeout: Duration,
     pub statement_timeout: Duration,
     pub interrupt: Interrupt,
+    /// What tracks may touch.
+    pub touching: Touching,
     /// Is the catalogue asked in each transaction, however many there are?
     pub remembers_each: bool,
 }

@@ -86,6 +86,7 @@ impl Runner<'_, '_> {
         let since = Since::Transactions(&[id]);
         self.remember(steps, since, before.newest, lost, Some(name.clone()))?;
         self.remember_later(steps, id, before.newest, lost);
+        self.tell_touched(step);
         self.forget(step)
     }
 

@@ -48,6 +48,7 @@ impl Runner<'_, '_> {
             Err(_) => {
                 let said = output.stderr.first().map_or("", String::as_str);
                 not_recorded(self.circumstances.progress, WHAT, said);
+                self.cannot_tell();
             }
         }
         Ok(())

@@ -125,6 +125,8 @@ impl Runner<'_, '_> {
         self.look_at_receipts(&recorded)?;
         let lost = self.lost(transaction.id);
         self.remember_all(&recorded, &transaction, lost.as_deref())?;
+        let knows_drops = lost.is_some() || !self.has_replaced;
+        self.refuse_touching(tables, &recorded, knows_drops)?;
         self.database
             .session
             .ask(&script::rollback())

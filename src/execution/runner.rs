@@ -40,6 +40,8 @@ pub struct Runner<'a, 'c> {
     pub written: Option<Vec<String>>,
     /// What the ledgers are to remember later, where they are not told in each transaction.
     pub later: Option<Later>,
+    /// Was the catalogue not asked for it, or did the ledger not take the answer?
+    pub is_unsure: bool,
     /// Must nothing of it be committed?
     pub is_rehearsal: bool,
     /// What is dropped before steps and applied again behind them.
@@ -80,6 +82,7 @@ impl<'a, 'c> Runner<'a, 'c> {
             newest: 0,
             has_replaced: false,
             written: None,
+            is_unsure: false,
             is_rehearsal: false,
             later: None,
             carried: &[],

@@ -44,6 +44,8 @@ impl Runner<'_, '_> {
         }
         let lost = self.lost(transaction.id);
         self.remember_all(&steps, &transaction, lost.as_deref())?;
+        let knows_drops = lost.is_some() || !self.has_replaced;
+        self.refuse_touching(tables, &steps, knows_drops)?;
         self.stopped_in = StoppedIn::Transaction {
             transaction: transaction.clone(),
             at_commit: true,

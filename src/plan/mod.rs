@@ -2,6 +2,7 @@
 //! Pure; must not touch files or the database.
 
 pub mod carrying;
+pub mod deeds;
 pub mod error;
 mod grouping;
 mod hindrance;

@@ -11,10 +11,12 @@ pub struct Need {
     /// What made the object.
     pub maker: Requirement,
     pub object: String,
+    /// Is it this object for sure? A function may be another one of its name.
+    pub is_certain: bool,
 }
 
 /// The needs that no `requires` covers: of each migration the latest for each other track, which would
-/// cover the others.
+/// cover the others, and the latest guess if it is later.
 pub fn undeclared<'m>(
     needs: impl IntoIterator<Item = Need>,
     migrations: impl Iterator<Item = &'m Migration>,
@@ -22,18 +24,23 @@ pub fn undeclared<'m>(
     let migrations: Vec<_> = migrations
         .filter(|found| !found.name.is_repeatable())
         .collect();
-    let mut latest: BTreeMap<(Requirement, Track), Need> = BTreeMap::new();
+    let mut latest: BTreeMap<(Requirement, Track, bool), Need> = BTreeMap::new();
     for need in needs {
         if need.user.track == need.maker.track || is_declared(&need, &migrations) {
             continue;
         }
-        let key = (need.user.clone(), need.maker.track.clone());
+        let key = (need.user.clone(), need.maker.track.clone(), need.is_certain);
         match latest.get(&key) {
             Some(known) if known.maker.version >= need.maker.version => {}
             _ => drop(latest.insert(key, need)),
         }
     }
-    latest.into_values().collect()
+    let is_news = |need: &&Need| {
+        let key = (need.user.clone(), need.maker.track.clone(), true);
+        let known = latest.get(&key).map(|known| &known.maker.version);
+        need.is_certain || known.is_none_or(|known| *known < need.maker.version)
+    };
+    latest.values().filter(is_news).cloned().collect()
 }
 
 /// Is the maker among what must be applied before the user: what it requires, what that requires in turn,
@@ -92,8 +99,27 @@ mod tests {
             user: requirement(user),
             maker: requirement(maker),
             object: String::new(),
+            is_certain: true,
         };
         undeclared([need], migrations.iter()).len()
+    }
+
+    #[test]
+    fn a_guess_is_told_only_beyond_what_is_known() {
+        let migrations = [migration("20240105000000_impl_a.sql")];
+        let need = |maker: &str, is_certain| Need {
+            user: requirement("impl/20240105000000"),
+            maker: requirement(maker),
+            object: String::new(),
+            is_certain,
+        };
+        let found = |guess: &str| {
+            let needs = [need("core/20240102000000", true), need(guess, false)];
+            undeclared(needs, migrations.iter()).len()
+        };
+        assert_eq!(found("core/20240101000000"), 1);
+        assert_eq!(found("core/20240103000000"), 2);
+        assert_eq!(found("acme/20240101000000"), 2);
     }
 
     #[test]

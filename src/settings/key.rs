@@ -89,7 +89,7 @@ pub enum Key {
     /// What holds for the files of one track: an object of objects.
     #[strum(props(variable = "MIGRATE_TRACKS"))]
     Tracks,
-    /// How strict `validate` is about what a track touches that is not its own.
+    /// What a track may touch that is not its own.
     #[strum(props(variable = "MIGRATE_TOUCH", default = "any"))]
     Touch,
     #[strum(props(variable = "MIGRATE_TEMPLATES"))]

@@ -16,6 +16,7 @@ use crate::execution::fault::Fault;
 use crate::execution::outcome::{self, Outcome, StopOutcome, stands};
 use crate::execution::retry;
 use crate::execution::row::{Applied, RunRow};
+use crate::execution::touch::Touching;
 use crate::execution::{self, Circumstances, Common, Failure, Later, Stop};
 use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
@@ -195,7 +196,21 @@ pub(super) fn circumstances(
     transaction: TransactionMode,
     progress: Progress,
 ) -> Circumstances {
+    // Of a history that is run once more, nothing is refused; of an unreadable tree, the run tells.
+    let settings = &context.caller.settings;
+    let touching = if context.is_replay {
+        Touching::anything()
+    } else {
+        Touching::new(settings, || {
+            context
+                .tree()
+                .map(|tree| tree.migrations)
+                .unwrap_or_default()
+        })
+    };
     Circumstances {
+        remembers_each: context.remembers_each || touching.is_strict(),
+        touching,
         common: Common {
             execution_id: Uuid::new_v4().to_string(),
             transaction,
@@ -208,7 +223,6 @@ pub(super) fn circumstances(
         lock_timeout: context.caller.settings.lock_timeout,
         statement_timeout: context.caller.settings.statement_timeout,
         interrupt: context.caller.interrupt.clone(),
-        remembers_each: context.remembers_each,
     }
 }
 

@@ -109,7 +109,8 @@ impl Place {
         )
     }
 
-    fn deeds_query(&self, tables: &[Table]) -> String {
+    /// Asks for what all migrations did: an array of [`Deeds`].
+    pub fn deeds_query(&self, tables: &[Table]) -> String {
         let current = tables.iter().filter(|table| table.is_current);
         let selects: Vec<_> = current
             .map(|table| {

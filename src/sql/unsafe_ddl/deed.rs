@@ -4,8 +4,11 @@
 use squawk_syntax::SyntaxNode;
 
 /// What shares its names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, strum::Display,
+)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Family {
     /// Tables, views, sequences, indexes.
     Relation,

@@ -63,7 +63,7 @@ impl Violation {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Statement {
     pub deed: Deed,
-    /// The relations that it reads or refers to.
+    /// The relations that it reads or refers to, and the functions and types that it names.
     pub uses: Vec<Named>,
     pub violations: Vec<Violation>,
 }
@@ -117,13 +117,19 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
             violations = others;
             // What a variable stands for, nobody knows.
             let is_known = !variables.iter().any(|at| is_in(*at));
+            let (deed, uses) = if is_known {
+                let deed = deed::deed(&node);
+                let mut uses = uses::uses(&node);
+                let is_changed =
+                    |it: &Named| deed.touched.contains(it) || deed.dropped.contains(it);
+                uses.extend(uses::calls(&node).into_iter().filter(|it| !is_changed(it)));
+                (deed, uses)
+            } else {
+                Default::default()
+            };
             Statement {
-                deed: if is_known {
-                    deed::deed(&node)
-                } else {
-                    Deed::default()
-                },
-                uses: if is_known { uses::uses(&node) } else { vec![] },
+                deed,
+                uses,
                 violations: without_place(its),
             }
         })

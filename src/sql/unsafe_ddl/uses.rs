@@ -1,11 +1,34 @@
-//! Which relations a statement reads or refers to by its words. Pure.
+//! What a statement reads or refers to by its words. Pure.
 
-use squawk_syntax::SyntaxNode;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::deed::{Family, Named, Words};
 
 /// Functions in whose arguments FROM is no clause.
 const WITH_FROM: [&str; 4] = ["EXTRACT", "SUBSTRING", "TRIM", "OVERLAY"];
+
+/// The functions and types that a statement calls and names. Of several functions with that name, nobody
+/// knows which.
+pub fn calls(statement: &SyntaxNode) -> Vec<Named> {
+    let named = |node: SyntaxNode| {
+        let family = match node.kind() {
+            SyntaxKind::CALL_EXPR
+            | SyntaxKind::FUNCTION_NAME_REF
+            | SyntaxKind::PROCEDURE_NAME_REF
+            | SyntaxKind::ROUTINE_NAME_REF => Family::Routine,
+            SyntaxKind::PATH_TYPE | SyntaxKind::TYPE_NAME_REF => Family::Type,
+            _ => return None,
+        };
+        Words::of(&node).named(family)
+    };
+    let mut found: Vec<Named> = Vec::new();
+    for named in statement.descendants().filter_map(named) {
+        if !found.contains(&named) {
+            found.push(named);
+        }
+    }
+    found
+}
 
 /// What stands behind FROM, JOIN, REFERENCES and INTO, is updated, or is a model of a table. What the
 /// statement itself names so (`WITH a AS`) and functions are none.
@@ -121,6 +144,47 @@ mod tests {
     use squawk_syntax::SourceFile;
 
     use super::*;
+
+    #[test]
+    fn functions_and_types_are_told_by_their_names() {
+        for (statement, expected) in [
+            (
+                "CREATE VIEW v AS SELECT tax(a), s.\"F g\"(b, sum(c)) FROM t WHERE x(d) > 0",
+                "routine tax, routine s.F g, routine sum, routine x",
+            ),
+            (
+                "CREATE TABLE t (a mood, b s.email DEFAULT f(), c numeric(10, 2), d mood[])",
+                "type mood, type s.email, routine f, type numeric",
+            ),
+            (
+                "SELECT 'x'::mood, CAST(a AS s.level)",
+                "type mood, type s.level",
+            ),
+            (
+                "CREATE TRIGGER g BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION s.h()",
+                "routine s.h",
+            ),
+            ("CALL p(1)", "routine p"),
+            (
+                "CREATE FUNCTION f(a mood) RETURNS level LANGUAGE sql AS 'SELECT g()'",
+                "type mood, type level",
+            ),
+            (
+                "CREATE FUNCTION f() RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT g(); END",
+                "type int, routine g",
+            ),
+            ("SELECT a FROM f(1), b", "routine f"),
+            ("INSERT INTO t (a) VALUES (1)", ""),
+        ] {
+            let file = SourceFile::parse(statement).syntax_node();
+            let found = calls(&file.children().next().unwrap());
+            let names: Vec<_> = found
+                .iter()
+                .map(|found| format!("{} {found}", found.family))
+                .collect();
+            assert_eq!(names.join(", "), expected, "{statement}");
+        }
+    }
 
     #[test]
     fn relations_are_told_from_functions_columns_and_own_names() {

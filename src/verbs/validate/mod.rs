@@ -86,7 +86,9 @@ pub fn validate(
     // What would hurt most comes first; else the order of the files.
     findings.sort_by_key(|finding| (finding.severity(), Reverse(finding.weight)));
     let fails = |finding: &Finding| {
-        let counts_always = finding.rule == Rule::MissingRequirement;
+        // A guess has a severity of its own, and is but a warning.
+        let is_guess = finding.measured == Some(Severity::Warning);
+        let counts_always = finding.rule == Rule::MissingRequirement && !is_guess;
         Some(finding.severity()) <= order.fails_on || counts_always && order.fails_on.is_some()
     };
     if findings.iter().any(fails) {
@@ -294,7 +296,7 @@ impl Validation<'_> {
             deeds = database.deeds()?;
             tracks.extend(deeds.iter().map(|Deeds(track, ..)| track.clone()));
             if !deeds.is_empty() && tracks.len() > 1 {
-                found = needs::of_applied(&deeds, &database.uses()?);
+                found = plan::deeds::needs(&deeds, &database.uses()?);
             }
         }
         if tracks.len() < 2 {

@@ -1,71 +1,17 @@
-//! What migrations use of other tracks without saying so: applied ones by what the ledgers remember and by
-//! the server's dependencies, pending ones by their words. Pure.
+//! What migrations use of other tracks without saying so. Pure; of applied ones, `plan::deeds` tells.
 
 use std::collections::BTreeSet;
 
 use super::Finding;
 use super::planned::{Foreign, Words};
 use crate::database::catalog::Object;
-use crate::database::dependents::Use;
-use crate::database::ledger::makers::{Maker, Makers};
-use crate::database::ledger::objects::{Change, Deeds};
+use crate::database::ledger::makers::Makers;
+use crate::plan::deeds::need;
 use crate::plan::needs::{Need, undeclared};
 use crate::settings::{Settings, Touch};
 use crate::sql::rules::{Rule, Severity};
-use crate::sql::unsafe_ddl::Named;
-use crate::tree::file_name::parse_recorded;
+use crate::sql::unsafe_ddl::{Family, Named};
 use crate::tree::{Migration, Requirement};
-
-/// What applied migrations use.
-pub fn of_applied(deeds: &[Deeds], uses: &[Use]) -> BTreeSet<Need> {
-    let mut needs = BTreeSet::new();
-    let mut makers = Makers::default();
-    for one in deeds {
-        let Deeds(_, name, _, changes) = one;
-        for change in changes {
-            let maker = makers.maker_before(change);
-            let Change(_, kind, object, ..) = change;
-            needs.extend(need(recorded(name), maker, &format!("{kind} {object}")));
-        }
-        makers.take(one);
-    }
-    for Use(kind, name, part_of, of_kind, of_name, of_part) in uses {
-        let of = |kind: &String, name: &String, part_of: &Option<String>| {
-            makers
-                .maker(&(kind.clone(), name.clone()), part_of.as_deref())
-                .cloned()
-        };
-        let user = of(kind, name, part_of);
-        let user = user.and_then(|user| recorded(last_own(&user)?));
-        let maker = of(of_kind, of_name, of_part);
-        needs.extend(need(user, maker.as_ref(), &format!("{of_kind} {of_name}")));
-    }
-    needs
-}
-
-/// The last migration of a maker's track that is known to have written an object.
-fn last_own(maker: &Maker) -> Option<&str> {
-    let last = maker.last_changed_by.as_str();
-    let is_own = parse_recorded(last).is_some_and(|name| name.track.as_str() == maker.track);
-    Some(last).filter(|_| is_own).or(maker.made_by.as_deref())
-}
-
-fn recorded(name: &str) -> Option<Requirement> {
-    let name = parse_recorded(name).filter(|name| !name.is_repeatable())?;
-    Some(Requirement {
-        track: name.track,
-        version: name.version,
-    })
-}
-
-fn need(user: Option<Requirement>, maker: Option<&Maker>, object: &str) -> Option<Need> {
-    let (user, maker) = (user?, recorded(maker?.made_by.as_deref()?)?);
-    (user.track != maker.track).then(|| Need {
-        user,
-        maker,
-        object: object.to_owned(),
-    })
-}
 
 /// What a pending file uses and changes of the objects that the ledgers know.
 pub fn of_pending(words: &Words<'_>, makers: &Makers) -> Foreign {
@@ -82,12 +28,16 @@ pub fn of_pending(words: &Words<'_>, makers: &Makers) -> Foreign {
                 &format!("{} {}", object.0, object.1),
             )
         });
+        let needed = needed.map(|need| Need {
+            is_certain: word.is_certain(),
+            ..need
+        });
         foreign.extend(word.action, needed);
     }
     foreign
 }
 
-/// Is a table or view that which a statement names?
+/// Is an object that which a statement names? A function may be another one of its name.
 fn is_it((kind, name): &Object, named: &Named) -> bool {
     let quoted = |word: &str| {
         let is_plain = word
@@ -99,14 +49,20 @@ fn is_it((kind, name): &Object, named: &Named) -> bool {
             format!("\"{}\"", word.replace('"', "\"\""))
         }
     };
-    let is_relation = matches!(
-        kind.as_str(),
-        "table" | "view" | "materialized view" | "foreign table"
-    );
+    let family = match kind.as_str() {
+        "table" | "view" | "materialized view" | "foreign table" => Family::Relation,
+        "function" | "procedure" | "aggregate" => Family::Routine,
+        "enum" | "domain" | "type" => Family::Type,
+        _ => return false,
+    };
+    let name = match name.rsplit_once('(') {
+        Some((name, _)) if family == Family::Routine => name,
+        _ => name,
+    };
     let rest = name
         .strip_suffix(&quoted(&named.name))
         .and_then(|rest| rest.strip_suffix('.'));
-    is_relation
+    family == named.family
         && rest.is_some_and(|schema| {
             let is_wanted = |wanted: &String| schema == quoted(wanted);
             named.schema.as_ref().is_none_or(is_wanted)
@@ -126,17 +82,28 @@ pub fn missing(
             .iter()
             .find(|file| file.identity() == need.user)?;
         let Requirement { track, version } = &need.maker;
-        let message = format!(
-            "it uses the {} of track {track}, and does not require {track}/{version}",
-            need.object
-        );
-        let is_warning = settings.touch_of(need.user.track.as_str()) == Touch::Any;
+        let message = if need.is_certain {
+            format!(
+                "it uses the {} of track {track}, and does not require {track}/{version}",
+                need.object
+            )
+        } else {
+            format!(
+                "it seems to use the {} of track {track}, by its name, and does not require {track}/{version}",
+                need.object
+            )
+        };
+        let touch = settings.touch_of(need.user.track.as_str());
         Some(Finding {
             help: Some(format!(
                 "write `-- migrate: requires {track}/{version}` at its top, or in an earlier file of its track; \
                  then `migrate repair DIR --rehash NAME` if it is applied"
             )),
-            measured: (!is_warning).then_some(Severity::Error),
+            measured: match (need.is_certain, touch) {
+                (false, _) => Some(Severity::Warning),
+                (true, Touch::Any) => None,
+                (true, _) => Some(Severity::Error),
+            },
             ..Finding::about(file, Rule::MissingRequirement, message)
         })
     };
@@ -153,11 +120,17 @@ pub fn foreign(
         return vec![];
     }
     let finding = |need: Need| {
+        let (seems, measured) = if need.is_certain {
+            ("changes", None)
+        } else {
+            ("seems to change, by its name,", Some(Severity::Warning))
+        };
         let message = format!(
-            "it changes the {} of track {}",
+            "it {seems} the {} of track {}",
             need.object, need.maker.track
         );
         Finding {
+            measured,
             help: Some(format!(
                 "its track may touch its own objects only (setting `touch`): let {} do it",
                 need.maker.track

@@ -38,6 +38,16 @@ pub struct Foreign {
 }
 
 impl Word {
+    /// Schemas come and go in ways that nobody reads.
+    fn is_followed(&self) -> bool {
+        self.named.family != Family::Schema
+    }
+
+    /// Is there but one object of that name? A function has others beside it, PostgreSQL's own among them.
+    pub fn is_certain(&self) -> bool {
+        self.named.family == Family::Relation
+    }
+
     fn placed(&self) -> Named {
         Named {
             schema: self.schemas.first().cloned(),
@@ -124,8 +134,8 @@ fn words(deed: Deed, uses: Vec<Named>) -> impl Iterator<Item = (Action, Named)> 
         .chain(all(Action::Makes, new.into_iter().collect()))
 }
 
-/// The relations that pending files make, by name.
-pub struct Planned<'m>(BTreeMap<String, Vec<Making<'m>>>);
+/// What pending files make, by name.
+pub struct Planned<'m>(BTreeMap<(Family, String), Vec<Making<'m>>>);
 
 struct Making<'m> {
     by: &'m Migration,
@@ -140,14 +150,11 @@ struct Making<'m> {
 impl<'m> Planned<'m> {
     /// Follows the files in their order. What is there already is nothing that they make.
     pub fn of(files: &[Words<'m>], is_there: impl Fn(&Named) -> bool) -> Self {
-        let mut planned: BTreeMap<String, Vec<Making<'m>>> = BTreeMap::new();
+        let mut planned: BTreeMap<_, Vec<Making<'m>>> = BTreeMap::new();
         for (file, words) in files.iter().enumerate() {
-            let relations = words
-                .found
-                .iter()
-                .filter(|word| word.named.family == Family::Relation);
-            for word in relations {
-                let makings = planned.entry(word.named.name.clone()).or_default();
+            for word in words.found.iter().filter(|word| word.is_followed()) {
+                let name = (word.named.family, word.named.name.clone());
+                let makings = planned.entry(name).or_default();
                 match word.action {
                     Action::Makes | Action::MakesTemporary => makings.push(Making {
                         by: words.migration,
@@ -179,7 +186,11 @@ impl<'m> Planned<'m> {
             let need = |maker: &Migration| Need {
                 user: words.migration.identity(),
                 maker: maker.identity(),
-                object: format!("relation {}", word.named),
+                object: match word.named.family {
+                    Family::Routine => format!("function {}", word.named),
+                    family => format!("{family} {}", word.named),
+                },
+                is_certain: word.is_certain(),
             };
             foreign.extend(
                 word.action,
@@ -190,10 +201,10 @@ impl<'m> Planned<'m> {
     }
 
     fn maker(&self, file: usize, user: &Migration, word: &Word) -> Option<&Migration> {
-        if word.named.family != Family::Relation {
+        if !word.is_followed() {
             return None;
         }
-        let makings = self.0.get(&word.named.name)?;
+        let makings = self.0.get(&(word.named.family, word.named.name.clone()))?;
         let is_own = |it: &Making<'_>| it.by.name.track == user.name.track && it.may_be(word);
         if makings.iter().any(is_own) {
             return None;
@@ -282,6 +293,37 @@ mod tests {
             qualified,
             ["impl/20240102000000 core/20240101000000 relation public.customer"]
         );
+    }
+
+    #[test]
+    fn functions_and_types_of_another_track_are_found_by_their_names() {
+        let makes = "CREATE TYPE mood AS ENUM ('a'); CREATE DOMAIN s.email AS text; CREATE FUNCTION tax(n numeric) RETURNS numeric LANGUAGE sql AS 'SELECT n'";
+        for (sql, found) in [
+            ("CREATE TABLE t (m mood)", "type mood"),
+            ("CREATE TABLE t (m s.email)", "type s.email"),
+            ("CREATE VIEW v AS SELECT tax(1)", "function tax"),
+            ("SELECT public.tax(1)", "function public.tax"),
+            ("DROP FUNCTION tax(numeric)", "function tax"),
+            ("ALTER TYPE mood ADD VALUE 'b'", "type mood"),
+        ] {
+            let told = needs(&[(CORE, makes), (IMPL, sql)]);
+            let expected = format!("impl/20240102000000 core/20240101000000 {found}");
+            assert_eq!(told, [expected], "{sql}");
+        }
+        for sql in [
+            "CREATE TABLE t (m email, tax int)",
+            "SELECT s.tax(1)",
+            "SELECT tax FROM t",
+            "CREATE FUNCTION tax(n int) RETURNS int LANGUAGE sql AS 'SELECT n'; SELECT tax(1)",
+            "CREATE TYPE mood AS (a int); CREATE TABLE t (m mood)",
+            "SELECT :tax(1)",
+        ] {
+            assert_eq!(
+                needs(&[(CORE, makes), (IMPL, sql)]),
+                Vec::<String>::new(),
+                "{sql}"
+            );
+        }
     }
 
     #[test]
