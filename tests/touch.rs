@@ -252,7 +252,7 @@ fn who_cannot_know_whose_it_is_is_refused() {
 }
 
 #[test]
-fn it_costs_three_messages_and_without_the_setting_none() {
+fn it_costs_four_messages_and_without_the_setting_none() {
     let mut project = Project::new();
     project.write(CORE.0, CORE.1);
     let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
@@ -275,6 +275,87 @@ fn it_costs_three_messages_and_without_the_setting_none() {
         line.count() - before
     };
     let any = messages("any");
-    assert_eq!(messages("own"), any + 3);
+    assert_eq!(messages("own"), any + 4);
     assert_eq!(messages("any"), any);
+}
+
+#[test]
+fn a_rehearsal_tells_what_any_track_may_use() {
+    let project = project();
+    project.remove("db/migrate.json");
+    project.write(IMPL, "CREATE VIEW v AS SELECT tax(1) AS x;\n");
+    let notices = "migrate rehearse db -q | get notices | flatten | to json -r";
+    assert_eq!(
+        project.nu(notices).json(),
+        serde_json::json!([
+            "it uses the function public.tax(numeric) of track core, and does not say `-- migrate: requires core/20240101000000`"
+        ])
+    );
+    project.write(
+        IMPL,
+        "-- migrate: requires core/20240101000000\nCREATE VIEW v AS SELECT tax(1) AS x;\n",
+    );
+    assert_eq!(project.nu(notices).json(), serde_json::json!([]));
+    // Without the right to know whose it is, there is nothing to tell.
+    passes(&project, "migrate run db --track core");
+    let role = format!("blind_{}", std::process::id());
+    project.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE, USAGE ON SCHEMA public TO {role}; GRANT CREATE ON DATABASE {} TO {role}",
+        project.database
+    ));
+    project.write(
+        "db/acme/20240106000000_acme_a.sql",
+        "CREATE TABLE own ();\n",
+    );
+    let rehearsed = project.nu(&format!(
+        "$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; migrate rehearse db/acme -q | get state | to json -r"
+    ));
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    assert_eq!(rehearsed.json(), serde_json::json!(["rehearsed"]));
+}
+
+#[test]
+fn validate_finds_functions_and_types_by_their_names_as_a_guess() {
+    let project = project();
+    project.write(
+        IMPL,
+        "CREATE VIEW v AS SELECT tax(1) AS x;\nCREATE TABLE t (m mood);\n",
+    );
+    let found = |options: &str| {
+        let script = format!(
+            "migrate validate db {options} | where rule == missing-requirement | each {{|row| $'($row.severity): ($row.message)' }} | to json -r"
+        );
+        project.nu(&script).json().to_string()
+    };
+    // A warning even where what is certain is an error, and nothing for --strict.
+    for options in ["", "--offline", "--offline --strict", "--strict"] {
+        let told = found(options);
+        if options.contains("strict") {
+            assert!(!told.contains("error"), "{told}");
+            continue;
+        }
+        assert!(
+            told.starts_with("[\"warning: it seems to use the ")
+                && told.ends_with(", by its name, and does not require core/20240101000000\"]"),
+            "{options}: {told}"
+        );
+    }
+    // Also what is applied already.
+    passes(&project, "migrate run db --track core");
+    let told = found("");
+    assert!(
+        told.contains("public.") && told.contains("by its name"),
+        "{told}"
+    );
+    project.write(
+        IMPL,
+        "-- migrate: requires core/20240101000000\nCREATE VIEW v AS SELECT tax(1) AS x;\n",
+    );
+    assert_eq!(found(""), "[]");
+    // PostgreSQL's own are nobody's.
+    project.write(
+        IMPL,
+        "CREATE VIEW v AS SELECT lower('X') AS x, now() AS y;\n",
+    );
+    assert_eq!(found(""), "[]");
 }

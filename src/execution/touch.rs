@@ -14,9 +14,12 @@ use crate::database::ledger::makers::Makers;
 use crate::database::ledger::objects::{Action, Deeds};
 use crate::database::ledger::table::Table;
 use crate::database::parse;
+use crate::database::questions::survived;
 use crate::plan::Step;
 use crate::plan::deeds::needs;
 use crate::plan::needs::undeclared;
+use crate::psql::Output;
+use crate::psql::message::decisive_error;
 use crate::settings::tracks::Tracks;
 use crate::settings::{Settings, Touch};
 use crate::sql::rules::Rule;
@@ -28,6 +31,8 @@ pub struct Touching {
     touch: Touch,
     tracks: Tracks,
     files: Vec<Migration>,
+    /// Is what is allowed told as well?
+    tells: bool,
 }
 
 impl Touching {
@@ -37,6 +42,7 @@ impl Touching {
             touch: settings.touch,
             tracks: settings.tracks.clone(),
             files: vec![],
+            tells: false,
         };
         if touching.is_strict() {
             touching.files = files();
@@ -50,6 +56,17 @@ impl Touching {
             touch: Touch::Any,
             tracks: Tracks::new(),
             files: vec![],
+            tells: false,
+        }
+    }
+
+    /// What a track may use without requiring it is told with its file.
+    pub fn telling(settings: &Settings, files: Vec<Migration>) -> Self {
+        Self {
+            touch: settings.touch,
+            tracks: settings.tracks.clone(),
+            files,
+            tells: true,
         }
     }
 
@@ -64,8 +81,12 @@ impl Touching {
         own.unwrap_or(self.touch)
     }
 
+    fn limits(&self, step: &Step) -> bool {
+        self.of(step.migration.name.track.as_str()) != Touch::Any
+    }
+
     fn is_about(&self, step: &Step) -> bool {
-        step.undoes().is_none() && self.of(step.migration.name.track.as_str()) != Touch::Any
+        step.undoes().is_none() && (self.tells || self.limits(step))
     }
 }
 
@@ -75,6 +96,8 @@ struct Refused {
     name: Name,
     object: String,
     what: String,
+    /// Is it told, and nothing more?
+    is_allowed: bool,
 }
 
 /// What these steps have touched and must not have. `carried` are the objects that the run itself has
@@ -124,6 +147,7 @@ fn refused(
                 name: file.name.clone(),
                 object,
                 what: what + " (touch: own)",
+                is_allowed: false,
             });
         }
         makers.take(one);
@@ -136,14 +160,19 @@ fn refused(
         let touch = touching.of(file.name.track.as_str());
         let is_allowed = file.directives.allows.contains(&Rule::MissingRequirement);
         let is_told = |known: &Refused| known.name == file.name && known.object == need.object;
-        if touch != Touch::Any && !is_allowed && !found.iter().any(is_told) {
+        if !is_allowed && !found.iter().any(is_told) {
+            let setting = match touch {
+                Touch::Any => String::new(),
+                touch => format!(" (touch: {touch})"),
+            };
             found.push(Refused {
                 name: file.name.clone(),
                 object: need.object.clone(),
                 what: format!(
-                    "it uses the {} of track {}, and does not say `-- migrate: requires {}` (touch: {touch})",
+                    "it uses the {} of track {}, and does not say `-- migrate: requires {}`{setting}",
                     need.object, need.maker.track, need.maker
                 ),
+                is_allowed: touch == Touch::Any,
             });
         }
     }
@@ -172,10 +201,19 @@ fn listed(refused: &[Refused]) -> String {
     text.trim_end().to_owned()
 }
 
-/// What is asked in the middle of a transaction changes nothing of it.
-const SAVED: &str = "SAVEPOINT migrate_touch\\;\n";
-const FORGOTTEN: &str =
-    "ROLLBACK TO SAVEPOINT migrate_touch\\;\nRELEASE SAVEPOINT migrate_touch;\n";
+/// What was made by whom, and what uses what.
+struct Known {
+    deeds: Vec<Deeds>,
+    uses: Vec<Use>,
+}
+
+/// What is asked in the middle of a transaction changes nothing of it, whether it is answered or not.
+fn in_between(query: &str) -> String {
+    survived(&format!(
+        "SAVEPOINT migrate_touch\\;\n{QUALIFIED}{query}ROLLBACK TO SAVEPOINT migrate_touch\\;\n\
+         RELEASE SAVEPOINT migrate_touch;\n"
+    ))
+}
 
 impl Runner<'_, '_> {
     /// Refuses what the steps of a transaction must not have touched, before it is committed. `lost` says
@@ -187,33 +225,40 @@ impl Runner<'_, '_> {
         knows_drops: bool,
     ) -> Result<(), Fault> {
         let touching = &self.circumstances.touching;
-        let strict: Vec<_> = steps
+        let about: Vec<_> = steps
             .iter()
             .filter(|step| touching.is_about(step))
             .collect();
-        let Some(first) = strict.first() else {
+        if about.is_empty() {
             return Ok(());
-        };
-        let unknown = |why: &str| Fault::TouchUnknown {
-            name: first.migration.name.clone(),
-            why: why.to_owned(),
+        }
+        let limited = about.iter().find(|step| touching.limits(step));
+        let unknown = |why: &str| match limited {
+            None => Ok(()),
+            Some(first) => Err(Fault::TouchUnknown {
+                name: first.migration.name.clone(),
+                why: why.to_owned(),
+            }),
         };
         if self.is_unsure {
-            return Err(unknown(
-                "what it did to the schema could not be asked or recorded",
-            ));
+            return unknown("what it did to the schema could not be asked or recorded");
         }
         if !knows_drops {
-            return Err(unknown(
-                "what it dropped could not be asked over a second connection",
-            ));
+            return unknown("what it dropped could not be asked over a second connection");
         }
-        let (deeds, uses) = self.known(tables, steps).map_err(|fault| match fault {
-            Fault::Ledger { diagnostic, .. } => unknown(&diagnostic.to_string()),
-            other => other,
-        })?;
+        let Known { deeds, uses } = match self.known(tables, steps)? {
+            Ok(known) => known,
+            Err(why) => return unknown(&why),
+        };
         let carried = self.dropped.iter().map(|object| object.words()).collect();
-        let found = refused(&strict, &deeds, &uses, &carried, touching);
+        let found = refused(&about, &deeds, &uses, &carried, touching);
+        let (told, found): (Vec<_>, Vec<_>) = found.into_iter().partition(|one| one.is_allowed);
+        for one in told {
+            let mut rows = self.done.iter_mut();
+            if let Some(row) = rows.find(|row| row.name == one.name) {
+                row.notices.push(one.what);
+            }
+        }
         match found.first() {
             None => Ok(()),
             Some(one) => Err(Fault::Touches {
@@ -223,8 +268,9 @@ impl Runner<'_, '_> {
         }
     }
 
-    /// What all ledgers remember, those of this transaction included, and what uses what by now.
-    fn known(&mut self, tables: &[Table], steps: &[Step]) -> Result<(Vec<Deeds>, Vec<Use>), Fault> {
+    /// What all ledgers remember, those of this transaction included, and what uses what by now; or why
+    /// that is not known.
+    fn known(&mut self, tables: &[Table], steps: &[Step]) -> Result<Result<Known, String>, Fault> {
         let mut tables: Vec<_> = tables.to_vec();
         let made = steps.iter().map(|step| Table {
             track: step.migration.name.track.clone(),
@@ -235,14 +281,26 @@ impl Runner<'_, '_> {
             tables.push(table);
         }
         let deeds = self.database.place.deeds_query(&tables);
+        let deeds = match self.between(&deeds)? {
+            Ok(deeds) => parse(&deeds).map_err(|error| Fault::lost(&error, None))?,
+            Err(why) => return Ok(Err(why)),
+        };
         let uses = self.database.uses_query();
-        let session = &mut self.database.session;
-        let deeds = session.ask(&format!("{SAVED}{QUALIFIED}{deeds}"));
-        let deeds = deeds.map_err(|ending| fault_of(ending, Stage::Begin))?;
-        let uses = session.ask(&format!("{uses}{FORGOTTEN}"));
-        let uses = uses.map_err(|ending| fault_of(ending, Stage::Begin))?;
-        let lost = |error| Fault::lost(&error, None);
-        Ok((parse(&deeds).map_err(lost)?, parse(&uses).map_err(lost)?))
+        let uses = match self.between(&uses)? {
+            Ok(uses) => parse(&uses).map_err(|error| Fault::lost(&error, None))?,
+            Err(why) => return Ok(Err(why)),
+        };
+        Ok(Ok(Known { deeds, uses }))
+    }
+
+    fn between(&mut self, query: &str) -> Result<Result<Output, String>, Fault> {
+        let asked = self.database.session.ask(&in_between(query));
+        let output = asked.map_err(|ending| fault_of(ending, Stage::Begin))?;
+        let refusal = decisive_error(output.stderr.iter().map(String::as_str));
+        Ok(match refusal {
+            Some(refusal) => Err(refusal.to_string()),
+            None => Ok(output),
+        })
     }
 
     /// Outside of a transaction nothing can be taken back: what was touched is told.

@@ -1,5 +1,7 @@
 //! `migrate rehearse`: a run whose transaction is always rolled back.
 
+use std::collections::BTreeSet;
+
 use super::carry::Loads;
 use super::look::{look_under_lock, make_plan, require_settings};
 use super::run::{circumstances, failure};
@@ -7,6 +9,7 @@ use super::whose::{add_conflicts, of_failure};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};
 use crate::execution::row::RehearsalRow;
+use crate::execution::touch::Touching;
 use crate::execution::{self, Circumstances, Stop, outcome};
 use crate::plan::{Plan, Request};
 use crate::preflight::{Checker, Preflight};
@@ -87,10 +90,18 @@ pub(super) fn on_stage<T>(
     work: impl FnOnce(&mut Stage<'_>) -> Result<T, Ended>,
 ) -> Result<T, Error> {
     let address = context.address()?.for_writing();
-    let circumstances = circumstances(context, request.transaction, preflight.progress);
+    let mut circumstances = circumstances(context, request.transaction, preflight.progress);
     let execution_id = circumstances.common.execution_id.clone();
     let mut checker = Checker::new(&context.caller, preflight, &execution_id);
     let (tree, mut database, ledgers) = look_under_lock(context, &address, &circumstances.watch)?;
+    let all = ledgers.tables.iter().map(|table| &table.track);
+    let tracks: BTreeSet<_> = all
+        .chain(tree.migrations.iter().map(|file| &file.name.track))
+        .collect();
+    if tracks.len() > 1 && !context.is_replay {
+        let settings = &context.caller.settings;
+        circumstances.touching = Touching::telling(settings, tree.migrations.clone());
+    }
     let plan = make_plan(context, request, &tree, &ledgers, &mut database)?;
     let plan = loads.added_to(context, &tree, plan)?;
     require_settings(context, &mut database, &plan)?;
