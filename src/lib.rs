@@ -87,7 +87,7 @@
 //!   that says what to do): `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs`
 //!   for names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for
 //!   checks. `content` reads undo files, too; what is meant for migrations alone is left out for them in
-//!   `verbs/validate/mod.rs`.
+//!   `verbs/validate/files.rs`.
 //! - `docs/reference.md`: a row in the table of rules, which a test asks for.
 //! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`: a test of its own, or a
 //!   file in `everything_wrong_with_files_is_found_at_once`. Golden text that may change: `corpus`, with
