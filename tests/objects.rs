@@ -826,3 +826,79 @@ fn a_user_without_rights_is_told_what_he_may_not_see() {
     assert_eq!(reader.json(), json!(["impl"]));
     assert_eq!(drift.text(), "0", "{}", drift.stderr);
 }
+
+/// Each object has the same kind and name wherever it is told, and its maker.
+#[test]
+fn every_kind_of_object_is_recorded() {
+    let everything = include_str!("catalog/everything.sql");
+    let project = Project::with(&[("core/20240101000000_core_a.sql", everything)]);
+    project.nu("migrate run db -q | ignore").text();
+    let unknown = "migrate objects db --all | where track == null and name != public and name != plpgsql | each { $'($in.kind) ($in.name)' } | to json -r";
+    assert_eq!(project.nu(unknown).json(), json!([]));
+    // Each is told where it is changed, and where it is dropped.
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "ALTER DOMAIN s.positive DROP CONSTRAINT above;\nALTER OPERATOR s.=== (s.comp, s.comp) SET (RESTRICT = eqsel);\n\
+         CREATE FUNCTION s.h(s.comp) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';\n\
+         ALTER OPERATOR FAMILY s.oc USING hash ADD FUNCTION 1 (s.comp, s.comp) s.h(s.comp);\n\
+         CREATE SUBSCRIPTION sub CONNECTION 'dbname=nowhere' PUBLICATION none WITH (connect = false, slot_name = NONE);\n\
+         CREATE CONVERSION s.conv FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;\n\
+         CREATE TEXT SEARCH PARSER s.par (start = prsd_start, gettoken = prsd_nexttoken, end = prsd_end, lextypes = prsd_lextype);\n\
+         CREATE TEXT SEARCH TEMPLATE s.tem (lexize = dsimple_lexize);\nCREATE ACCESS METHOD am TYPE INDEX HANDLER bthandler;\n\
+         CREATE LANGUAGE lang HANDLER plpgsql_call_handler;\n",
+    );
+    project.write(
+        "db/impl/20240202000000_impl_c.sql",
+        "ALTER DOMAIN s.positive ADD CHECK (VALUE > 1);\nALTER COLLATION s.german RENAME TO deutsch;\n\
+         ALTER TEXT SEARCH CONFIGURATION s.tsc DROP MAPPING FOR url;\nALTER TEXT SEARCH DICTIONARY s.di (accept = false);\n\
+         ALTER EVENT TRIGGER et DISABLE;\nALTER PUBLICATION pub DROP TABLE s.a;\nALTER SERVER sv OPTIONS (host 'h');\n\
+         ALTER USER MAPPING FOR CURRENT_USER SERVER sv OPTIONS (user 'u');\nALTER FOREIGN TABLE s.ft OPTIONS (table_name 'y');\n\
+         ALTER FOREIGN DATA WRAPPER fdw OPTIONS (debug 'true');\nALTER TYPE s.comp ADD ATTRIBUTE z int;\n\
+         ALTER SUBSCRIPTION sub RENAME TO sub2;\n\
+         CREATE COLLATION s.other (locale = 'C');\nALTER DEFAULT PRIVILEGES IN SCHEMA s REVOKE SELECT ON TABLES FROM public;\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "impl_b"),
+        "altered domain s.positive; altered operator s.===(s.comp, s.comp); altered operator family s.oc hash; created access method am; \
+         created conversion s.conv; created function s.h(s.comp); created language lang; \
+         created text search parser s.par; created text search template s.tem"
+    );
+    assert_eq!(
+        recorded(&project, "impl_c"),
+        "altered collation s.deutsch; altered domain s.positive; altered event trigger et; altered foreign data wrapper fdw; \
+         altered foreign table s.ft; altered publication pub; altered server sv; \
+         altered text search configuration s.tsc; \
+         altered text search dictionary s.di; altered user mapping CURRENT_USER sv; created collation s.other; created column s.comp.z; created subscription sub2; \
+         dropped default privileges CURRENT_USER IN s ON TABLES"
+    );
+    assert_eq!(
+        project
+            .nu("migrate objects db | where name == s.deutsch | get 0.made_by")
+            .text(),
+        "20240101000000_core_a.sql"
+    );
+    project.write(
+        "db/impl/20240203000000_impl_d.sql",
+        "-- migrate: no-transaction\nDROP EVENT TRIGGER et;\nDROP PUBLICATION pub;\nDROP USER MAPPING FOR CURRENT_USER SERVER sv;\n\
+         DROP SERVER sv CASCADE;\nDROP SUBSCRIPTION sub2;\nDROP LANGUAGE lang;\nDROP FOREIGN DATA WRAPPER fdw;\nDROP TEXT SEARCH CONFIGURATION s.tsc;\nDROP COLLATION s.deutsch;\n\
+         ALTER DOMAIN s.positive DROP CONSTRAINT positive_check;\n",
+    );
+    project.write(
+        "db/impl/20240204000000_impl_e.sql",
+        "DROP CAST (s.comp AS text);\nDROP OPERATOR FAMILY s.oc USING hash CASCADE;\nDROP OPERATOR s.=== (s.comp, s.comp);\n\
+         DROP DOMAIN s.positive;\nDROP TEXT SEARCH DICTIONARY s.di;\n",
+    );
+    project.nu("migrate run db -q | ignore").text();
+    assert_eq!(
+        recorded(&project, "impl_d"),
+        "altered domain s.positive; dropped collation s.deutsch; dropped event trigger et; dropped foreign data wrapper fdw; dropped foreign table s.ft; \
+         dropped language lang; dropped publication pub; dropped server sv; dropped subscription sub2; dropped text search configuration s.tsc; dropped user mapping CURRENT_USER sv"
+    );
+    assert_eq!(
+        recorded(&project, "impl_e"),
+        "dropped cast s.comp AS text; dropped domain s.positive; dropped operator s.===(s.comp, s.comp); dropped operator class s.oc hash; \
+         dropped operator family s.oc hash; dropped text search dictionary s.di"
+    );
+    assert_eq!(project.nu(unknown).json(), json!([]));
+}

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::kinds::named;
 use super::ledger::search::relations;
 use super::{Database, Error, parse_json};
 
@@ -168,7 +169,7 @@ impl Database {
             Detail::Record => ("NULL::name", "false"),
             _ => ("current_user", "true"),
         };
-        let objects = for_server(text, self.server.major())
+        let objects = named(&for_server(text, self.server.major()))
             .replace("{ledgers}", &relations(&self.place.prefix))
             .replace("{first_of_people}", FIRST_OF_PEOPLE)
             .replace("{is_wanted}", is_wanted)

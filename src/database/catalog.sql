@@ -16,21 +16,18 @@ WITH RECURSIVE ledger (oid) AS (
   SELECT c.oid, c.relname, c.relkind, c.relpersistence, c.relrowsecurity, c.relforcerowsecurity, c.relpartbound,
     c.relispartition, c.reloptions, c.relreplident, c.relam, c.reltablespace, c.reloftype, c.relowner, c.relacl,
     own.name || '.' || quote_ident(c.relname) AS name,
-    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
-      WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
-      ELSE 'table' END AS kind
+    {kind:pg_class} AS kind
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
   WHERE c.relkind <> 't'
     AND NOT EXISTS (SELECT FROM hidden h WHERE h.class = 'pg_catalog.pg_class'::regclass AND h.id = c.oid)
 ), routine AS (
-  SELECT p.oid, p.prokind, p.proowner, p.proacl,
-    own.name || '.' || quote_ident(p.proname) || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')' AS name
+  SELECT p.oid, p.prokind, p.proowner, p.proacl, {kind:pg_proc} AS kind, {name:pg_proc} AS name
   FROM pg_catalog.pg_proc p JOIN own ON own.oid = p.pronamespace
   WHERE NOT EXISTS (SELECT FROM hidden h WHERE h.class = 'pg_catalog.pg_proc'::regclass AND h.id = p.oid)
 ), kind AS (
-  SELECT t.*, own.name || '.' || quote_ident(t.typname) AS name
+  SELECT t.*, {kind:pg_type} AS kind, own.name || '.' || quote_ident(t.typname) AS name
   FROM pg_catalog.pg_type t JOIN own ON own.oid = t.typnamespace
-  WHERE (t.typtype IN ('e', 'd', 'r') OR t.typtype = 'b' AND t.typcategory <> 'A')
+  WHERE {rows:pg_type}
     AND NOT EXISTS (SELECT FROM hidden h WHERE h.class = 'pg_catalog.pg_type'::regclass AND h.id = t.oid)
 ), object (kind, name, part_of, class, id, sub, owner, acl, definition) AS (
   SELECT 'schema', name, NULL, 'pg_catalog.pg_namespace'::regclass, oid, 0, nspowner, nspacl, '' FROM own
@@ -132,18 +129,18 @@ WITH RECURSIVE ledger (oid) AS (
       'WITH CHECK (' || pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid) || ')') END
     FROM relation r JOIN pg_catalog.pg_policy p ON p.polrelid = r.oid
   UNION ALL
-  SELECT 'statistics', own.name || '.' || quote_ident(s.stxname), NULL,
+  SELECT {kind:pg_statistic_ext}, {name:pg_statistic_ext}, NULL,
       'pg_catalog.pg_statistic_ext'::regclass, s.oid, 0, s.stxowner, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', pg_catalog.pg_get_statisticsobjdef(s.oid)
         , 'STATISTICS ' || nullif(s.stxstattarget, -1) -- from 13
       ) END
     FROM pg_catalog.pg_statistic_ext s JOIN own ON own.oid = s.stxnamespace
   UNION ALL
-  SELECT CASE prokind WHEN 'p' THEN 'procedure' ELSE 'function' END, name, NULL,
+  SELECT kind, name, NULL,
       'pg_catalog.pg_proc'::regclass, oid, 0, proowner, proacl, CASE WHEN {is_wanted} THEN pg_catalog.pg_get_functiondef(oid) END
     FROM routine WHERE prokind <> 'a'
   UNION ALL
-  SELECT 'aggregate', name, NULL, 'pg_catalog.pg_proc'::regclass, routine.oid, 0, proowner, proacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
+  SELECT kind, name, NULL, 'pg_catalog.pg_proc'::regclass, routine.oid, 0, proowner, proacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
       CASE a.aggkind WHEN 'o' THEN 'ORDERED-SET' WHEN 'h' THEN 'HYPOTHETICAL' END,
       'SFUNC = ' || a.aggtransfn, 'STYPE = ' || pg_catalog.format_type(a.aggtranstype, NULL),
       'SSPACE = ' || nullif(a.aggtransspace, 0), 'INITCOND = ' || quote_literal(a.agginitval),
@@ -156,12 +153,12 @@ WITH RECURSIVE ledger (oid) AS (
       (SELECT 'PARALLEL = ' || p.proparallel::text FROM pg_catalog.pg_proc p WHERE p.oid = routine.oid AND p.proparallel <> 'u')) END
     FROM routine JOIN pg_catalog.pg_aggregate a ON a.aggfnoid = routine.oid
   UNION ALL
-  SELECT 'enum', name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl,
+  SELECT kind, name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl,
       CASE WHEN {is_wanted} THEN (SELECT string_agg(quote_literal(enumlabel), ', ' ORDER BY enumsortorder)
         FROM pg_catalog.pg_enum WHERE enumtypid = kind.oid) END
     FROM kind WHERE typtype = 'e'
   UNION ALL
-  SELECT 'domain', name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
+  SELECT kind, name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
       pg_catalog.format_type(typbasetype, typtypmod),
       'COLLATE ' || (SELECT nullif(kind.typcollation, t.typcollation)::regcollation FROM pg_catalog.pg_type t -- from 13
         WHERE t.oid = kind.typbasetype AND kind.typcollation <> 0), -- from 13
@@ -171,7 +168,7 @@ WITH RECURSIVE ledger (oid) AS (
         FROM pg_catalog.pg_constraint WHERE contypid = kind.oid AND contype <> 'n')) END
     FROM kind WHERE typtype = 'd'
   UNION ALL
-  SELECT 'type', name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
+  SELECT kind, name, NULL, 'pg_catalog.pg_type'::regclass, oid, 0, typowner, typacl, CASE WHEN {is_wanted} THEN concat_ws(' ',
       (SELECT concat_ws(' ', 'RANGE SUBTYPE = ' || pg_catalog.format_type(r.rngsubtype, NULL),
           'CANONICAL = ' || nullif(r.rngcanonical::oid, 0)::regproc, 'SUBTYPE_DIFF = ' || nullif(r.rngsubdiff::oid, 0)::regproc,
           'MULTIRANGE = ' || pg_catalog.format_type(r.rngmultitypid, NULL), -- from 14
@@ -182,8 +179,7 @@ WITH RECURSIVE ledger (oid) AS (
         'LENGTH = ' || typlen, 'ALIGN = ' || typalign::text, 'STORAGE = ' || typstorage::text) ELSE 'not defined' END END) END
     FROM kind WHERE typtype IN ('r', 'b')
   UNION ALL
-  SELECT 'operator', own.name || '.' || o.oprname || '(' || concat_ws(', ', pg_catalog.format_type(nullif(o.oprleft, 0), NULL),
-      pg_catalog.format_type(nullif(o.oprright, 0), NULL)) || ')', NULL,
+  SELECT {kind:pg_operator}, {name:pg_operator}, NULL,
       'pg_catalog.pg_operator'::regclass, o.oid, 0, o.oprowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       'FUNCTION = ' || nullif(o.oprcode::oid, 0)::regproc, 'RESULT = ' || pg_catalog.format_type(nullif(o.oprresult, 0), NULL),
       'COMMUTATOR = ' || nullif(o.oprcom, 0)::regoperator, 'NEGATOR = ' || nullif(o.oprnegate, 0)::regoperator,
@@ -191,13 +187,13 @@ WITH RECURSIVE ledger (oid) AS (
       CASE WHEN o.oprcanhash THEN 'HASHES' END, CASE WHEN o.oprcanmerge THEN 'MERGES' END) END
     FROM pg_catalog.pg_operator o JOIN own ON own.oid = o.oprnamespace
   UNION ALL
-  SELECT 'operator class', own.name || '.' || quote_ident(c.opcname) || ' ' || m.amname, NULL,
+  SELECT {kind:pg_opclass}, {name:pg_opclass}, NULL,
       'pg_catalog.pg_opclass'::regclass, c.oid, 0, c.opcowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       CASE WHEN c.opcdefault THEN 'DEFAULT' END, 'FOR TYPE ' || pg_catalog.format_type(c.opcintype, NULL),
       'STORAGE ' || pg_catalog.format_type(nullif(c.opckeytype, 0), NULL)) END
     FROM pg_catalog.pg_opclass c JOIN own ON own.oid = c.opcnamespace JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod
   UNION ALL
-  SELECT 'operator family', own.name || '.' || quote_ident(f.opfname) || ' ' || m.amname, NULL,
+  SELECT {kind:pg_opfamily}, {name:pg_opfamily}, NULL,
       'pg_catalog.pg_opfamily'::regclass, f.oid, 0, f.opfowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(', ',
       (SELECT string_agg('OPERATOR ' || o.amopstrategy || ' ' || o.amopopr::regoperator, ', '
           ORDER BY o.amopstrategy, o.amopopr::regoperator::text) FROM pg_catalog.pg_amop o WHERE o.amopfamily = f.oid),
@@ -205,27 +201,27 @@ WITH RECURSIVE ledger (oid) AS (
           ORDER BY p.amprocnum, p.amproc::regprocedure::text) FROM pg_catalog.pg_amproc p WHERE p.amprocfamily = f.oid)) END
     FROM pg_catalog.pg_opfamily f JOIN own ON own.oid = f.opfnamespace JOIN pg_catalog.pg_am m ON m.oid = f.opfmethod
   UNION ALL
-  SELECT 'cast', pg_catalog.format_type(c.castsource, NULL) || ' AS ' || pg_catalog.format_type(c.casttarget, NULL), NULL,
+  SELECT {kind:pg_cast}, {name:pg_cast}, NULL,
       'pg_catalog.pg_cast'::regclass, c.oid, 0, NULL, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       CASE c.castmethod WHEN 'i' THEN 'WITH INOUT' WHEN 'b' THEN 'WITHOUT FUNCTION'
         ELSE 'WITH FUNCTION ' || c.castfunc::regprocedure END,
       CASE c.castcontext WHEN 'a' THEN 'AS ASSIGNMENT' WHEN 'i' THEN 'AS IMPLICIT' END) END
     FROM pg_catalog.pg_cast c WHERE c.oid >= {first_of_people}
   UNION ALL
-  SELECT 'collation', own.name || '.' || quote_ident(c.collname), NULL,
+  SELECT {kind:pg_collation}, {name:pg_collation}, NULL,
       'pg_catalog.pg_collation'::regclass, c.oid, 0, c.collowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       'PROVIDER ' || c.collprovider::text, 'LOCALE ' || coalesce(to_jsonb(c) ->> 'colllocale', to_jsonb(c) ->> 'colliculocale'),
       'LC_COLLATE ' || c.collcollate, 'LC_CTYPE ' || c.collctype, 'RULES ' || (to_jsonb(c) ->> 'collicurules'),
       CASE WHEN NOT c.collisdeterministic THEN 'NOT DETERMINISTIC' END) END
     FROM pg_catalog.pg_collation c JOIN own ON own.oid = c.collnamespace
   UNION ALL
-  SELECT 'conversion', own.name || '.' || quote_ident(c.conname), NULL,
+  SELECT {kind:pg_conversion}, {name:pg_conversion}, NULL,
       'pg_catalog.pg_conversion'::regclass, c.oid, 0, c.conowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       CASE WHEN c.condefault THEN 'DEFAULT' END, pg_catalog.pg_encoding_to_char(c.conforencoding), 'TO',
       pg_catalog.pg_encoding_to_char(c.contoencoding), 'FROM ' || c.conproc) END
     FROM pg_catalog.pg_conversion c JOIN own ON own.oid = c.connamespace
   UNION ALL
-  SELECT 'text search configuration', own.name || '.' || quote_ident(c.cfgname), NULL,
+  SELECT {kind:pg_ts_config}, {name:pg_ts_config}, NULL,
       'pg_catalog.pg_ts_config'::regclass, c.oid, 0, c.cfgowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       (SELECT 'PARSER ' || quote_ident(p.prsname) FROM pg_catalog.pg_ts_parser p WHERE p.oid = c.cfgparser),
       (SELECT string_agg(t.alias || ' ' || m.mapdict::regdictionary, ', ' ORDER BY t.alias, m.mapseqno)
@@ -233,48 +229,56 @@ WITH RECURSIVE ledger (oid) AS (
         WHERE m.mapcfg = c.oid)) END
     FROM pg_catalog.pg_ts_config c JOIN own ON own.oid = c.cfgnamespace
   UNION ALL
-  SELECT 'text search dictionary', own.name || '.' || quote_ident(d.dictname), NULL,
+  SELECT {kind:pg_ts_dict}, {name:pg_ts_dict}, NULL,
       'pg_catalog.pg_ts_dict'::regclass, d.oid, 0, d.dictowner, NULL, CASE WHEN {is_wanted} THEN concat_ws(' ',
       (SELECT 'TEMPLATE ' || quote_ident(t.tmplname) FROM pg_catalog.pg_ts_template t WHERE t.oid = d.dicttemplate),
       d.dictinitoption) END
     FROM pg_catalog.pg_ts_dict d JOIN own ON own.oid = d.dictnamespace
   UNION ALL
-  SELECT 'language', quote_ident(lanname), NULL, 'pg_catalog.pg_language'::regclass, oid, 0, lanowner, lanacl,
+  SELECT {kind:pg_ts_parser}, {name:pg_ts_parser}, NULL, 'pg_catalog.pg_ts_parser'::regclass, p.oid, 0, NULL, NULL,
+      CASE WHEN {is_wanted} THEN concat_ws(' ', 'START = ' || p.prsstart, 'GETTOKEN = ' || p.prstoken, 'END = ' || p.prsend,
+        'HEADLINE = ' || nullif(p.prsheadline::oid, 0)::regproc, 'LEXTYPES = ' || p.prslextype) END
+    FROM pg_catalog.pg_ts_parser p JOIN own ON own.oid = p.prsnamespace
+  UNION ALL
+  SELECT {kind:pg_ts_template}, {name:pg_ts_template}, NULL, 'pg_catalog.pg_ts_template'::regclass, t.oid, 0, NULL, NULL,
+      CASE WHEN {is_wanted} THEN concat_ws(' ', 'INIT = ' || nullif(t.tmplinit::oid, 0)::regproc, 'LEXIZE = ' || t.tmpllexize) END
+    FROM pg_catalog.pg_ts_template t JOIN own ON own.oid = t.tmplnamespace
+  UNION ALL
+  SELECT {kind:pg_language}, {name:pg_language}, NULL, 'pg_catalog.pg_language'::regclass, oid, 0, lanowner, lanacl,
       CASE WHEN {is_wanted} THEN concat_ws(' ', CASE WHEN lanpltrusted THEN 'TRUSTED' END, 'HANDLER ' || nullif(lanplcallfoid, 0)::regproc) END
-    FROM pg_catalog.pg_language WHERE oid >= {first_of_people}
+    FROM pg_catalog.pg_language l WHERE oid >= {first_of_people}
   UNION ALL
-  SELECT 'access method', quote_ident(amname), NULL, 'pg_catalog.pg_am'::regclass, oid, 0, NULL, NULL,
+  SELECT {kind:pg_am}, {name:pg_am}, NULL, 'pg_catalog.pg_am'::regclass, oid, 0, NULL, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', amtype::text, amhandler::text) END
-    FROM pg_catalog.pg_am WHERE oid >= {first_of_people}
+    FROM pg_catalog.pg_am a WHERE oid >= {first_of_people}
   UNION ALL
-  SELECT 'transform', pg_catalog.format_type(f.trftype, NULL) || ' ' || quote_ident(l.lanname), NULL,
+  SELECT {kind:pg_transform}, {name:pg_transform}, NULL,
       'pg_catalog.pg_transform'::regclass, f.oid, 0, NULL, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', 'FROM SQL ' || nullif(f.trffromsql::oid, 0)::regproc, 'TO SQL ' || nullif(f.trftosql::oid, 0)::regproc) END
     FROM pg_catalog.pg_transform f JOIN pg_catalog.pg_language l ON l.oid = f.trflang
   UNION ALL
-  SELECT 'foreign data wrapper', quote_ident(fdwname), NULL, 'pg_catalog.pg_foreign_data_wrapper'::regclass, oid, 0,
+  SELECT {kind:pg_foreign_data_wrapper}, {name:pg_foreign_data_wrapper}, NULL, 'pg_catalog.pg_foreign_data_wrapper'::regclass, oid, 0,
       fdwowner, fdwacl, CASE WHEN {is_wanted} THEN concat_ws(' ', 'HANDLER ' || nullif(fdwhandler, 0)::regproc, 'VALIDATOR ' || nullif(fdwvalidator, 0)::regproc,
         'OPTIONS (' || array_to_string(fdwoptions, ', ') || ')') END
-    FROM pg_catalog.pg_foreign_data_wrapper
+    FROM pg_catalog.pg_foreign_data_wrapper w
   UNION ALL
-  SELECT 'server', quote_ident(s.srvname), NULL, 'pg_catalog.pg_foreign_server'::regclass, s.oid, 0, s.srvowner, s.srvacl,
+  SELECT {kind:pg_foreign_server}, {name:pg_foreign_server}, NULL, 'pg_catalog.pg_foreign_server'::regclass, s.oid, 0, s.srvowner, s.srvacl,
       CASE WHEN {is_wanted} THEN concat_ws(' ', 'TYPE ' || quote_literal(s.srvtype), 'VERSION ' || quote_literal(s.srvversion),
         'FOREIGN DATA WRAPPER ' || quote_ident(w.fdwname), 'OPTIONS (' || array_to_string(s.srvoptions, ', ') || ')') END
     FROM pg_catalog.pg_foreign_server s JOIN pg_catalog.pg_foreign_data_wrapper w ON w.oid = s.srvfdw
   UNION ALL
   -- Their options hold passwords: only the names are told, and not every user may see them.
-  SELECT 'user mapping', CASE WHEN m.umuser = 0 THEN 'public' WHEN m.usename = {me} THEN 'CURRENT_USER'
-      ELSE quote_ident(m.usename) END || ' ' || quote_ident(m.srvname), NULL,
+  SELECT {kind:pg_user_mapping}, {name:pg_user_mapping}, NULL,
       'pg_catalog.pg_user_mapping'::regclass, m.umid, 0, NULL, NULL, CASE WHEN {is_wanted} AND {sees_options} THEN coalesce((SELECT string_agg(split_part(o, '=', 1), ', ' ORDER BY o)
         FROM pg_catalog.unnest(m.umoptions) AS o), '') END
-    FROM pg_catalog.pg_user_mappings m
+    FROM (SELECT umid, umuser, srvid AS umserver, umoptions FROM pg_catalog.pg_user_mappings) AS m
   UNION ALL
-  SELECT 'event trigger', quote_ident(evtname), NULL, 'pg_catalog.pg_event_trigger'::regclass, oid, 0, evtowner, NULL,
+  SELECT {kind:pg_event_trigger}, {name:pg_event_trigger}, NULL, 'pg_catalog.pg_event_trigger'::regclass, oid, 0, evtowner, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', 'ON ' || evtevent, 'WHEN TAG IN (' || array_to_string(evttags, ', ') || ')', 'EXECUTE ' || evtfoid::regproc,
         CASE evtenabled WHEN 'D' THEN 'DISABLED' WHEN 'R' THEN 'ENABLED FOR REPLICA' WHEN 'A' THEN 'ENABLED ALWAYS' END) END
-    FROM pg_catalog.pg_event_trigger
+    FROM pg_catalog.pg_event_trigger e
   UNION ALL
-  SELECT 'publication', quote_ident(p.pubname), NULL, 'pg_catalog.pg_publication'::regclass, p.oid, 0, p.pubowner, NULL,
+  SELECT {kind:pg_publication}, {name:pg_publication}, NULL, 'pg_catalog.pg_publication'::regclass, p.oid, 0, p.pubowner, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', CASE WHEN p.puballtables THEN 'FOR ALL TABLES' END,
         (SELECT 'FOR TABLE ' || string_agg(concat_ws(' ', r.prrelid::regclass
             , (SELECT '(' || string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum) || ')' FROM pg_catalog.pg_attribute a -- from 15
@@ -291,7 +295,7 @@ WITH RECURSIVE ledger (oid) AS (
   UNION ALL
   -- The connection holds a password, and is not read.
   -- An older server does not tell everybody its number.
-  SELECT 'subscription', quote_ident(s.subname), NULL, 'pg_catalog.pg_subscription'::regclass, coalesce(
+  SELECT {kind:pg_subscription}, {name:pg_subscription}, NULL, 'pg_catalog.pg_subscription'::regclass, coalesce(
       s.oid, -- from 14
       0::oid), 0, s.subowner, NULL,
       CASE WHEN {is_wanted} THEN concat_ws(' ', 'PUBLICATION ' || array_to_string(s.subpublications, ', '), CASE WHEN NOT s.subenabled THEN 'DISABLED' END) END
@@ -299,11 +303,7 @@ WITH RECURSIVE ledger (oid) AS (
     WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
   UNION ALL
   -- The user who asks is called so: a scratch database may be another user's.
-  SELECT 'default privileges', concat_ws(' ', CASE WHEN pg_catalog.pg_get_userbyid(d.defaclrole) = {me} THEN 'CURRENT_USER'
-        ELSE quote_ident(pg_catalog.pg_get_userbyid(d.defaclrole)) END,
-      'IN ' || nullif(d.defaclnamespace, 0)::regnamespace,
-      CASE d.defaclobjtype WHEN 'r' THEN 'ON TABLES' WHEN 'S' THEN 'ON SEQUENCES' WHEN 'f' THEN 'ON FUNCTIONS'
-        WHEN 'T' THEN 'ON TYPES' WHEN 'n' THEN 'ON SCHEMAS' ELSE 'ON ' || d.defaclobjtype::text END), NULL,
+  SELECT {kind:pg_default_acl}, {name:pg_default_acl}, NULL,
       'pg_catalog.pg_default_acl'::regclass, d.oid, 0, NULL, NULL,
       CASE WHEN {is_wanted} THEN (SELECT string_agg(CASE a.grantee WHEN 0 THEN 'public' WHEN d.defaclrole THEN 'the owner'
             ELSE quote_ident(pg_catalog.pg_get_userbyid(a.grantee)) END

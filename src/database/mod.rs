@@ -8,6 +8,7 @@ pub mod dump;
 pub mod error;
 pub mod identity;
 pub mod in_the_way;
+pub mod kinds;
 pub mod ledger;
 pub mod lock;
 mod observer;

@@ -24,6 +24,8 @@ pub struct Later {
     tracks: BTreeSet<Track>,
     /// The number of the newest object before the first of them.
     newest: i64,
+    /// The catalogues that they have written to; `None` where that is not known of all.
+    written: Option<BTreeSet<String>>,
     /// What may have been dropped, by its address: the last that touched it is the one.
     lost: BTreeMap<String, Value>,
 }
@@ -36,10 +38,16 @@ impl Later {
         tracks: impl Iterator<Item = &'a Track>,
         newest: i64,
         lost: Option<&str>,
+        written: Option<&[String]>,
     ) {
         if self.begun.is_empty() {
             self.newest = newest;
+            self.written = Some(BTreeSet::new());
         }
+        self.written = self.written.take().zip(written).map(|(mut all, more)| {
+            all.extend(more.iter().cloned());
+            all
+        });
         self.begun.push(id);
         self.tracks.extend(tracks.cloned());
         let place = i64::try_from(self.begun.len()).unwrap_or_default() << 32;
@@ -86,9 +94,11 @@ impl Later {
             begun,
             tracks,
             newest,
+            written,
             lost,
         } = std::mem::take(self);
         let tracks: Vec<_> = tracks.iter().collect();
+        let written: Option<Vec<_>> = written.map(|all| all.into_iter().collect());
         let lost = (!lost.is_empty()).then(|| Value::from_iter(lost.into_values()).to_string());
         let text = script::remember(
             &database.place,
@@ -97,7 +107,11 @@ impl Later {
             Since::Transactions(&begun),
             newest,
             lost.as_deref(),
-            Touched::default(),
+            Touched {
+                major: database.server.major(),
+                catalogues: written.as_deref(),
+                is_locked: false,
+            },
         );
         let output = database.session.ask(&text)?;
         match parse(&output) {

@@ -34,6 +34,7 @@ impl Runner<'_, '_> {
         let place = &self.database.place;
         let locks_all = |step: &Step| step.plain.is_some_and(|plain| !plain.may_grant);
         let touched = Touched {
+            major: self.database.server.major(),
             catalogues: self.written.as_deref(),
             is_locked: matches!(since, Since::Begin) && steps.iter().all(locks_all),
         };
@@ -65,7 +66,15 @@ impl Runner<'_, '_> {
         let up = steps.iter().filter(|step| step.undoes().is_none());
         let mut tracks = up.map(|step| &step.migration.name.track).peekable();
         if let (Some(later), Some(_)) = (&mut self.later, tracks.peek()) {
-            later.add(id, tracks, newest, lost);
+            later.add(id, tracks, newest, lost, self.written.as_deref());
+        }
+    }
+
+    fn touched(&self) -> Touched<'_> {
+        Touched {
+            major: self.database.server.major(),
+            catalogues: self.written.as_deref(),
+            is_locked: false,
         }
     }
 
@@ -74,7 +83,12 @@ impl Runner<'_, '_> {
         if !self.has_replaced {
             return None;
         }
-        let question = script::drops(&self.database.place, Rows::WrittenBy(id), ";");
+        let question = script::drops(
+            &self.database.place,
+            Rows::WrittenBy(id),
+            self.touched(),
+            ";",
+        );
         let lost = self.database.ask_from_outside(question);
         if lost.is_none() {
             let progress = self.circumstances.progress;
@@ -86,7 +100,7 @@ impl Runner<'_, '_> {
 
     /// What a file that runs outside of a transaction can drop: all there is.
     pub(super) fn droppable(&mut self) -> Result<Option<String>, Fault> {
-        let question = script::drops(&self.database.place, Rows::All, "\\;");
+        let question = script::drops(&self.database.place, Rows::All, self.touched(), "\\;");
         let output = self
             .database
             .session

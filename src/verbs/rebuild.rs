@@ -11,7 +11,7 @@ use crate::database::catalog::Object;
 use crate::database::ledger::makers::Makers;
 use crate::database::ledger::objects::{Change, Deeds};
 use crate::database::ledger::{Row, RowState};
-use crate::execution::script::{Present, Rows, drops};
+use crate::execution::script::{Present, Rows, Touched, drops};
 use crate::plan::Request;
 use crate::preflight::Preflight;
 use crate::process::watch::Watch;
@@ -42,7 +42,12 @@ pub(super) fn rebuild(context: &Context, preflight: &Preflight<'_>) -> Result<us
 
 /// What there is in the target, with its numbers.
 fn present(database: &mut Database) -> Result<BTreeMap<Object, i64>, Error> {
-    let question = drops(&database.place, Rows::All, "\\;");
+    let touched = Touched {
+        major: database.server.major(),
+        catalogues: None,
+        is_locked: false,
+    };
+    let question = drops(&database.place, Rows::All, touched, "\\;");
     let present: Vec<Present> = crate::database::parse_json(&database.read(&question)?)?;
     let numbered = present
         .into_iter()

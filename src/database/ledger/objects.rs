@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Row;
 use super::makers::Makers;
 use super::table::{Place, Table};
-use crate::database::{Database, Error, parse_json};
+use crate::database::{Database, Error, kinds, parse_json};
 use crate::sql::quote::Literal;
 
 /// What one migration did.
@@ -53,18 +53,30 @@ pub enum Action {
 pub fn has_replaced(newest: i64, ledgers: &[String]) -> String {
     let ledgers = ledgers.iter().map(|table| Literal(table).to_string());
     let ledgers: Vec<_> = ledgers.map(|table| table + "::regclass").collect();
+    let list = |numbers: &mut dyn Iterator<Item = u32>| {
+        let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+        numbers.join(", ")
+    };
+    let columns = [
+        "pg_attribute",
+        "pg_attrdef",
+        "pg_inherits",
+        "pg_enum",
+        "pg_foreign_table",
+    ];
+    let all = kinds::all().filter(|(name, _)| !columns.contains(name));
     format!(
         "CASE WHEN NOT pg_catalog.current_setting('track_counts')::bool \
-         OR (SELECT sum(pg_catalog.pg_stat_get_xact_tuples_deleted(class)) FROM pg_catalog.unnest(ARRAY[\
-         'pg_catalog.pg_class', 'pg_catalog.pg_constraint', 'pg_catalog.pg_trigger', 'pg_catalog.pg_policy', \
-         'pg_catalog.pg_rewrite', 'pg_catalog.pg_proc', 'pg_catalog.pg_type', 'pg_catalog.pg_namespace', \
-         'pg_catalog.pg_extension', 'pg_catalog.pg_event_trigger', 'pg_catalog.pg_publication', \
-         'pg_catalog.pg_foreign_server', 'pg_catalog.pg_statistic_ext']::regclass[]) AS class) > 0 THEN true\n  \
+         OR (SELECT sum(pg_catalog.pg_stat_get_xact_tuples_deleted(class)) FROM pg_catalog.unnest(ARRAY[{all}]::oid[]) AS class) > 0\n  \
+         OR (SELECT sum(pg_catalog.pg_stat_get_xact_tuples_updated(class)) FROM pg_catalog.unnest(ARRAY[{alone}]::oid[]) AS class) > 0\n  \
+         THEN true\n  \
          WHEN pg_catalog.pg_stat_get_xact_tuples_updated('pg_catalog.pg_attribute'::regclass) > 0 THEN EXISTS (\n    \
          SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY (ARRAY({LOCKED}))\n      \
          AND pg_catalog.age(a.xmin) <= 0 AND a.attnum > 0\n      \
          AND (a.attisdropped OR a.attrelid <= {newest}::oid AND a.attrelid NOT IN ({ledgers})\n        \
          AND (SELECT c.relkind FROM pg_catalog.pg_class c WHERE c.oid = a.attrelid) IN ('r', 'p', 'f', 'c'))) ELSE false END",
+        all = list(&mut all.map(|(_, number)| number)),
+        alone = list(&mut kinds::ALONE.iter().map(|it| it.number)),
         ledgers = ledgers.join(", ")
     )
 }
@@ -74,15 +86,24 @@ pub fn has_replaced(newest: i64, ledgers: &[String]) -> String {
 pub const LOCKED: &str = "SELECT relation FROM pg_catalog.pg_locks WHERE pid = pg_catalog.pg_backend_pid() AND locktype = 'relation'
     AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')";
 
-/// The catalogues that the transaction has written to, as a JSON array; NULL where the server does not
-/// count. A transaction of the same session that ended a moment ago may be counted in.
-pub const WRITTEN: &str = "CASE WHEN pg_catalog.current_setting('track_counts')::bool THEN (\n    \
-     SELECT coalesce(json_agg(name), '[]') FROM pg_catalog.unnest(ARRAY['pg_class', 'pg_attribute', \
-     'pg_attrdef', 'pg_constraint', 'pg_trigger', 'pg_inherits', 'pg_policy', 'pg_rewrite', 'pg_proc', 'pg_type', \
-     'pg_enum', 'pg_namespace', 'pg_extension', 'pg_event_trigger', 'pg_publication', 'pg_foreign_server', \
-     'pg_statistic_ext']) AS name, pg_catalog.concat('pg_catalog.', name) AS qualified\n    \
-     WHERE pg_catalog.pg_stat_get_xact_tuples_inserted(qualified::regclass) \
-     + pg_catalog.pg_stat_get_xact_tuples_updated(qualified::regclass) > 0) END";
+/// The catalogues that the transaction has written to, of those that this user may read, as a JSON array; NULL
+/// where the server does not count. A transaction of the same session that ended a moment ago may be counted in.
+pub fn written() -> String {
+    let all: Vec<_> = kinds::all()
+        .map(|(name, number)| format!("('{name}', {number}::oid)"))
+        .collect();
+    let restricted = kinds::ALONE.iter().filter(|it| it.is_restricted);
+    let restricted: Vec<_> = restricted.map(|it| it.number.to_string()).collect();
+    format!(
+        "CASE WHEN pg_catalog.current_setting('track_counts')::bool THEN (\n    \
+         SELECT coalesce(json_agg(name), '[]') FROM (VALUES {}) AS it (name, class)\n    \
+         WHERE pg_catalog.pg_stat_get_xact_tuples_inserted(class) + pg_catalog.pg_stat_get_xact_tuples_updated(class) \
+         + pg_catalog.pg_stat_get_xact_tuples_deleted(class) > 0\n    \
+         AND (class NOT IN ({}) OR pg_catalog.has_table_privilege(class, 'SELECT'))) END",
+        all.join(", "),
+        restricted.join(", ")
+    )
+}
 
 impl Database {
     /// Who made what, by what all ledgers here remember.

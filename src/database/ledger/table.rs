@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset};
 use serde::Deserialize;
 
-use super::objects::{WRITTEN, has_replaced};
+use super::objects::{has_replaced, written};
 use super::recorded::COLUMN as RECORDED_SCHEMA;
 use super::{Row, RowState};
 use crate::sql::quote::{Identifier, Literal};
@@ -247,10 +247,11 @@ impl Place {
             "SELECT json_build_object('rows', coalesce(json_agg(json_build_object('name', migration_name,\n  \
                'hash', migration_hash, 'state', state, 'applied_at', applied_at,\n  \
                'execution_time_ms', execution_time_ms)), '[]'), 'has_replaced', {replaced},\n  \
-               'written', {WRITTEN})\n\
+               'written', {written})\n\
              FROM (\n  {}\n) AS ledger;\n",
             rows.join("\n  UNION ALL "),
             replaced = has_replaced(newest, &tables),
+            written = written(),
         )
     }
 

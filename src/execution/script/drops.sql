@@ -6,8 +6,7 @@ WITH hidden (id) AS MATERIALIZED (
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), relation AS MATERIALIZED (
   SELECT c.oid, own.name || '.' || quote_ident(c.relname) AS name, c.relkind, {row:c} AS goes, {moment:c} AS moment, c.xmin AS written,
-    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
-      WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END AS kind
+    {kind:pg_class} AS kind
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
   WHERE c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
 ), thing (class, id, sub, part_of, kind, name, moment, written) AS (
@@ -32,13 +31,13 @@ WITH hidden (id) AS MATERIALIZED (
     FROM pg_catalog.pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE {row:w} AND w.rulename <> '_RETURN'
   UNION ALL
   SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 0, NULL,
-      CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-      own.name || '.' || quote_ident(p.proname) || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')', {moment:p}, p.xmin
+      {kind:pg_proc},
+      {name:pg_proc}, {moment:p}, p.xmin
     FROM pg_catalog.pg_proc p JOIN own ON own.oid = p.pronamespace WHERE {row:p}
   UNION ALL
   SELECT 'pg_catalog.pg_type'::regclass, t.oid, 0, NULL,
-      CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END, own.name || '.' || quote_ident(t.typname), {moment:t}, t.xmin
-    FROM pg_catalog.pg_type t JOIN own ON own.oid = t.typnamespace WHERE {row:t} AND t.typtype IN ('e', 'd', 'r')
+      {kind:pg_type}, own.name || '.' || quote_ident(t.typname), {moment:t}, t.xmin
+    FROM pg_catalog.pg_type t JOIN own ON own.oid = t.typnamespace WHERE {row:t} AND {rows:pg_type}
   UNION ALL
   SELECT 'pg_catalog.pg_namespace'::regclass, n.oid, 0, NULL, 'schema', own.name, {moment:n}, n.xmin
     FROM pg_catalog.pg_namespace n JOIN own ON own.oid = n.oid WHERE {row:n}
@@ -46,23 +45,15 @@ WITH hidden (id) AS MATERIALIZED (
   SELECT 'pg_catalog.pg_extension'::regclass, e.oid, 0, NULL, 'extension', quote_ident(e.extname), {moment:e}, e.xmin
     FROM pg_catalog.pg_extension e WHERE {row:e}
   UNION ALL
-  SELECT 'pg_catalog.pg_event_trigger'::regclass, e.oid, 0, NULL, 'event trigger', quote_ident(e.evtname), {moment:e}, e.xmin
-    FROM pg_catalog.pg_event_trigger e WHERE {row:e}
-  UNION ALL
-  SELECT 'pg_catalog.pg_publication'::regclass, p.oid, 0, NULL, 'publication', quote_ident(p.pubname), {moment:p}, p.xmin
-    FROM pg_catalog.pg_publication p WHERE {row:p}
-  UNION ALL
-  SELECT 'pg_catalog.pg_foreign_server'::regclass, s.oid, 0, NULL, 'server', quote_ident(s.srvname), {moment:s}, s.xmin
-    FROM pg_catalog.pg_foreign_server s WHERE {row:s}
-  UNION ALL
-  SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid, 0, s.stxrelid, 'statistics', own.name || '.' || quote_ident(s.stxname), {moment:s}, s.xmin
-    FROM pg_catalog.pg_statistic_ext s JOIN own ON own.oid = s.stxnamespace WHERE {row:s}
-)
+  SELECT 'pg_catalog.pg_constraint'::regclass, k.oid, -1, t.oid, 'domain', own.name || '.' || quote_ident(t.typname), {moment:k}, k.xmin
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid JOIN own ON own.oid = t.typnamespace
+    WHERE k.conrelid = 0 AND {row:k}
+{alone})
 SELECT coalesce(json_agg(json_build_array(class::oid::bigint, id::bigint, sub, part_of::bigint, kind, name,
     greatest(moment, {gone_with}), written::text::bigint)), '[]')
 FROM thing
 -- Not what a constraint or a column had made for itself, nor what is an extension's.
 WHERE NOT EXISTS (
   SELECT FROM pg_catalog.pg_depend d WHERE d.classid = thing.class AND d.objid = thing.id AND d.objsubid = 0
-    AND (d.deptype = 'e' OR thing.kind = 'index' AND d.deptype = 'i'
+    AND (d.deptype = 'e' OR thing.kind IN ('function', 'cast') AND d.deptype = 'i' OR thing.kind = 'index' AND d.deptype = 'i'
       OR thing.kind = 'sequence' AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0));

@@ -2,6 +2,7 @@
 
 use super::objects::NEWEST;
 use super::state::{Limits, clean_session, in_one_message, joined};
+use crate::database::kinds;
 use crate::database::ledger::table::{Entry, Place};
 use crate::database::lock::is_held;
 use crate::database::questions::INVALID_INDEXES;
@@ -15,11 +16,15 @@ pub fn begin_outside(
     ensure_ledger: &str,
 ) -> String {
     let holds_lock = is_held(place);
+    let restricted = kinds::ALONE.iter().filter(|it| it.is_restricted);
+    let restricted: Vec<_> = restricted.map(|it| it.number.to_string()).collect();
     format!(
         "{};\n{ensure_ledger}{}SELECT json_build_object('now', pg_catalog.clock_timestamp(), \
-         'holds_lock', {holds_lock}, 'id', pg_catalog.txid_current()::text, 'newest', {NEWEST});\n",
+         'holds_lock', {holds_lock}, 'id', pg_catalog.txid_current()::text, 'newest', {NEWEST}, \
+         'reads_all', (SELECT bool_and(pg_catalog.has_table_privilege(class, 'SELECT')) FROM pg_catalog.unnest(ARRAY[{}]::oid[]) AS class));\n",
         limits.statements().join("\\; "),
         place.record_running(entry, &holds_lock),
+        restricted.join(", ")
     )
 }
 

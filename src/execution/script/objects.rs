@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use crate::database::kinds::{self, Catalogue, Parts};
 use crate::database::ledger::objects::{Change, LOCKED};
 use crate::database::ledger::search::relations;
 use crate::database::ledger::table::Place;
@@ -112,7 +113,9 @@ pub fn remember(
     let (gone, told) = match lost {
         None => (String::new(), "told"),
         Some(_) => (
-            include_str!("gone.sql").replace("{is_rebuilt}", IS_REBUILT),
+            include_str!("gone.sql")
+                .replace("{is_rebuilt}", IS_REBUILT)
+                .replace("{alone}", &touched.still_there()),
             "(SELECT * FROM changed UNION ALL SELECT * FROM dropped) AS told",
         ),
     };
@@ -125,7 +128,8 @@ pub fn remember(
         (
             include_str!("lost.sql"),
             format!(
-                "NOT EXISTS (SELECT FROM lost l WHERE l.sub = p.attnum AND l.id = p.part_of AND {is_older})"
+                "NOT EXISTS (SELECT FROM lost l WHERE l.class = p.class AND l.sub = p.attnum\n      \
+                 AND l.id = coalesce(p.part_of, p.id) AND {is_older})"
             ),
         )
     } else {
@@ -133,7 +137,7 @@ pub fn remember(
             Since::Begin => format!("p.part_of IN ({LOCKED}) AND "),
             Since::Transactions(_) => String::new(),
         };
-        ("", is_locked + IS_LAST)
+        ("", format!("(p.attnum = 0 OR {is_locked}{IS_LAST})"))
     };
     let (affected, touched) = touched.queries();
     let statement = include_str!("objects.sql")
@@ -151,6 +155,7 @@ pub fn remember(
             "{index:pg_catalog.age(b.xmin)}",
             &since.index("pg_catalog.age(b.xmin)"),
         )
+        .replace("{kind:pg_class}", &kinds::named("{kind:pg_class}"))
         .replace("{gone}", &gone)
         .replace("{told}", told)
         .replace("{updates}", &updates)
@@ -178,9 +183,11 @@ pub fn remember(
 }
 
 /// Where what was written may be.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Touched<'a> {
-    /// The catalogues that were written to, where that is known.
+    /// The server's major version.
+    pub major: u32,
+    /// The catalogues that were written to, where that is known; else all that everybody may read.
     pub catalogues: Option<&'a [String]>,
     /// Does the transaction still hold a lock on each relation whose columns it has written? Then the
     /// columns of all others need not be looked at: they are most of a catalogue.
@@ -196,9 +203,7 @@ impl Touched<'_> {
             let (heading, query) = section.split_once('\n').unwrap_or((section, ""));
             let mut words = heading.splitn(3, ' ');
             let catalogue = words.next().unwrap_or_default();
-            let is_wanted = self
-                .catalogues
-                .is_none_or(|written| written.iter().any(|one| one == catalogue));
+            let is_wanted = self.has(catalogue, false);
             // One at least, or it is no query.
             if !is_wanted && !touched.is_empty() {
                 continue;
@@ -215,10 +220,84 @@ impl Touched<'_> {
             ));
             }
         }
+        let mut touched: Vec<_> = touched.into_iter().map(str::to_owned).collect();
+        for it in self.alone() {
+            touched.push(format!(
+                "  SELECT 'pg_catalog.{0}'::regclass, {1}.oid, NULL, '{kind}', {named}, pg_catalog.age({1}.xmin), {1}.cmin, false, 0::int2\n    \
+                 FROM pg_catalog.{0} {1} {with} WHERE pg_catalog.age({1}.xmin) <= {{since}} AND {rows}",
+                it.name, it.alias, kind = it.kind, named = it.named, with = it.with, rows = it.rows
+            ));
+        }
+        for (parts, it) in self.parts() {
+            touched.push(format!(
+                "  SELECT 'pg_catalog.{whole}'::regclass, NULL, NULL, '{kind}', {named}, pg_catalog.age(it.xmin), it.cmin, false, NULL\n    \
+                 FROM pg_catalog.{name} it JOIN pg_catalog.{whole} {alias} ON {alias}.oid = {part_of} {with}\n    \
+                 WHERE pg_catalog.age(it.xmin) <= {{since}}",
+                name = parts.name, part_of = parts.part_of, whole = it.name, alias = it.alias,
+                kind = it.kind, named = it.named, with = it.with
+            ));
+        }
         (
             affected.join("\n  UNION\n"),
-            touched.join("\n  UNION ALL\n"),
+            kinds::named(&touched.join("\n  UNION ALL\n")).replace("{me}", "current_user"),
         )
+    }
+
+    fn has(&self, catalogue: &str, is_restricted: bool) -> bool {
+        match self.catalogues {
+            Some(written) => written.iter().any(|one| one == catalogue),
+            None => !is_restricted,
+        }
+    }
+
+    fn alone(&self) -> impl Iterator<Item = &'static Catalogue> {
+        let all = kinds::ALONE.iter();
+        all.filter(|it| self.has(it.name, it.is_restricted))
+    }
+
+    /// With what they are parts of.
+    fn parts(&self) -> impl Iterator<Item = (&'static Parts, &'static Catalogue)> {
+        let all = kinds::PARTS.iter();
+        all.filter(|it| it.since <= self.major && self.has(it.name, false))
+            .filter_map(|it| Some((it, kinds::alone(it.whole)?)))
+    }
+
+    /// What there was of them, as [`drops`] asks for it.
+    fn drops(&self, row: &dyn Fn(&str) -> String, moment: &dyn Fn(&str) -> String) -> String {
+        let alone = self.alone().map(|it| {
+            format!(
+                "  UNION ALL\n  SELECT 'pg_catalog.{0}'::regclass, {1}.oid, 0, {part_of}, '{kind}', {named}, {moment}, {1}.xmin\n    \
+                 FROM pg_catalog.{0} {1} {with} WHERE {row} AND {rows}\n",
+                it.name, it.alias, part_of = it.part_of, kind = it.kind, named = it.named, with = it.with,
+                moment = moment(it.alias), row = row(it.alias), rows = it.rows
+            )
+        });
+        let parts = self.parts().map(|(parts, it)| {
+            format!(
+                "  UNION ALL\n  SELECT 'pg_catalog.{name}'::regclass, {id}, -1, {alias}.oid, '{kind}', {named}, {moment}, it.xmin\n    \
+                 FROM pg_catalog.{name} it JOIN pg_catalog.{whole} {alias} ON {alias}.oid = {part_of} {with} WHERE {row}\n",
+                name = parts.name, id = parts.id, part_of = parts.part_of, whole = it.name, alias = it.alias,
+                kind = it.kind, named = it.named, with = it.with, moment = moment("it"), row = row("it")
+            )
+        });
+        alone.chain(parts).collect()
+    }
+
+    /// Which of those are still there: cases of a condition.
+    fn still_there(&self) -> String {
+        let alone = self.alone().map(|it| {
+            format!(
+                "    WHEN class = 'pg_catalog.{0}'::regclass THEN EXISTS (SELECT FROM pg_catalog.{0} WHERE oid = lost.id)\n",
+                it.name
+            )
+        });
+        let parts = self.parts().map(|(it, _)| {
+            format!(
+                "    WHEN class = 'pg_catalog.{0}'::regclass THEN EXISTS (SELECT FROM pg_catalog.{0} it WHERE {1} = lost.id AND {2} = lost.part_of)\n",
+                it.name, it.id, it.part_of
+            )
+        });
+        alone.chain(parts).collect()
     }
 }
 
@@ -249,12 +328,12 @@ pub type Present = (i64, i64, i64, Option<i64>, String, String, i64, i64);
 /// other: an array of [`Present`] rows, as [`remember`] takes it.
 ///
 /// Names are written out, whatever the search path is.
-pub fn drops(place: &Place, rows: Rows, apart: &str) -> String {
-    let row = |alias: char| match rows {
+pub fn drops(place: &Place, rows: Rows, touched: Touched<'_>, apart: &str) -> String {
+    let row = |alias: &str| match rows {
         Rows::All => "true".to_owned(),
         Rows::WrittenBy(xid) => format!("pg_catalog.age({alias}.xmax) <= {}", age_of(xid)),
     };
-    let moment = |alias: char| match rows {
+    let moment = |alias: &str| match rows {
         Rows::All => "0::bigint".to_owned(),
         Rows::WrittenBy(_) => format!("{alias}.cmax::text::bigint"),
     };
@@ -267,12 +346,14 @@ pub fn drops(place: &Place, rows: Rows, apart: &str) -> String {
     };
     let mut query = include_str!("drops.sql")
         .replace("{ledgers}", &relations(&place.prefix))
-        .replace("{gone_with}", &gone_with);
-    for alias in ['c', 'a', 'k', 't', 'p', 'w', 'n', 'e', 's'] {
+        .replace("{gone_with}", &gone_with)
+        .replace("{alone}", &touched.drops(&row, &moment));
+    for alias in ["c", "a", "k", "t", "p", "w", "n", "e"] {
         query = query
             .replace(&format!("{{row:{alias}}}"), &row(alias))
             .replace(&format!("{{moment:{alias}}}"), &moment(alias));
     }
+    let query = kinds::named(&query).replace("{me}", "current_user");
     format!("SET LOCAL jit = off{apart} SET LOCAL search_path = ''{apart}\n{query}")
 }
 

@@ -13,14 +13,13 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
 {affected}
 ), relation AS MATERIALIZED (
   SELECT c.oid, own.name || '.' || quote_ident(c.relname) AS name, pg_catalog.age(c.xmin) AS age, c.xmin, c.cmin, c.relkind,
-    CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence'
-      WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'type' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index' ELSE 'table' END AS kind
+    {kind:pg_class} AS kind
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
   WHERE c.oid = ANY (ARRAY(SELECT id FROM affected)) AND c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
 ), touched (class, id, part_of, kind, name, age, cmin, is_row, attnum) AS (
 {touched}
 ){lost}, placed AS MATERIALIZED (
-  SELECT t.*, t.id > {newest}::oid AS is_new,
+  SELECT t.*, t.id > {newest}::oid AND t.attnum IS DISTINCT FROM 0 AS is_new,
     -- What came behind the last file of a transaction is that one's, too.
     least(pg_catalog.width_bucket(at.moment, ends.written), pg_catalog.width_bucket((((at.moment >> 32) + 1) << 32), ends.written) - 1) AS file
   FROM touched t CROSS JOIN ends CROSS JOIN LATERAL (SELECT ({index:t.age} << 32) + t.cmin::text::bigint AS moment) AS at
@@ -56,6 +55,9 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
         AND (n.kind = 'index' AND d.deptype = 'i' OR n.kind = 'sequence' AND d.deptype IN ('a', 'i') AND d.refobjsubid > 0)))
     AND NOT (n.id IS NOT NULL AND has.extensions AND EXISTS (
       SELECT FROM pg_catalog.pg_depend d WHERE d.classid = n.class AND d.objid = n.id AND d.deptype = 'e'))
+    -- Nor the functions and the cast that a range has made.
+    AND NOT (n.kind IN ('function', 'cast') AND EXISTS (
+      SELECT FROM pg_catalog.pg_depend d WHERE d.classid = n.class AND d.objid = n.id AND d.deptype = 'i'))
   GROUP BY n.file, n.kind, n.name
 ){gone}, told_of AS MATERIALIZED (
   SELECT r.ledger, r.id, r.name, json_agg(json_build_array(t.action, t.kind, t.name, t.id::bigint, t.part_of::bigint)

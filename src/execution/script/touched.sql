@@ -21,6 +21,10 @@
   SELECT 'pg_catalog.pg_constraint'::regclass, k.oid, r.oid, 'constraint', r.name || ' ' || quote_ident(k.conname), pg_catalog.age(k.xmin), k.cmin, false, NULL::int2
     FROM pg_catalog.pg_constraint k JOIN relation r ON r.oid = k.conrelid
     WHERE pg_catalog.age(k.xmin) <= {since} AND k.contype <> 'n'
+  UNION ALL
+  SELECT 'pg_catalog.pg_type'::regclass, t.oid, NULL, 'domain', own.name || '.' || quote_ident(t.typname), pg_catalog.age(k.xmin), k.cmin, false, NULL::int2
+    FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid JOIN own ON own.oid = t.typnamespace
+    WHERE k.conrelid = 0 AND pg_catalog.age(k.xmin) <= {since}
 === pg_trigger tgrelid
   -- The triggers of a foreign key have no name here: they only tell why their tables' rows were written.
   SELECT 'pg_catalog.pg_trigger'::regclass, t.oid, r.oid, 'trigger',
@@ -41,15 +45,18 @@
     FROM pg_catalog.pg_rewrite w JOIN relation r ON r.oid = w.ev_class WHERE pg_catalog.age(w.xmin) <= {since}
 === pg_proc
   SELECT 'pg_catalog.pg_proc'::regclass, p.oid, NULL,
-      CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-      own.name || '.' || quote_ident(p.proname) || '(' || pg_catalog.oidvectortypes(p.proargtypes) || ')', pg_catalog.age(p.xmin), p.cmin, false, NULL::int2
+      {kind:pg_proc},
+      {name:pg_proc}, pg_catalog.age(p.xmin), p.cmin, false, NULL::int2
     FROM pg_catalog.pg_proc p JOIN own ON own.oid = p.pronamespace WHERE pg_catalog.age(p.xmin) <= {since}
 === pg_type
   SELECT 'pg_catalog.pg_type'::regclass, t.oid, NULL,
-      CASE t.typtype WHEN 'e' THEN 'enum' WHEN 'd' THEN 'domain' ELSE 'type' END, own.name || '.' || quote_ident(t.typname),
+      {kind:pg_type}, own.name || '.' || quote_ident(t.typname),
       pg_catalog.age(t.xmin), t.cmin, false, NULL::int2
     FROM pg_catalog.pg_type t JOIN own ON own.oid = t.typnamespace
-    WHERE pg_catalog.age(t.xmin) <= {since} AND t.typtype IN ('e', 'd', 'r')
+    WHERE pg_catalog.age(t.xmin) <= {since} AND {rows:pg_type}
+=== pg_foreign_table ftrelid
+  SELECT 'pg_catalog.pg_class'::regclass, r.oid, NULL, r.kind, r.name, pg_catalog.age(f.xmin), f.cmin, false, NULL::int2
+    FROM pg_catalog.pg_foreign_table f JOIN relation r ON r.oid = f.ftrelid WHERE pg_catalog.age(f.xmin) <= {since}
 === pg_enum
   SELECT 'pg_catalog.pg_type'::regclass, t.oid, NULL, 'enum', own.name || '.' || quote_ident(t.typname), pg_catalog.age(e.xmin), e.cmin, false, NULL::int2
     FROM pg_catalog.pg_enum e JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid JOIN own ON own.oid = t.typnamespace
@@ -60,15 +67,3 @@
 === pg_extension
   SELECT 'pg_catalog.pg_extension'::regclass, oid, NULL, 'extension', quote_ident(extname), pg_catalog.age(xmin), cmin, false, NULL::int2
     FROM pg_catalog.pg_extension WHERE pg_catalog.age(xmin) <= {since}
-=== pg_event_trigger
-  SELECT 'pg_catalog.pg_event_trigger'::regclass, oid, NULL, 'event trigger', quote_ident(evtname), pg_catalog.age(xmin), cmin, false, NULL::int2
-    FROM pg_catalog.pg_event_trigger WHERE pg_catalog.age(xmin) <= {since}
-=== pg_publication
-  SELECT 'pg_catalog.pg_publication'::regclass, oid, NULL, 'publication', quote_ident(pubname), pg_catalog.age(xmin), cmin, false, NULL::int2
-    FROM pg_catalog.pg_publication WHERE pg_catalog.age(xmin) <= {since}
-=== pg_foreign_server
-  SELECT 'pg_catalog.pg_foreign_server'::regclass, oid, NULL, 'server', quote_ident(srvname), pg_catalog.age(xmin), cmin, false, NULL::int2
-    FROM pg_catalog.pg_foreign_server WHERE pg_catalog.age(xmin) <= {since}
-=== pg_statistic_ext
-  SELECT 'pg_catalog.pg_statistic_ext'::regclass, s.oid, NULL, 'statistics', own.name || '.' || quote_ident(s.stxname), pg_catalog.age(s.xmin), s.cmin, false, NULL::int2
-    FROM pg_catalog.pg_statistic_ext s JOIN own ON own.oid = s.stxnamespace WHERE pg_catalog.age(s.xmin) <= {since}
