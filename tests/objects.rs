@@ -498,6 +498,47 @@ fn a_rehearsal_tells_what_is_done_to_other_tracks() {
     );
 }
 
+/// Of another track's objects, its ledger tells whose they are.
+#[test]
+fn conflicts_say_what_the_user_may_not_see() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    project.write(
+        "db/impl/20240201000000_impl_b.sql",
+        "CREATE TABLE IF NOT EXISTS customer (id int);\nDROP VIEW names;\n",
+    );
+    let role = format!("seen_{}", std::process::id());
+    project.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE ON SCHEMA public TO {role}; \
+         ALTER VIEW names OWNER TO {role}; ALTER TABLE migrations_impl OWNER TO {role}"
+    ));
+    let rehearse = || {
+        project.nu(&format!(
+            "$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; migrate rehearse db/impl -q | get conflicts | flatten | each {{ $'($in.what) ($in.kind) ($in.name) of ($in.track)' }} | to json -r"
+        ))
+    };
+    let blind = rehearse();
+    project.sql(&format!("GRANT SELECT ON migrations_core TO {role}"));
+    let seeing = rehearse();
+    project.sql(&format!(
+        "REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}"
+    ));
+    assert_eq!(
+        blind.json(),
+        json!(["finds the name taken table public.customer of "])
+    );
+    assert!(
+        blind.stderr.contains("may not read the ledgers of core"),
+        "{}",
+        blind.stderr
+    );
+    assert_eq!(
+        seeing.json(),
+        json!(["finds the name taken table public.customer of core"])
+    );
+    assert!(!seeing.stderr.contains("may not"), "{}", seeing.stderr);
+}
+
 #[test]
 fn an_error_names_whose_object_is_in_the_way() {
     let project = Project::with(&PARTIES);

@@ -18,9 +18,18 @@ use crate::tree::{Material, Migration, content};
 pub(super) fn makers(database: &mut Database) -> Result<Makers, database::Error> {
     match database.makers() {
         Err(database::Error::Psql(psql::Error::NotPermitted { .. })) => {
+            let (makers, unseen) = database.makers_seen()?;
             let progress = Progress { quiet: false };
-            progress.note("this user may not read the ledgers, so the tracks are unknown");
-            Ok(Makers::default())
+            progress.note(&if makers == Makers::default() {
+                "this user may not read the ledgers, so the tracks are unknown".to_owned()
+            } else {
+                let unseen: Vec<_> = unseen.iter().map(ToString::to_string).collect();
+                let unseen = unseen.join(", ");
+                format!(
+                    "this user may not read the ledgers of {unseen}, so these tracks are unknown"
+                )
+            });
+            Ok(makers)
         }
         makers => makers,
     }
@@ -91,7 +100,8 @@ pub(super) fn of_failure(context: &Context, failure: &Failure) -> Vec<Conflict> 
 fn known(database: &mut Database) -> (Vec<Object>, Makers) {
     let live = database.owned().unwrap_or_default();
     let live = live.into_iter().map(|Owned(kind, name, ..)| (kind, name));
-    (live.collect(), database.makers().unwrap_or_default())
+    let live = live.collect();
+    (live, makers(database).unwrap_or_default())
 }
 
 /// The SQL of a migration and of what it includes.

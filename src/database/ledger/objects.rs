@@ -7,6 +7,7 @@ use super::makers::Makers;
 use super::table::{Place, Table};
 use crate::database::{Database, Error, kinds, parse_json};
 use crate::sql::quote::Literal;
+use crate::tree::Track;
 
 /// What one migration did.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -109,6 +110,26 @@ impl Database {
     /// Who made what, by what all ledgers here remember.
     pub fn makers(&mut self) -> Result<Makers, Error> {
         Ok(Makers::of(&self.deeds()?))
+    }
+
+    /// The same by the ledgers that this user may read, and whose he may not.
+    pub fn makers_seen(&mut self) -> Result<(Makers, Vec<Track>), Error> {
+        let tables = self.tables(|_| true)?;
+        let may: Vec<_> = tables
+            .iter()
+            .map(|table| {
+                let table = Literal(&self.place.table(&table.track)).to_string();
+                format!("pg_catalog.has_table_privilege({table}, 'SELECT')")
+            })
+            .collect();
+        let query = format!("SELECT json_build_array({});\n", may.join(", "));
+        let may: Vec<bool> = parse_json(&self.read(&query)?)?;
+        let (seen, unseen): (Vec<_>, Vec<_>) =
+            tables.into_iter().zip(may).partition(|(_, may)| *may);
+        let seen: Vec<_> = seen.into_iter().map(|(table, _)| table).collect();
+        let deeds: Vec<Deeds> = parse_json(&self.read(&self.place.deeds_query(&seen))?)?;
+        let unseen = unseen.into_iter().map(|(table, _)| table.track);
+        Ok((Makers::of(&deeds), unseen.collect()))
     }
 
     /// What all migrations here did, in the order of applying.

@@ -177,8 +177,9 @@ pub fn remember(
     };
     // One message to the server. Names are written out, whatever the search path is.
     format!(
-        "\\set ON_ERROR_STOP 0\n{before}\\; SET LOCAL jit = off\\;\n{KEEP_PATH}\\;\nSET LOCAL search_path = ''\\;\n\
-         {statement}\\;\n{RESTORE_PATH}{after};\n\\set ON_ERROR_STOP 1\n\\if :ERROR\n{undo};\n\\endif\n"
+        "\\set ON_ERROR_STOP 0\n{before}\\; SET LOCAL jit = off\\;\n{}\\;\nSET LOCAL search_path = ''\\;\n\
+         {statement}\\;\n{RESTORE_PATH}{after};\n\\set ON_ERROR_STOP 1\n\\if :ERROR\n{undo};\n\\endif\n",
+        prepare(since)
     )
 }
 
@@ -357,8 +358,21 @@ pub fn drops(place: &Place, rows: Rows, touched: Touched<'_>, apart: &str) -> St
     format!("SET LOCAL jit = off{apart} SET LOCAL search_path = ''{apart}\n{query}")
 }
 
-const KEEP_PATH: &str = "SELECT FROM (SELECT 1) AS once WHERE \
-     pg_catalog.set_config('migrate.search_path', pg_catalog.current_setting('search_path'), true) IS NULL";
+/// Keeps the search path. The server has no idea how many of its own rows are new, and would compare each with
+/// each: among many, only by joins that do not.
+fn prepare(since: Since<'_>) -> String {
+    let are_many = match since {
+        // Rows of `pg_class`.
+        Since::Begin => "pg_catalog.pg_stat_get_xact_tuples_inserted(1259) > 100".to_owned(),
+        Since::Transactions(begun) => (begun.len() > 16).to_string(),
+    };
+    format!(
+        "SELECT FROM (SELECT 1) AS once WHERE \
+         pg_catalog.set_config('migrate.search_path', pg_catalog.current_setting('search_path'), true) \
+         || pg_catalog.set_config('enable_nestloop', CASE WHEN {are_many} THEN 'off' \
+         ELSE pg_catalog.current_setting('enable_nestloop') END, true) IS NULL"
+    )
+}
 
 const RESTORE_PATH: &str = "SELECT FROM (SELECT 1) AS once WHERE \
      pg_catalog.set_config('search_path', pg_catalog.current_setting('migrate.search_path'), true) IS NULL";
