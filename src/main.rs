@@ -10,6 +10,9 @@ use std::sync::Mutex;
 use nu_plugin::{MsgPackSerializer, serve_plugin, serve_plugin_io};
 use nu_plugin_migrate::{ASK, MigratePlugin, ask};
 
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// As much as nushell reads at once.
 const BUFFER: usize = 16 * 1024;
 
