@@ -44,7 +44,7 @@ fn a_run_is_written_down_with_times_and_without_secrets() {
         "NOTICE:  00000: told\n",
         "20240101000000_core_a.sql",
         "ERROR:  42601: syntax error at or near \"UNTL\"\n",
-        "PASSWORD '***' VALID UNTL",
+        " ! LINE 1: ...***\n",
         " = psql has ended: exit status: 3\n",
     ] {
         assert!(text.contains(said), "{said}: {text}");
@@ -107,6 +107,55 @@ fn a_log_that_cannot_be_written_stops_everything_before_it_begins() {
     project.set("MIGRATE_LOG", "nowhere/run.log");
     assert_eq!(project.code("migrate status ./db"), "migrate::not_written");
     assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn a_file_that_is_no_log_is_left_alone() {
+    let project = Project::with(&[A]);
+    project.write("notes.txt", "notes\n");
+    for log in [
+        "notes.txt",
+        "db/20240101000000_core_a.sql",
+        "db/20240102000000_core_b.sql",
+        "db/core/check.nu",
+    ] {
+        let run = format!("migrate run ./db --set {{api_token: x}} --log {log}");
+        assert_eq!(project.code(&run), "migrate::no_log", "{log}");
+    }
+    let read = |file: &str| fs::read_to_string(project.path(file)).ok();
+    assert_eq!(read("notes.txt").as_deref(), Some("notes\n"));
+    assert_eq!(read("db/20240101000000_core_a.sql").as_deref(), Some(A.1));
+    assert_eq!(read("db/20240102000000_core_b.sql"), None);
+    assert_eq!(project.tables(), "");
+}
+
+#[test]
+fn a_password_is_in_no_log_message_or_ledger() {
+    let project = Project::with(&[(
+        "20240101000000_core_a.sql",
+        "-- migrate: no-transaction\nALTER ROLE CURRENT_USER PASSWORD\n\
+         'of-a-r0le' VALID UNTL 'now';\n",
+    )]);
+    let output = project.nu("migrate run ./db --log run.log");
+    assert!(output.stderr.contains("migrate::sql_failed"), "{output:?}");
+    let ledger = project.nu("migrate history ./db | get 0.error");
+    assert!(ledger.text().contains("syntax error"), "{ledger:?}");
+    let log = fs::read_to_string(project.path("run.log")).unwrap();
+    assert!(log.contains("LINE 2: ***"), "{log}");
+    for text in [&output.stderr, &ledger.stdout, &log] {
+        assert!(!text.contains("of-a-r0le"), "{text}");
+    }
+}
+
+#[test]
+fn a_value_of_several_lines_is_hidden_line_by_line() {
+    let project = Project::with(&[A]);
+    let run = "migrate run ./db --log run.log --set {api_token: \"first-line\\nsecond-line\"}";
+    project.nu(run).text();
+    let log = fs::read_to_string(project.path("run.log")).unwrap();
+    for line in ["first-line", "second-line"] {
+        assert!(!log.contains(line), "{log}");
+    }
 }
 
 #[test]

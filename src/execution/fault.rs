@@ -7,6 +7,7 @@ use super::frame::Frame;
 use crate::checks::{self, Rejection};
 use crate::preflight::advice;
 use crate::psql::message::Diagnostic;
+use crate::psql::secrets::hide;
 use crate::tree::Name;
 
 #[derive(Debug, Error, Report)]
@@ -348,7 +349,7 @@ impl Fault {
         match self {
             Self::Sql {
                 name, diagnostic, ..
-            } => format!("{name}: {}", diagnostic.message),
+            } => format!("{name}: {}", hide(&diagnostic.message)),
             other => other
                 .to_string()
                 .lines()

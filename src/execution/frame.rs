@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::psql::message::Pointer;
+use crate::psql::secrets;
 
 /// How many lines are shown before and after the one in question.
 const LINES_AROUND: usize = 2;
@@ -35,11 +36,13 @@ impl Frame {
             .and_then(|pointer| nearest_above(&lines, end, pointer))
             .unwrap_or(end);
         let first = line.saturating_sub(LINES_AROUND).max(1);
-        let lines = lines
-            .iter()
+        // Messages are kept in the ledger and in tickets.
+        let hidden = secrets::hide(&text);
+        let lines = hidden
+            .lines()
             .skip(first - 1)
             .take(line + 1 - first + LINES_AROUND)
-            .map(|line| crop(line))
+            .map(crop)
             .collect();
         Self {
             file,
@@ -102,6 +105,21 @@ mod tests {
             line,
             text: text.to_owned(),
         }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let file = b"ALTER ROLE a\nPASSWORD\n's3\ncret'\nVALID UNTL 'now';\n";
+        let frame = Frame::new(
+            "a.sql".to_owned(),
+            file,
+            5,
+            Some(&pointer(5, "VALID UNTL 'now';")),
+        );
+        assert_eq!(
+            frame.to_string(),
+            "a.sql, line 5:\n  3 | '***'\n  4 |\n> 5 | VALID UNTL 'now';".replace("4 |", "4 | ")
+        );
     }
 
     #[test]

@@ -124,7 +124,7 @@ pub enum Obstacle {
     )]
     TooLate { name: Name, squash: Name },
 
-    #[error("these wait for each other:\n  {}", sentences(links).join("\n  "))]
+    #[error("these migrations wait for each other:\n  {}", sentences(links).join("\n  "))]
     #[diagnostic(
         code(migrate::unmet_requirement),
         help("circle: remove one of the lines `-- migrate: requires` or `-- migrate: before`")

@@ -422,7 +422,7 @@ mod tests {
         };
         assert_eq!(
             circle.to_string(),
-            "these wait for each other:\n  \
+            "these migrations wait for each other:\n  \
              20240102000000_acme_b.sql is to run before 20240101000000_core_a.sql\n  \
              20240102000000_acme_b.sql comes after 20240101000000_acme_a.sql in its track\n  \
              20240101000000_acme_a.sql requires 20240101000000_core_a.sql"

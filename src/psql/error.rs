@@ -12,6 +12,16 @@ use crate::settings::{self, Origin};
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
 pub enum Error {
+    #[error("{} is not a log of this plugin, and is left as it is", path.display())]
+    #[diagnostic(
+        code(migrate::no_log),
+        help(
+            "name a new file, an empty one or an earlier log, not ending in .sql or .nu: --log run.log"
+        )
+    )]
+    #[strum(props(culprit = "--log"))]
+    NoLog { path: PathBuf },
+
     #[error("no database is named")]
     #[diagnostic(
         code(migrate::no_database),

@@ -2,15 +2,17 @@
 //! secrets. Must not know what the text means.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use chrono::{SecondsFormat, Utc};
+use regex::Regex;
 
 use super::connection::Connection;
+use super::error::Error;
 use super::secrets::{Secrets, is_secret};
 use crate::error::{NotWritten, visible};
 use crate::process::lines::Channel;
@@ -47,7 +49,7 @@ pub struct Transcript(Option<(Log, u32)>);
 
 impl Log {
     /// The log that the settings name; it hides the secrets that the caller gives.
-    pub fn of(caller: &Caller, connection: &Connection) -> Result<Option<Self>, NotWritten> {
+    pub fn of(caller: &Caller, connection: &Connection) -> Result<Option<Self>, Error> {
         let Caller {
             shell, settings, ..
         } = caller;
@@ -69,15 +71,20 @@ impl Log {
     /// Opens a log for appending and makes it where there is none.
     ///
     /// # Errors
-    /// It cannot be written, or kept from others.
-    fn open(path: &Path, secrets: Secrets) -> Result<Self, NotWritten> {
+    /// It cannot be written, or kept from others, or holds something else.
+    fn open(path: &Path, secrets: Secrets) -> Result<Self, Error> {
         let failed = |error: io::Error| NotWritten {
             path: path.to_owned(),
             reason: error.to_string(),
         };
         // A pipe would wait for a reader.
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(failed(io::Error::other("it is no regular file")));
+            return Err(failed(io::Error::other("it is no regular file")).into());
+        }
+        if is_for_sources(path) || !is_ours(path).map_err(failed)? {
+            return Err(Error::NoLog {
+                path: path.to_owned(),
+            });
         }
         let file = OpenOptions::new()
             .append(true)
@@ -124,6 +131,26 @@ impl Log {
     }
 }
 
+/// Has it the ending of a migration or of a check? Such a file would be taken for one.
+fn is_for_sources(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| ["sql", "nu"].contains(&ending.to_ascii_lowercase().as_str()))
+}
+
+/// Is there nothing yet, or a log?
+fn is_ours(path: &Path) -> io::Result<bool> {
+    static LINE: LazyLock<Option<Regex>> =
+        LazyLock::new(|| Regex::new(r"^\d{4}-\d\d-\d\dT[\d:.]+Z \d+ [<>!=] ").ok());
+    let mut beginning = Vec::new();
+    match fs::File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),
+        file => file?.take(64).read_to_end(&mut beginning)?,
+    };
+    let beginning = String::from_utf8_lossy(&beginning);
+    let line = LINE.as_ref();
+    Ok(beginning.is_empty() || line.is_some_and(|line| line.is_match(&beginning)))
+}
+
 impl Transcript {
     pub fn of(log: Option<&Log>, process: u32) -> Self {
         Self(log.map(|log| (log.clone(), process)))
@@ -161,7 +188,8 @@ mod tests {
     fn lines_are_appended_and_only_the_owner_reads_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        fs::write(&path, "before\n").unwrap();
+        let before = "2026-11-27T12:00:00.000000Z 6 = psql has ended";
+        fs::write(&path, format!("{before}\n")).unwrap();
         fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         let log = Log::open(&path, Secrets::default()).unwrap();
         let transcript = Transcript::of(Some(&log), 7);
@@ -173,7 +201,7 @@ mod tests {
             .map(|line| line.split_once(' ').map_or(line, |(_, said)| said))
             .collect();
         let expected = [
-            "before",
+            "6 = psql has ended",
             "7 > SELECT 1;",
             "7 > ALTER ROLE a PASSWORD '***';",
             "7 ! \\x1B[2J",
@@ -187,5 +215,16 @@ mod tests {
     fn what_is_no_file_is_refused() {
         assert!(Log::open(Path::new("/dev/null"), Secrets::default()).is_err());
         assert!(Log::open(Path::new("/nowhere/log"), Secrets::default()).is_err());
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in [("notes.txt", "notes\n"), ("a.sql", ""), ("A.NU", "")] {
+            let path = folder.path().join(name);
+            fs::write(&path, content).unwrap();
+            let refused = Log::open(&path, Secrets::default());
+            assert!(matches!(refused, Err(Error::NoLog { .. })), "{name}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        }
+        let empty = folder.path().join("empty");
+        fs::write(&empty, "").unwrap();
+        assert!(Log::open(&empty, Secrets::default()).is_ok());
     }
 }

@@ -8,6 +8,8 @@ use std::sync::LazyLock;
 use regex::Regex;
 use strum::EnumString;
 
+use super::secrets::hide;
+
 /// A message of the server or of psql itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -79,7 +81,8 @@ impl Diagnostic {
 /// The message with all that belongs to it.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.severity, self.message)?;
+        // Messages are kept in the ledger and in tickets.
+        write!(formatter, "{}: {}", self.severity, hide(&self.message))?;
         if let Some(sqlstate) = &self.sqlstate {
             write!(formatter, " (SQLSTATE {sqlstate})")?;
         }
@@ -89,7 +92,7 @@ impl fmt::Display for Diagnostic {
             ("CONTEXT", &self.context),
         ] {
             if let Some(text) = text {
-                write!(formatter, "\n{label}: {text}")?;
+                write!(formatter, "\n{label}: {}", hide(text))?;
             }
         }
         Ok(())

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 /// What stands in a secret's place.
 const HIDDEN: &str = "***";
@@ -16,19 +16,26 @@ const SHORTEST: usize = 4;
 const NAME: &str = r"[\w.-]*(?:passw|passphrase|pwd|secret|token|credential|api_?key|private_?key|access_?key)[\w.-]*";
 
 /// A literal, or what a message has kept of one: doubled in another literal, with escapes, in dollars,
-/// plain.
-const LITERAL: &str =
-    r"(?:''[^']+''|E'(?:[^'\\]|\\.|'')*(?:'|\z)|\$\w*\$.*?(?:\$\w*\$|\z)|'(?:[^']|'')*(?:'|\z))";
+/// plain or with `U&`.
+const LITERAL: &str = r"(?:''[^']+''|E'(?:[^'\\]|\\.|'')*(?:'|\z)|\$\w*\$.*?(?:\$\w*\$|\z)|(?:U&|N)?'(?:[^']|'')*(?:'|\z))";
+
+/// What may stand between a word and its literal.
+const GAP: &str = r"(?:\s|/\*.*?\*/|--[^\n]*\n)";
 
 static PATTERNS: LazyLock<Vec<(Option<Regex>, &'static str)>> = LazyLock::new(|| {
     let word = r#"(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"])+"#;
     [
         // PASSWORD 'x'
-        (format!(r"(?is)(\b{NAME}\s+){LITERAL}"), "${1}'***'"),
+        (format!(r"(?is)(\b{NAME}{GAP}+){LITERAL}"), "${1}'***'"),
         // token = 'x', set_config('app.secret', 'x'), SET app.secret TO 'x'
         (
-            format!(r#"(?is)(\b{NAME}["']*\s*(?:=>|:=|=|:|,|\bTO\b)\s*){LITERAL}"#),
+            format!(r#"(?is)(\b{NAME}["']*{GAP}*(?:=>|:=|=|:|,|\bTO\b){GAP}*){LITERAL}"#),
             "${1}'***'",
+        ),
+        // syntax error at or near "'x'"
+        (
+            r#"(["»„])(?:[EN]|U&)?'(?:[^'\n]|'')*'(["«“])"#.to_owned(),
+            "${1}'***'${2}",
         ),
         // {"token": "x"}
         (
@@ -72,7 +79,10 @@ pub fn is_secret(name: &str) -> bool {
 
 impl Secrets {
     pub fn new<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
-        let long = values.into_iter().filter(|value| value.len() >= SHORTEST);
+        // What is printed comes line by line.
+        let with_lines = |value: &'a str| std::iter::once(value).chain(value.lines());
+        let values = values.into_iter().flat_map(with_lines);
+        let long = values.filter(|value| value.len() >= SHORTEST);
         let forms = long.flat_map(|value| {
             let doubled = value.replace('\'', "''");
             let escaped = doubled.replace('\\', "\\\\").replace('\n', "\\n");
@@ -83,15 +93,15 @@ impl Secrets {
         Self { values }
     }
 
-    /// The text with `***` in place of secrets.
+    /// The text with `***` in place of secrets, in as many lines.
     pub fn hide(&self, text: &str) -> String {
-        let mut text = hide_cut(text);
+        let mut text = hide_excerpts(text);
         for value in &self.values {
             text = hide_beginning(&text.replace(value, HIDDEN), value);
         }
         for (pattern, shown) in PATTERNS.iter() {
             text = match pattern {
-                Some(pattern) => pattern.replace_all(&text, *shown).into_owned(),
+                Some(pattern) => replace(pattern, &text, shown),
                 None => HIDDEN.to_owned(),
             };
         }
@@ -99,14 +109,32 @@ impl Secrets {
     }
 }
 
-/// The server quotes a part of a statement: `LINE 1: ...cret' VALID UNTIL`. What it begins with may be
-/// the end of a secret, but for a space in front of an opening quote.
-fn hide_cut(text: &str) -> String {
-    static CUT: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?m)^(LINE \d+: \.\.\.)[^'\n]*[^'\n (]'").ok());
-    CUT.as_ref().map_or_else(
+/// What a text of the user's own holds behind telling words, when no value is known.
+pub fn hide(text: &str) -> String {
+    Secrets::default().hide(text)
+}
+
+/// Replaces what is found; the lines that it had stay empty lines.
+fn replace(pattern: &Regex, text: &str, shown: &str) -> String {
+    let hidden = pattern.replace_all(text, |found: &Captures<'_>| {
+        let mut expanded = String::new();
+        found.expand(shown, &mut expanded);
+        let breaks = |text: &str| text.matches('\n').count();
+        let lost = breaks(&found[0]).saturating_sub(breaks(&expanded));
+        expanded + &"\n".repeat(lost)
+    });
+    hidden.into_owned()
+}
+
+/// The server quotes a line of a statement: `LINE 2: 's3cret' VALID UNTIL`. The word in front of a
+/// literal may stand in an earlier line, or be cut off; so may the beginning of the literal.
+fn hide_excerpts(text: &str) -> String {
+    static EXCERPT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?m)^(LINE (?:\d{2,}|[2-9]): |LINE \d+: \.\.\.).*['$].*$").ok()
+    });
+    EXCERPT.as_ref().map_or_else(
         || HIDDEN.to_owned(),
-        |cut| cut.replace_all(text, "${1}***'").into_owned(),
+        |excerpt| excerpt.replace_all(text, "${1}***").into_owned(),
     )
 }
 
@@ -132,7 +160,7 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         assert!(PATTERNS.iter().all(|(pattern, _)| pattern.is_some()));
-        assert!(!hide_cut("x").contains(HIDDEN));
+        assert!(!hide_excerpts("x").contains(HIDDEN));
         assert!(!is_secret("tenant"));
     }
 
@@ -171,13 +199,25 @@ mod tests {
                 "LINE 1: ALTER ROLE a PASSWORD 's3cr...",
                 "LINE 1: ALTER ROLE a PASSWORD '***'",
             ),
+            ("LINE 1: ...s3cret' VALID UNTL 'now'", "LINE 1: ...***"),
+            ("LINE 2: 's3cret' VALID UNTL", "LINE 2: ***"),
+            ("LINE 3: s3cret$$ VALID UNTL", "LINE 3: ***"),
+            ("LINE 2: WHERE idd = 1", "LINE 2: WHERE idd = 1"),
             (
-                "LINE 1: ...s3cret' VALID UNTL 'now'",
-                "LINE 1: ...***' VALID UNTL 'now'",
+                "ALTER ROLE a PASSWORD U&'s3\\0063ret';",
+                "ALTER ROLE a PASSWORD '***';",
             ),
             (
-                "LINE 1: ...FROM a WHERE b = 'c' AND",
-                "LINE 1: ...FROM a WHERE b = 'c' AND",
+                "ALTER ROLE a PASSWORD /* it's */ -- new\n 's3cret';",
+                "ALTER ROLE a PASSWORD /* it's */ -- new\n '***';",
+            ),
+            (
+                "ALTER ROLE a PASSWORD 's3\ncret' VALID;\nb",
+                "ALTER ROLE a PASSWORD '***'\n VALID;\nb",
+            ),
+            (
+                "syntax error at or near \"'s3cret'\"",
+                "syntax error at or near \"'***'\"",
             ),
             (
                 "OPTIONS (user 'a', password 's3cret')",
@@ -238,5 +278,8 @@ mod tests {
         ] {
             assert_eq!(secrets.hide(text), shown);
         }
+        let key = Secrets::new(["-- BEGIN --\nabcdef\nx\n"]);
+        assert_eq!(key.hide("abcdef"), "***");
+        assert_eq!(key.hide("x"), "x");
     }
 }

@@ -31,7 +31,9 @@ pub enum Error {
     #[diagnostic(code(migrate::bad_settings), help("{}", known_settings()))]
     BadPluginConfig { problem: String },
 
-    #[error("the closure in $env.config.plugins.migrate calls this plugin, which asks the closure")]
+    #[error(
+        "the closure in $env.config.plugins.migrate calls this plugin, which would call the closure again"
+    )]
     #[diagnostic(
         code(migrate::configuration_loop),
         help("let the closure find the settings without a `migrate` command")

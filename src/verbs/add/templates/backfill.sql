@@ -1,8 +1,8 @@
 -- migrate: no-transaction
 -- {{title}}
 --
--- Every batch is committed by itself: locks are short, dead rows can be cleaned up between, and an attempt
--- that was stopped goes on where it was, since rows that are done are not touched again.
+-- Each batch has a COMMIT of its own. So locks are short, and VACUUM can clean up between batches. After
+-- a stop, the next attempt goes on with the rows that are left.
 
 -- Put the names of your table and column for these, and remove them:
 CREATE TABLE IF NOT EXISTS example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);

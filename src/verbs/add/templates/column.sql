@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- A column with a constant default is there at once, without a rewrite of the table. The check is
--- NOT VALID, so that no old row is read under the lock: validate it in a migration of its own.
+-- A constant default needs no rewrite of the table. The check is NOT VALID, so no old row is read while
+-- the table is locked. Validate it in a migration of its own.
 -- migrate: lock-timeout 2sec
 
 -- Put the name of your table for `example`, and remove this line:

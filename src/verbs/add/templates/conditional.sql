@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- \gset makes a variable of each column, and \if takes one that is t or f: the server is asked, psql
--- decides. :{?name} asks whether the user has given a variable at all, with --set or in the settings.
+-- \gset makes a psql variable of each column of the query. \if takes the branch if the variable is t.
+-- :{?name} is true if the user has given a value to the variable, with --set or in the settings.
 
 CREATE TABLE {{identifier}} (
     id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

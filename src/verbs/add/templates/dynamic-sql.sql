@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- A query writes the statements, \gexec runs them. format() quotes: %I for names, %L for values; never
--- put a name into SQL in another way.
+-- The query gives one statement per row, and \gexec runs them. format() quotes: %I for names, %L for
+-- values. Do not put a name into SQL in any other way.
 
 CREATE TABLE {{identifier}} (
     moment  timestamptz NOT NULL,

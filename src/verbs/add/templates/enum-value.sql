@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- A new value can only be used after its transaction: the next migration begins a new one by itself.
--- It cannot be removed again; where values come and go, a table with a foreign key is the better type.
+-- A new value can be used only after COMMIT. So the next migration runs in a transaction of its own.
+-- A value cannot be removed again. If values come and go, use a table with a foreign key instead.
 
 -- Put the name of your type for `example_state`, and remove this block:
 DO $$

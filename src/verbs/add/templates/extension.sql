@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- An extension needs its files on the server; without them the error says what to install, and nothing
--- of the run is applied. IF NOT EXISTS, because an administrator may have been faster.
+-- The files of the extension must be on the server. If they are not, the run is rolled back, and the
+-- error names the extension. IF NOT EXISTS accepts an extension that an administrator has made.
 
 \set extension pgcrypto
 

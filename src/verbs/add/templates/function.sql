@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- A function in plain SQL can be made a part of the query that calls it; IMMUTABLE says that it depends
--- on its arguments alone. CREATE OR REPLACE keeps grants and what depends on it.
+-- PostgreSQL can put the body of a SQL function into the query that calls it. IMMUTABLE: the result
+-- depends on the arguments alone. CREATE OR REPLACE keeps grants and the objects that depend on it.
 
 CREATE OR REPLACE FUNCTION {{identifier}}(amount numeric, percentage numeric DEFAULT 19)
 RETURNS numeric

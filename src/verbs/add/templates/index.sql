@@ -1,8 +1,8 @@
 -- migrate: no-transaction
 -- {{title}}
 --
--- CONCURRENTLY lets everybody write while the index is built, and cannot run in a transaction.
--- What an attempt that failed has left is dropped first, so that `migrate repair --retry` suffices.
+-- With CONCURRENTLY, others can write while the index is built. It cannot run in a transaction.
+-- DROP INDEX removes what a failed attempt has left. So `migrate repair --retry` is enough after one.
 
 -- Put the name of your table for `example`, and remove this line:
 CREATE TABLE IF NOT EXISTS example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);

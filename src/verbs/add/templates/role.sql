@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- Roles belong to the whole server and may be there already. One that cannot log in holds the rights, and
--- users are members of it; the default privileges are for tables that the same owner makes later.
+-- A role belongs to the whole server, so it may exist already. This one cannot log in. It has the rights,
+-- and users become its members. The default privileges are for tables that the same owner makes later.
 
 SELECT to_regrole('{{identifier}}') IS NULL AS is_new \gset
 \if :is_new

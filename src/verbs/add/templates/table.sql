@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- An identity column needs no sequence to be named or granted; timestamptz is a moment, whatever
--- time zone a client is in. The comment travels with the database.
+-- An identity column needs no GRANT on its sequence. timestamptz is the same moment in every time zone.
+-- The comment is part of the schema: psql's \d+ and pg_dump show it.
 
 CREATE TABLE {{identifier}} (
     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

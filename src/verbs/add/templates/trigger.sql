@@ -1,7 +1,7 @@
 -- {{title}}
 --
--- The WHEN clause spares the call for rows that did not change. DROP and CREATE is all that servers
--- before PostgreSQL 14 know; later ones have CREATE OR REPLACE TRIGGER.
+-- With the WHEN clause, the function is called only for rows that have changed. From PostgreSQL 14 on,
+-- CREATE OR REPLACE TRIGGER does the same as DROP and CREATE here.
 
 -- Put the name of your table for `example`, and remove these lines:
 CREATE TABLE IF NOT EXISTS example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
