@@ -324,3 +324,27 @@ fn a_second_row_for_a_file_and_a_row_without_a_name_are_called_that() {
     let error = project.nu("migrate run ./db").stderr;
     assert!(error.contains("a row without a name"), "{error}");
 }
+
+/// What a file prints is kept up to 2,000 lines; what a ledger holds is all of it.
+#[test]
+fn a_long_history_is_read_to_its_end() {
+    let project = Project::with(&[A]);
+    let number = 2_100;
+    for row in 0..number {
+        let name = format!("db/{}_core_step.sql", 20_250_101_000_000_u64 + row);
+        project.write(&name, "SELECT 1;\n");
+    }
+    let applied = format!("{}", number + 1);
+    assert_eq!(
+        project.nu("migrate run ./db --quiet | length").text(),
+        applied
+    );
+    assert_eq!(
+        project
+            .nu("migrate status ./db | where state == applied | length")
+            .text(),
+        applied
+    );
+    assert_eq!(project.nu("migrate history ./db | length").text(), applied);
+    assert_eq!(project.nu("migrate run ./db --quiet | length").text(), "0");
+}

@@ -33,7 +33,7 @@ impl Runner<'_, '_> {
         let prepared = self.prepare(step)?;
         let include = self.guarded(self.include(step, &prepared));
         let session = &mut self.database.session;
-        session.send(&script::attempted(&include));
+        session.send_file(&script::attempted(&include));
         let printed = self
             .hear(step)
             .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;

@@ -129,7 +129,7 @@ impl Runner<'_, '_> {
         let prepared = self.prepare(step)?;
         let include = self.include(step, &prepared);
         let session = &mut self.database.session;
-        session.send(&include);
+        session.send_file(&include);
         session.send(&(script::completion() + &script::check_outside()));
         let printed = self
             .hear(step)

@@ -112,7 +112,7 @@ impl Runner<'_, '_> {
         let word = script::completion();
         let session = &mut self.database.session;
         // All at once: the file is recorded the moment it is done.
-        session.send(&include);
+        session.send_file(&include);
         if prepared.is_joined() {
             session.send(&word);
             session.instruct(&script::stop_unless_done());

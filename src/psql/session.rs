@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::driver::Driver;
 use super::log::{Log, Transcript};
-use super::stream::Sections;
+use super::stream::{Kept, Sections};
 use super::vigil::Vigil;
 use super::{Error, process};
 use crate::process::interrupt::Interrupt;
@@ -147,6 +147,17 @@ impl Session {
 
     /// Sends text and ends a section after what it prints. The text must end with a line end.
     pub fn send(&mut self, text: &str) {
+        self.send_for(text, Kept::All);
+    }
+
+    /// The same for a file, of which only the latest lines are kept.
+    pub fn send_file(&mut self, text: &str) {
+        self.send_for(text, Kept::Latest);
+    }
+
+    fn send_for(&mut self, text: &str, kept: Kept) {
+        self.stdout.expect(kept);
+        self.stderr.expect(kept);
         self.transcript.sent(text);
         let mark = &self.mark;
         let text = format!("{text}\\echo {mark}\n\\warn {mark}\n");

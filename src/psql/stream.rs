@@ -3,17 +3,33 @@
 
 use std::collections::VecDeque;
 
-/// How many lines of a section are kept: the latest, because an error comes last.
+/// How many lines of what a file prints are kept.
 const KEPT_LINES: usize = 2_000;
+
+/// What of a section is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// All of it: an answer to us, which must not lack a line.
+    All,
+    /// The latest lines, because an error comes last: a file may print any number.
+    Latest,
+}
 
 #[derive(Debug, Default)]
 pub struct Sections {
+    /// What is kept of those that are still to end, in their order.
+    expected: VecDeque<Kept>,
     complete: VecDeque<VecDeque<String>>,
     current: VecDeque<String>,
     closed: bool,
 }
 
 impl Sections {
+    /// One more section is to come.
+    pub fn expect(&mut self, kept: Kept) {
+        self.expected.push_back(kept);
+    }
+
     /// Takes a line in. A line that ends in the mark ends the section; what stands before the
     /// mark was printed without a line end and belongs to it.
     pub fn push(&mut self, line: String, mark: &str) {
@@ -24,12 +40,14 @@ impl Sections {
                     self.keep(unfinished.to_owned());
                 }
                 self.complete.push_back(std::mem::take(&mut self.current));
+                self.expected.pop_front();
             }
         }
     }
 
     fn keep(&mut self, line: String) {
-        if self.current.len() == KEPT_LINES {
+        let is_flood = self.current.len() == KEPT_LINES;
+        if is_flood && self.expected.front() == Some(&Kept::Latest) {
             self.current.pop_front();
         }
         self.current.push_back(line);
@@ -84,11 +102,19 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_keeps_its_latest_lines() {
+    fn a_flood_keeps_its_latest_lines_and_an_answer_all() {
         let mut sections = Sections::default();
-        for number in 0..KEPT_LINES + 5 {
-            sections.push(number.to_string(), "MARK");
-        }
+        let flood = |sections: &mut Sections| {
+            for number in 0..KEPT_LINES + 5 {
+                sections.push(number.to_string(), "MARK");
+            }
+        };
+        sections.expect(Kept::All);
+        sections.expect(Kept::Latest);
+        flood(&mut sections);
+        sections.push("MARK".to_owned(), "MARK");
+        flood(&mut sections);
+        assert_eq!(sections.next_complete().len(), KEPT_LINES + 5);
         let rest = sections.rest();
         assert_eq!(rest.len(), KEPT_LINES);
         assert_eq!(rest.first().map(String::as_str), Some("5"));
