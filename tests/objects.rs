@@ -943,3 +943,38 @@ fn every_kind_of_object_is_recorded() {
     );
     assert_eq!(project.nu(unknown).json(), json!([]));
 }
+
+#[test]
+fn whose_it_is_that_a_user_may_not_change_is_told() {
+    let project = Project::with(&PARTIES);
+    project.nu("migrate run db -q | ignore").text();
+    let role = format!("acme_{}", std::process::id());
+    project.sql(&format!(
+        "CREATE ROLE {role} LOGIN PASSWORD 'x'; GRANT CREATE ON SCHEMA public TO {role};
+         GRANT SELECT ON migrations_core, migrations_impl TO {role}"
+    ));
+    project.write(
+        "db/20240301000000_acme_more.sql",
+        "ALTER TABLE customer ADD acme int;\n",
+    );
+    let as_role = |script: &str| {
+        project.nu(&format!(
+            "$env.PGUSER = '{role}'; $env.PGPASSWORD = 'x'; {script}"
+        ))
+    };
+    let failed = as_role("try { migrate run db -q --track acme } catch {|e| $e.details.msg }");
+    let rehearsed = as_role(
+        "migrate rehearse db -q --track acme --transaction each | get conflicts | flatten | select what name track | to json",
+    );
+    project.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+    assert!(
+        failed
+            .text()
+            .contains("IN THE WAY: table public.customer of track core"),
+        "{failed:?}"
+    );
+    assert_eq!(
+        rehearsed.json(),
+        json!([{"what": "is not allowed on", "name": "public.customer", "track": "core"}])
+    );
+}

@@ -32,6 +32,9 @@ pub enum What {
     /// It depends on what was to be dropped or altered.
     #[strum(serialize = "is blocked by")]
     Blocked,
+    /// The user may not do that to it.
+    #[strum(serialize = "is not allowed on")]
+    Forbidden,
 }
 
 impl fmt::Display for Conflict {
@@ -56,6 +59,9 @@ impl fmt::Display for Conflict {
 /// "duplicate_column", "duplicate_table", "duplicate_object", "duplicate_function", "duplicate_schema"
 /// (PostgreSQL manual, appendix A).
 pub const TAKEN: [&str; 5] = ["42701", "42P07", "42710", "42723", "42P06"];
+
+/// "insufficient_privilege": the user does not own it, or lacks a right.
+const FORBIDDEN: &str = "42501";
 
 /// "dependent_objects_still_exist", "feature_not_supported".
 const BLOCKED: [&str; 2] = ["2BP01", "0A000"];
@@ -103,7 +109,7 @@ fn is_unnamed(object: &Object, text: &str) -> bool {
 /// Is an error about objects that are in the way?
 pub fn concerns(diagnostic: &Diagnostic) -> bool {
     let code = diagnostic.sqlstate.as_deref().unwrap_or_default();
-    TAKEN.contains(&code) || BLOCKED.contains(&code)
+    TAKEN.contains(&code) || BLOCKED.contains(&code) || code == FORBIDDEN
 }
 
 /// The objects that an error, or a notice that something is there already, is about.
@@ -114,6 +120,8 @@ pub fn in_the_way(diagnostic: &Diagnostic, live: &[Object], makers: &Makers) -> 
         (What::Taken, diagnostic.message.as_str(), "")
     } else if BLOCKED.contains(&code) {
         (What::Blocked, detail, diagnostic.message.as_str())
+    } else if code == FORBIDDEN {
+        (What::Forbidden, diagnostic.message.as_str(), "")
     } else {
         return vec![];
     };
@@ -122,6 +130,7 @@ pub fn in_the_way(diagnostic: &Diagnostic, live: &[Object], makers: &Makers) -> 
         "42P07" => !matches!(kind, "column" | "constraint" | "function" | "schema"),
         "42723" => matches!(kind, "function" | "procedure" | "aggregate"),
         "42P06" => kind == "schema",
+        FORBIDDEN => !matches!(kind, "column" | "constraint"),
         "42710" => !matches!(kind, "column" | "function" | "schema"),
         _ => !matches!(
             kind,
@@ -153,6 +162,8 @@ pub fn in_the_way(diagnostic: &Diagnostic, live: &[Object], makers: &Makers) -> 
             object: object.clone(),
             maker: makers.maker(object, None).cloned(),
         })
+        // That the user has no rights on what nobody has made here is no conflict.
+        .filter(|found| found.what != What::Forbidden || found.maker.is_some())
         .collect()
 }
 
@@ -316,6 +327,14 @@ mod tests {
                 "is blocked by function public.f(integer) of core",
                 "is blocked by view public.open of impl"
             ]
+        );
+        assert_eq!(
+            way("42501", "must be owner of table customer", ""),
+            ["is not allowed on table public.customer of core"]
+        );
+        assert_eq!(
+            way("42501", "must be owner of table by Hand", ""),
+            Vec::<String>::new()
         );
         assert_eq!(way("23505", "customer", "open"), Vec::<String>::new());
     }
