@@ -186,7 +186,7 @@ pub const QUALIFIED: &str = "SET LOCAL search_path = ''\\;\n";
 /// The same, and values are written in one way, whatever the settings of the user and the database are.
 pub const PINNED: &str = "SET LOCAL search_path = ''\\; SET LOCAL TimeZone = 'UTC'\\; \
      SET LOCAL DateStyle = 'ISO, YMD'\\; SET LOCAL IntervalStyle = 'postgres'\\; \
-     SET LOCAL extra_float_digits = 1\\; SET LOCAL bytea_output = 'hex'\\;\n";
+     SET LOCAL quote_all_identifiers = off\\; SET LOCAL extra_float_digits = 1\\; SET LOCAL bytea_output = 'hex'\\;\n";
 
 /// FirstNormalObjectId (PostgreSQL's `access/transam.h`): what is below it, initdb has made.
 const FIRST_OF_PEOPLE: &str = "16384";
