@@ -179,7 +179,8 @@ def show(found, failed, n, latency, rounds):
         print(f"| {name} | " + " | ".join(cells) + " |", flush=True)
 
 
-def draw(found, failed, n, rounds, versions, file):
+def draw(found, failed, n, rounds, version, file):
+    version = version.replace("psql (PostgreSQL)", "PostgreSQL").split(" (")[0]
     panels = [
         (HEADINGS[operation], [
             (name, statistics.median(operations[operation][1]), name.startswith("nu_plugin"))
@@ -187,7 +188,7 @@ def draw(found, failed, n, rounds, versions, file):
         ])
         for operation in OPERATIONS
     ]
-    note = f"Times as long as psql itself (1×), log scale. Median of {rounds} rounds side by side. {versions}"
+    note = f"Times as long as psql itself (1×), log scale. Median of {rounds} rounds side by side, {version}."
     pathlib.Path(file).write_text(chart.draw(f"{n} migrations", note, panels))
 
 
