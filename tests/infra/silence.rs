@@ -228,8 +228,8 @@ fn both_ends_give_a_silent_network_up() {
         ),
         (
             "c",
-            "the ledgers' question is lost, lock held",
-            "*LOCAL?row_security*",
+            "the question about the server is lost, lock held",
+            "*pg_control_system*",
             Lost::Everything,
         ),
         ("d", "the second file is lost", "*m2.sql*", Lost::Everything),
