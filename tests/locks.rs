@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::project::SCRIPT_ON_3;
 use crate::support::server::{PSQL, SERVER};
 use crate::support::{Project, assert_golden};
 
@@ -221,4 +222,22 @@ fn a_deadlock_is_tried_again() {
     assert!(said.contains("deadlock detected; retry 1 of 3"), "{said}");
     assert!(other.wait().unwrap().success());
     assert_eq!(project.tables(), "a b c migrations_core");
+}
+
+/// Nobody waits for the psql of a run that is done, so it may keep the lock for a moment.
+#[test]
+fn a_run_that_is_done_is_not_in_the_way_of_the_next() {
+    let mut project = Project::with(&[("20240101000000_core_a.sql", "CREATE TABLE a ();\n")]);
+    let psql = crate::support::server::PSQL.display().to_string();
+    project.write(
+        "shim",
+        format!(
+            "#!/bin/bash\n{SCRIPT_ON_3}exec 4<&3\nexec 3< <(cat <&4; sleep 0.08)\nexec 4<&-\nexec '{psql}' \"$@\"\n"
+        ),
+    );
+    let shim = project.path("shim");
+    std::fs::set_permissions(&shim, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.set("MIGRATE_PSQL", &shim.display().to_string());
+    let runs = "1..4 | each { migrate run ./db --quiet --lock-wait 0sec | length } | to json -r";
+    assert_eq!(project.nu(runs).text(), "[1,0,0,0]");
 }

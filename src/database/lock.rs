@@ -34,6 +34,9 @@ fn pause(attempt: u32) -> Duration {
     Duration::from_millis(25 * 2_u64.pow(attempt.min(4)))
 }
 
+/// How long a run that is done may keep the lock: nobody waits for its psql to end.
+const PARTING: Duration = Duration::from_millis(200);
+
 /// From when on a wait is told of: most runs are shorter.
 const TELLING: Duration = Duration::from_millis(300);
 
@@ -101,7 +104,7 @@ impl Database {
         Ok(())
     }
 
-    /// Takes the lock that admits one run at a time, waiting as long as `patience`.
+    /// Takes the lock that admits one run at a time, waiting as long as `patience`, and for a moment at least.
     /// It is freed when psql ends.
     ///
     /// # Errors
@@ -125,7 +128,7 @@ impl Database {
             self.found = Some(parse_json(ledgers)?);
         } else {
             self.found = None;
-            let later = self.lock_later(key, &attempt, patience, watch);
+            let later = self.lock_later(key, &attempt, patience.max(PARTING), watch);
             watch.end_waiting(later.is_ok());
             tried = later?;
         }
