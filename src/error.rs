@@ -61,6 +61,13 @@ pub struct Unreadable {
 impl Report for Unreadable {}
 
 impl Unreadable {
+    pub fn new(path: &Path, error: &std::io::Error) -> Self {
+        Self {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
     /// Refuses a pipe, which waits for a writer, and a device, which may never end. What is absent is
     /// for the reader to tell.
     pub fn require_regular(path: &Path) -> Result<(), Self> {

@@ -82,11 +82,12 @@
 //! - `sql/rules.rs`: a variant of `Rule`, in the order of the table in `docs/reference.md`. Its name is the variant in
 //!   kebab-case. `severity` asks for an answer; `can_be_allowed` is for what is about one migration and
 //!   does not stop a run.
-//! - Where it is looked for: what needs SQL read is judged in `sql/inspection/mod.rs`, on the items that `scan`
-//!   of `sql/lexer/mod.rs` gives. Where it becomes a finding (`verbs/validate/finding.rs`, with a `help`
-//!   that says what to do): `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs`
-//!   for names and folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for
-//!   checks. `content` reads undo files, too; what is meant for migrations alone is left out for them in
+//! - Where it is looked for: what needs SQL read is judged in `sql/inspection/mod.rs`, on the items
+//!   of a `Script` (`sql/script.rs`), which may be a piece of a large file. Where it becomes a
+//!   finding (`verbs/validate/finding.rs`, with a `help` that says what to do):
+//!   `verbs/validate/content.rs` for what is in a file, `verbs/validate/names.rs` for names and
+//!   folders, `verbs/validate/history.rs` for the database, `verbs/validate/scripts.rs` for checks.
+//!   `content` reads undo files, too; what is meant for migrations alone is left out for them in
 //!   `verbs/validate/files.rs`.
 //! - `docs/reference.md`: a row in the table of rules, which a test asks for.
 //! - Tests: what it finds, and that `allow` silences it, in `tests/validate.rs`: a test of its own, or a
@@ -193,9 +194,10 @@ pub mod testing {
     pub use crate::settings::{
         Error as SettingsError, Key, Origin, TransactionControl, TransactionMode, file,
     };
-    pub use crate::sql::inspection::{Inspection, Script, Violation, inspect, unwrapped};
+    pub use crate::sql::inspection::{Inspection, Violation, inspect, unwrapped};
     pub use crate::sql::lexer::{Item, scan};
     pub use crate::sql::rules::Rule;
+    pub use crate::sql::script::{Script, pieces_in_windows};
     pub use crate::tree::checksum::Checksum;
     pub use crate::tree::directives::{self, Directive, Directives};
     pub use crate::tree::file_name::{Kind, classify, parse_recorded};

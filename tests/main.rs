@@ -45,6 +45,7 @@ mod keepalives;
 mod kept;
 mod keys;
 mod languages;
+mod large;
 mod ledger;
 mod lexing;
 mod locks;

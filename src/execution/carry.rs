@@ -111,9 +111,12 @@ impl Runner<'_, '_> {
             let Ok(material) = Material::read(&step.migration, &self.circumstances.folders) else {
                 continue;
             };
-            let scripts = material.scripts().into_iter();
-            let mut all = std::iter::once(material.script(&step.migration)).chain(scripts);
-            if let Some(found) = all.find_map(|script| passes_over(script.content)) {
+            let mut found = None;
+            let read = material.scripts(|script| {
+                found = found.take().or_else(|| passes_over(script.content));
+            });
+            read.map_err(|error| Fault::lost(&error, Some(name)))?;
+            if let Some(found) = found {
                 return Err(Fault::PassedOver {
                     name: name.clone(),
                     later: step.migration.name.clone(),

@@ -17,6 +17,9 @@ use crate::psql::{Ending, Output};
 use crate::tree::relative;
 use crate::tree::{Migration, Name};
 
+/// Reads what a file has around a line: the number of the first line, and the text.
+type Read<'a> = &'a dyn Fn(&Path, usize) -> Option<(usize, Vec<u8>)>;
+
 /// What psql was doing when it ended.
 #[derive(Clone)]
 pub enum Stage<'a> {
@@ -37,7 +40,7 @@ pub enum Stage<'a> {
         /// What a ledger's name starts with.
         prefix: &'a str,
         /// Reads a file for the frame.
-        read: &'a dyn Fn(&Path) -> Option<Vec<u8>>,
+        read: Read<'a>,
     },
     /// Committing.
     Commit {
@@ -157,9 +160,9 @@ pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
                 (Some(file), Some(line)) if !is_ours => {
                     let file = Path::new(file);
                     let file = if file == copy { &step.path } else { file };
-                    read(file).map(|content| {
+                    read(file, line).map(|(start, content)| {
                         let name = relative(root, file);
-                        Frame::new(name, &content, line, diagnostic.pointer.as_ref())
+                        Frame::new(name, (start, &content), line, diagnostic.pointer.as_ref())
                     })
                 }
                 _ => None,
@@ -174,15 +177,11 @@ pub fn blame(mut diagnostic: Box<Diagnostic>, stage: Stage<'_>) -> Fault {
 }
 
 /// Is an error of a message in which statements of ours followed the file's last one theirs?
-fn is_of_joined(
-    diagnostic: &Diagnostic,
-    prefix: &str,
-    step: &Migration,
-    read: &dyn Fn(&Path) -> Option<Vec<u8>>,
-) -> bool {
+fn is_of_joined(diagnostic: &Diagnostic, prefix: &str, step: &Migration, read: Read<'_>) -> bool {
     let table = format!("{prefix}{}", step.name.track);
     let names_ledger = || {
-        let text = read(&step.path).unwrap_or_default();
+        // Only small files are joined, which are read at once.
+        let (_, text) = read(&step.path, 1).unwrap_or_default();
         memmem::find(&text, table.as_bytes()).is_some()
     };
     let context = diagnostic.context.as_deref().unwrap_or_default();
@@ -262,7 +261,7 @@ mod tests {
                 root: Path::new("/db"),
                 printed: Some(&printed),
                 prefix: "migrations_",
-                read: &|_| Some(b"SELECT\n  nope;\n".to_vec()),
+                read: &|_, _| Some((1, b"SELECT\n  nope;\n".to_vec())),
             },
         )
     }

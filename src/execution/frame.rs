@@ -27,11 +27,18 @@ impl Frame {
     ///
     /// psql names the line where the statement ended and the server the one it stumbled over,
     /// counted from the statement's start, with its text. That line is the nearest above the
-    /// end with this text.
-    pub fn new(file: String, content: &[u8], end: usize, pointer: Option<&Pointer>) -> Self {
+    /// end with this text. Of a large file `content` is the part around it, which begins with the
+    /// line `start`.
+    pub fn new(
+        file: String,
+        (start, content): (usize, &[u8]),
+        end: usize,
+        pointer: Option<&Pointer>,
+    ) -> Self {
         let text = String::from_utf8_lossy(content);
         let lines: Vec<_> = text.lines().collect();
-        let end = end.clamp(1, lines.len().max(1));
+        let before = start.saturating_sub(1);
+        let end = end.saturating_sub(before).clamp(1, lines.len().max(1));
         let line = pointer
             .and_then(|pointer| nearest_above(&lines, end, pointer))
             .unwrap_or(end);
@@ -46,9 +53,9 @@ impl Frame {
             .collect();
         Self {
             file,
-            line,
+            line: line + before,
             lines,
-            first,
+            first: first + before,
         }
     }
 }
@@ -112,7 +119,7 @@ mod tests {
         let file = b"ALTER ROLE a\nPASSWORD\n's3\ncret'\nVALID UNTL 'now';\n";
         let frame = Frame::new(
             "a.sql".to_owned(),
-            file,
+            (1, file),
             5,
             Some(&pointer(5, "VALID UNTL 'now';")),
         );
@@ -124,7 +131,12 @@ mod tests {
 
     #[test]
     fn the_line_the_server_points_at() {
-        let frame = Frame::new("a.sql".to_owned(), FILE, 6, Some(&pointer(2, "  nope")));
+        let frame = Frame::new(
+            "a.sql".to_owned(),
+            (1, FILE),
+            6,
+            Some(&pointer(2, "  nope")),
+        );
         assert_eq!(
             frame.to_string(),
             "a.sql, line 4:\n  2 | \n  3 | SELECT a,\n> 4 |   nope\n  5 | FROM t\n  6 | WHERE true;"
@@ -135,7 +147,7 @@ mod tests {
     fn a_line_that_only_contains_the_text_is_another() {
         let file = b"SELECT\n  idd\nFROM t\nWHERE idd2 = 1;\n";
         assert_eq!(
-            Frame::new("a.sql".to_owned(), file, 4, Some(&pointer(2, "  idd"))).line,
+            Frame::new("a.sql".to_owned(), (1, file), 4, Some(&pointer(2, "  idd"))).line,
             2
         );
     }
@@ -148,7 +160,7 @@ mod tests {
             Some(pointer(1, "...")),
         ] {
             assert_eq!(
-                Frame::new("a.sql".to_owned(), FILE, 6, hint.as_ref()).line,
+                Frame::new("a.sql".to_owned(), (1, FILE), 6, hint.as_ref()).line,
                 6
             );
         }
@@ -157,11 +169,16 @@ mod tests {
     #[test]
     fn odd_files_do_no_harm() {
         for (content, end) in [(&b""[..], 0), (b"", 9), (b"\xFF\xFE", 1), (b"x", 7)] {
-            let frame = Frame::new("a.sql".to_owned(), content, end, Some(&pointer(9, "y")));
+            let frame = Frame::new(
+                "a.sql".to_owned(),
+                (1, content),
+                end,
+                Some(&pointer(9, "y")),
+            );
             assert_eq!(frame.line, 1);
         }
         let long = format!("{}ü", "ä".repeat(100));
-        let frame = Frame::new("a.sql".to_owned(), long.as_bytes(), 1, None).to_string();
+        let frame = Frame::new("a.sql".to_owned(), (1, long.as_bytes()), 1, None).to_string();
         assert!(
             frame.lines().all(|line| line.chars().count() < 75),
             "{frame}"

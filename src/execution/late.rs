@@ -16,8 +16,9 @@ use crate::error::Report;
 use crate::execution::script::{self, Bracket, Completion};
 use crate::plan::Step;
 use crate::psql::{Ending, Session};
-use crate::sql::inspection::{Script, inspect};
-use crate::sql::lexer::{Command, Item, scan};
+use crate::sql::inspection::inspect;
+use crate::sql::lexer::{Command, Item};
+use crate::sql::script::Script;
 use crate::tree::Name;
 
 impl Runner<'_, '_> {
@@ -106,11 +107,8 @@ const HARMLESS: [&str; 18] = [
 
 /// A question must not take the transaction or the session away from the run.
 fn refused(text: &str) -> Option<Reply> {
-    let script = Script {
-        path: Path::new("question"),
-        content: text.as_bytes(),
-    };
-    let inspection = inspect(script, &[]);
+    let script = Script::new(Path::new("question"), text.as_bytes());
+    let inspection = inspect(&script, &[]);
     let forbidden = [
         inspection.forbidden,
         inspection.bearable,
@@ -118,21 +116,19 @@ fn refused(text: &str) -> Option<Reply> {
     ];
     let forbidden = forbidden.into_iter().flatten().next();
     let found = forbidden.map(|found| found.found).or_else(|| {
-        scan(text.as_bytes())
-            .into_iter()
-            .find_map(|item| match item {
-                Item::Statement(statement) => {
-                    let first = statement.words.first().cloned().unwrap_or_default();
-                    (!QUESTIONS.contains(&first.as_str())).then_some(first)
-                }
-                Item::Command(command) => {
-                    let is_harmless = HARMLESS.contains(&command.name.as_str());
-                    let name = format!("\\{}", command.name);
-                    (!is_harmless)
-                        .then_some(name)
-                        .or_else(|| outlet(&command, text))
-                }
-            })
+        script.items.iter().find_map(|item| match item {
+            Item::Statement(statement) => {
+                let first = statement.words.first().cloned().unwrap_or_default();
+                (!QUESTIONS.contains(&first.as_str())).then_some(first)
+            }
+            Item::Command(command) => {
+                let is_harmless = HARMLESS.contains(&command.name.as_str());
+                let name = format!("\\{}", command.name);
+                (!is_harmless)
+                    .then_some(name)
+                    .or_else(|| outlet(command, text))
+            }
+        })
     })?;
     Some(Reply {
         stderr: format!(

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::late::unchecked;
+use super::outcome::named;
 use super::runner::Runner;
 use super::{Phase, StoppedIn};
 use crate::checks::{Broken, Check};
@@ -15,8 +16,6 @@ use crate::database::parse;
 use crate::execution::script::{self, Bracket, Since};
 use crate::plan::Step;
 use crate::psql::{self, Output};
-use crate::sql::inspection::names_index;
-use crate::tree;
 
 #[derive(Deserialize)]
 struct Before {
@@ -147,9 +146,7 @@ impl Runner<'_, '_> {
         }
         // No statement failed, and so what the file made is valid; but CREATE INDEX CONCURRENTLY IF
         // NOT EXISTS passes over what an earlier attempt has left. Others build indexes meanwhile.
-        let text = tree::content(&step.migration.path).unwrap_or_default();
-        let mut indexes = after.invalid_indexes;
-        indexes.retain(|index| names_index(&text, index));
+        let indexes = named(after.invalid_indexes, &step.migration.path);
         if indexes.is_empty() {
             Ok(printed)
         } else {

@@ -14,8 +14,7 @@ use crate::execution::{Stop, StoppedIn};
 use crate::process::interrupt::Interrupt;
 use crate::psql;
 use crate::sql::inspection::names_index;
-use crate::tree;
-use crate::tree::{Name, Track};
+use crate::tree::{Name, Track, each_script};
 
 /// The migrations that a run had committed before it stopped.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -226,8 +225,17 @@ fn mark_failed(
 
 /// The names are a courtesy: without them the state is still the same.
 fn invalid_indexes(database: &mut Database, path: &Path) -> Vec<String> {
-    let text = tree::content(path).unwrap_or_default();
-    let mut indexes = database.invalid_indexes().unwrap_or_default();
-    indexes.retain(|index| names_index(&text, index));
-    indexes
+    named(database.invalid_indexes().unwrap_or_default(), path)
+}
+
+/// Those of these indexes that a file names.
+pub(super) fn named(mut indexes: Vec<String>, path: &Path) -> Vec<String> {
+    let mut named = Vec::new();
+    if !indexes.is_empty() {
+        // What cannot be read any more names nothing.
+        let _ = each_script(path, |script| {
+            named.extend(indexes.extract_if(.., |index| names_index(script, index)));
+        });
+    }
+    named
 }

@@ -1,8 +1,8 @@
 //! A file as psql is to read it: the migration itself, or a copy in a private folder.
 //! Makes sure that what runs is what was planned and will be recorded.
 
-use std::fs;
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -11,9 +11,9 @@ use super::fault::Fault;
 use super::runner::Runner;
 use crate::error::NotWritten;
 use crate::plan::{Fit, Step};
-use crate::sql::inspection::{Script, joined, unwrapped};
-use crate::tree;
+use crate::sql::inspection::{joined, unwrapped};
 use crate::tree::checksum::Checksum;
+use crate::tree::{self, each_script};
 
 /// A larger file is not copied for the sake of one message.
 const LARGEST_COPY: u64 = 1 << 20;
@@ -78,12 +78,15 @@ impl Runner<'_, '_> {
                 stamp,
             });
         };
-        let content = tree::content(path).map_err(|error| lost(&error, step))?;
-        let script = Script {
-            path,
-            content: &content,
-        };
-        let copy = self.copy(step, &unwrapped(script, pair))?;
+        let (copy, mut file) = self.copy(step)?;
+        let mut written = Ok(());
+        let read = each_script(path, |script| {
+            if written.is_ok() {
+                written = file.write_all(&unwrapped(script, pair));
+            }
+        });
+        read.map_err(|error| lost(&error, step))?;
+        written.map_err(|error| not_written(&error, step))?;
         Ok(Prepared {
             file: copy.0.clone(),
             joined_behind: None,
@@ -110,7 +113,9 @@ impl Runner<'_, '_> {
         }
         let before = content.get(..closing).unwrap_or_default();
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        let copy = self.copy(step, &joined(&content, closing, statements))?;
+        let (copy, mut file) = self.copy(step)?;
+        file.write_all(&joined(&content, closing, statements))
+            .map_err(|error| not_written(&error, step))?;
         Ok(Some(Prepared {
             file: copy.0.clone(),
             joined_behind: Some(line),
@@ -140,22 +145,17 @@ impl Runner<'_, '_> {
         closing.filter(|_| can_join && has_folder && is_small())
     }
 
-    fn copy(&self, step: &Step, content: &[u8]) -> Result<Copy, Fault> {
-        let name = step.migration.name.file_name();
-        let written = match self.database.session.folder() {
-            Some(folder) => {
-                let file = folder.join(name);
-                fs::write(&file, content).map(|()| file)
-            }
-            None => Err(io::ErrorKind::NotFound.into()),
-        };
-        written.map(Copy).map_err(|error| {
-            let error = NotWritten {
-                path: std::env::temp_dir(),
-                reason: error.to_string(),
-            };
-            lost(&error, step)
-        })
+    /// An empty file in the private folder.
+    fn copy(&self, step: &Step) -> Result<(Copy, File), Fault> {
+        let folder = self.database.session.folder();
+        let created = folder.ok_or(io::ErrorKind::NotFound.into());
+        created
+            .and_then(|folder| {
+                let path = folder.join(step.migration.name.file_name());
+                let file = File::create(&path)?;
+                Ok((Copy(path), file))
+            })
+            .map_err(|error| not_written(&error, step))
     }
 
     /// Is what psql has read what will be recorded? It reads a file while it runs it, and an include
@@ -190,6 +190,14 @@ fn changed(step: &Step) -> Fault {
     Fault::FileChanged {
         name: step.migration.name.clone(),
     }
+}
+
+fn not_written(error: &io::Error, step: &Step) -> Fault {
+    let error = NotWritten {
+        path: std::env::temp_dir(),
+        reason: error.to_string(),
+    };
+    lost(&error, step)
 }
 
 fn lost(error: &dyn std::error::Error, step: &Step) -> Fault {

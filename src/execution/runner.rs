@@ -245,7 +245,7 @@ impl Runner<'_, '_> {
             printed,
             prefix: &self.database.place.prefix,
             // Where the file is gone, the error has no frame.
-            read: &|path| crate::tree::content(path).ok(),
+            read: &crate::tree::around,
         }
     }
 }

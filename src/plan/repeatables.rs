@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::status::{State, Status};
 use crate::database::ledger::Row;
-use crate::sql::inspection::Script;
-use crate::sql::lexer::{Item, scan};
+use crate::error::Unreadable;
+use crate::sql::lexer::Item;
 use crate::sql::variables::Variables;
-use crate::tree::Migration;
 use crate::tree::checksum::{Parts, digest};
+use crate::tree::{Material, Migration};
 
 /// Why a repeatable is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
@@ -47,51 +47,53 @@ impl Due {
 }
 
 /// What the ledger is to remember of a repeatable: its files, and the variables that it uses.
-pub fn parts(migration: &Migration, scripts: &[Script<'_>], users: &Variables) -> Parts {
+pub fn parts(
+    migration: &Migration,
+    material: &Material,
+    users: &Variables,
+) -> Result<Parts, Unreadable> {
     let mut parts = migration.checksum.parts().clone();
-    parts.extend(variables(scripts, users));
-    parts
+    parts.extend(variables(material, users)?);
+    Ok(parts)
 }
 
 /// The user's psql variables that files use, with what their values come down to.
-fn variables(scripts: &[Script<'_>], users: &Variables) -> Parts {
+fn variables(material: &Material, users: &Variables) -> Result<Parts, Unreadable> {
     if users.is_empty() {
-        return Parts::new();
+        return Ok(Parts::new());
     }
-    let used: BTreeSet<String> = scripts
-        .iter()
-        .flat_map(|script| scan(script.content))
-        .flat_map(|item| match item {
-            Item::Statement(statement) => statement.variables,
-            Item::Command(command) => command.variables,
-        })
-        .map(|variable| variable.name)
-        .collect();
-    users
-        .iter()
-        .filter(|(name, _)| used.contains(*name))
+    let mut used = BTreeSet::new();
+    material.scripts(|script| {
+        let variables = script.items.iter().flat_map(|item| match item {
+            Item::Statement(statement) => &statement.variables,
+            Item::Command(command) => &command.variables,
+        });
+        used.extend(variables.map(|variable| variable.name.clone()));
+    })?;
+    let used = users.iter().filter(|(name, _)| used.contains(*name));
+    Ok(used
         .map(|(name, value)| (format!("{VARIABLE}{name}"), digest(value.as_bytes())))
-        .collect()
+        .collect())
 }
 
 /// Is a repeatable that is applied with its files of today due, because a variable has another value?
 pub fn by_variables<'a>(
     status: Status<'a>,
-    scripts: &[Script<'_>],
+    material: &Material,
     users: &Variables,
-) -> Status<'a> {
+) -> Result<Status<'a>, Unreadable> {
     let Some(row) = status.row.filter(|_| status.state == State::Applied) else {
-        return status;
+        return Ok(status);
     };
     let recorded = row
         .parts
         .iter()
         .filter(|(name, _)| name.starts_with(VARIABLE));
-    if recorded.eq(variables(scripts, users).iter()) {
+    Ok(if recorded.eq(variables(material, users)?.iter()) {
         status
     } else {
         status.due(Due::Variable)
-    }
+    })
 }
 
 /// The repeatables that are due, in the order of their tracks and names.

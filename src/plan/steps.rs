@@ -5,11 +5,10 @@ use super::{Direction, Error, Reason, Step, fit, repeatables};
 use crate::checks::{self, Script, Verification};
 use crate::error::Unreadable;
 use crate::settings::TransactionControl;
-use crate::sql::inspection::{Violation, inspect};
+use crate::sql::inspection::Violation;
 use crate::sql::rules::Rule;
 use crate::sql::variables::Variables;
-use crate::sql::variables::usage::{leftovers, unset};
-use crate::tree::{Material, Migration, Track};
+use crate::tree::{Judgement, Material, Migration, Track};
 
 /// The steps of these migrations.
 ///
@@ -30,20 +29,22 @@ pub fn steps(
     let mut misfits = Vec::new();
     for migration in pending {
         let material = read(migration)?;
-        let script = material.script(migration);
-        let included = material.scripts();
+        let users = users(&migration.name.track);
+        let Judgement {
+            mut inspection,
+            unset,
+            leftovers,
+        } = material.judge(&users)?;
         if !migration.directives.allows.contains(&Rule::UnsetVariable) {
-            without_value.extend(unset(script, &included, &users(&migration.name.track)));
+            without_value.extend(unset);
         }
-        let mut inspection = inspect(script, &included);
         misread.append(&mut inspection.misread);
-        misread.extend(material.circles().iter().cloned().map(in_circle));
+        misread.extend(material.circles.iter().cloned().map(in_circle));
         if migration.name.is_repeatable()
             && let Some(directive) = repeatables::misfit(migration)
         {
             misfits.push(format!("{}: `-- migrate: {directive}`", migration.name));
         }
-        let scripts = [&[script], included.as_slice()].concat();
         let verification = verification(migration, material.verification.as_deref());
         let verification = verification.unwrap_or_else(|found| {
             no_queries.extend(found);
@@ -53,9 +54,9 @@ pub fn steps(
             Ok(step) => steps.push(Step {
                 validation: validation(migration, material.validation.as_deref())?,
                 verification,
-                leftovers: leftovers(&scripts),
+                leftovers,
                 parts: if migration.name.is_repeatable() {
-                    repeatables::parts(migration, &scripts, &users(&migration.name.track))
+                    repeatables::parts(migration, &material, &users)?
                 } else {
                     step.parts
                 },

@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::Item;
+use crate::sql::script::Script;
 
 /// A statement that reaches beyond its database.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +61,16 @@ const BEGINNINGS: [&str; 30] = [
 ];
 
 /// All such statements of a script, in their order.
-pub fn reaches(content: &[u8]) -> Vec<Reach> {
-    scan(content)
+pub fn reaches(script: &Script<'_>) -> Vec<Reach> {
+    script
+        .items
         .iter()
         .filter_map(|item| match item {
             Item::Statement(statement) => {
                 let parts = parts(&statement.range, &statement.literals);
                 let found = parts
                     .into_iter()
-                    .find_map(|part| found_in(content.get(part)?));
+                    .find_map(|part| found_in(script.text(&part)));
                 found.map(|(words, object)| Reach {
                     line: statement.line,
                     words,
@@ -138,7 +140,7 @@ mod tests {
     use super::*;
 
     fn found(script: &str) -> Vec<String> {
-        reaches(script.as_bytes())
+        reaches(&crate::sql::script::script(script))
             .into_iter()
             .map(|found| format!("{} {}", found.line, found.words))
             .collect()

@@ -6,5 +6,6 @@ pub mod inspection;
 pub mod lexer;
 pub mod quote;
 pub mod rules;
+pub mod script;
 pub mod unsafe_ddl;
 pub mod variables;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use super::WorkingFolder;
 use super::checksum::Checksum;
 use super::directives::Directives;
+use super::text::Text;
 
 /// How long after a change a file may change again without another time on it. Two seconds are the
 /// coarsest clock of a file system in use (FAT); the kernel's own ticks every four milliseconds.
@@ -89,13 +90,13 @@ impl Reader {
         }
     }
 
-    pub fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        let mut content = Vec::new();
-        let read = self.noted(path)?.read_to_end(&mut content);
+    pub fn read(&mut self, path: &Path) -> io::Result<Text> {
+        let read = self.noted(path);
+        let read = read.and_then(|(file, size)| Text::read(file, size));
         if let (Err(_), Some(source)) = (&read, self.sources.last_mut()) {
             source.identity = None;
         }
-        read.map(|_| content)
+        read
     }
 
     /// Is there a file to read? It counts as one that was read.
@@ -103,14 +104,15 @@ impl Reader {
         self.noted(path).is_ok()
     }
 
-    fn noted(&mut self, path: &Path) -> io::Result<File> {
+    /// The file and its size.
+    fn noted(&mut self, path: &Path) -> io::Result<(File, u64)> {
         let opened = open(path);
         let identity = opened.as_ref().ok().map(|(_, found)| Identity::of(found));
         self.sources.push(Source {
             path: path.to_owned(),
             identity,
         });
-        opened.map(|(file, _)| file)
+        opened.map(|(file, found)| (file, found.size()))
     }
 
     /// Remembers what was found in these files, unless one of them might yet change unseen.

@@ -72,12 +72,36 @@ impl Checksum {
             second: Sha256::new(),
         };
         forms.count("", Some(&own));
+        Self::with(forms, || Sha256::digest(&own), included)
+    }
+
+    /// The same where the content is not in memory.
+    ///
+    /// # Errors
+    /// It cannot be read to its end.
+    pub fn of_large<'a>(
+        content: &mut dyn Data,
+        included: impl IntoIterator<Item = Part<'a>>,
+    ) -> io::Result<Self> {
+        let forms = Forms {
+            first: Sha256::new(),
+            second: Sha256::new(),
+        };
+        let (forms, digest) = forms.stream("", content, true)?;
+        Ok(Self::with(forms, || digest, included))
+    }
+
+    fn with<'a>(
+        mut forms: Forms,
+        own: impl Fn() -> Digested,
+        included: impl IntoIterator<Item = Part<'a>>,
+    ) -> Self {
         let mut parts = Parts::new();
         for part in included {
             if let Some(digest) = forms.take(part.written, part.content, part.is_in_first_form) {
                 parts.insert(part.name, hex(&digest));
             }
-            parts.insert(String::new(), hex(&Sha256::digest(&own)));
+            parts.insert(String::new(), hex(&own()));
         }
         let first_form = hex(&forms.first.finalize());
         if parts.is_empty() {

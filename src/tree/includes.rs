@@ -3,13 +3,14 @@
 //! time is not seen.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
-
 use super::cache::Reader;
+use super::text::{Text, each_piece};
 use crate::sql::inspection::Violation;
-use crate::sql::lexer::{Command, Item, scan};
+use crate::sql::lexer::{Command, Item};
+use crate::sql::script::Script;
 
 /// A file that a migration includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,19 +26,9 @@ pub struct Included {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    Script(Vec<u8>),
+    Script(Text),
     /// Of any size, and not read here.
     Data,
-}
-
-impl Included {
-    /// The bytes of a script.
-    pub fn script(&self) -> Option<&[u8]> {
-        match &self.content {
-            Some(Content::Script(content)) => Some(content),
-            _ => None,
-        }
-    }
 }
 
 /// Where psql is when it begins with a script.
@@ -57,7 +48,15 @@ pub struct Includes {
 }
 
 /// Reads everything a script includes, at any depth.
-pub fn follow(script: &Path, content: &[u8], start: Start<'_>, reader: &mut Reader) -> Includes {
+///
+/// # Errors
+/// The script itself is large, and cannot be read to its end.
+pub fn follow(
+    script: &Path,
+    text: &Text,
+    start: Start<'_>,
+    reader: &mut Reader,
+) -> io::Result<Includes> {
     let mut walk = Walk {
         start,
         reader,
@@ -71,8 +70,8 @@ pub fn follow(script: &Path, content: &[u8], start: Start<'_>, reader: &mut Read
         path: script,
         is_in_first_form: true,
     };
-    walk.collect(script, content);
-    walk.found
+    walk.collect(script, text)?;
+    Ok(walk.found)
 }
 
 struct Walk<'a> {
@@ -95,28 +94,43 @@ struct Including<'a> {
 }
 
 impl Walk<'_> {
-    fn collect(&mut self, script: Including<'_>, content: &[u8]) {
+    fn collect(&mut self, script: Including<'_>, text: &Text) -> io::Result<()> {
         // Most files include nothing, and a look for the words is much cheaper than a scan.
-        let words = [&b"\\i"[..], b"\\copy", b"\\COPY", b"\\cd"];
-        if !words
-            .iter()
-            .any(|word| memmem::find(content, word).is_some())
-        {
-            return;
+        if !text.has(script.path, &[b"\\i", b"\\copy", b"\\COPY", b"\\cd"])? {
+            return Ok(());
         }
         let mut branches = Vec::new();
-        for item in scan(content) {
+        match text {
+            Text::Large => each_piece(script.path, |piece| {
+                self.collect_piece(script, piece, &mut branches);
+            }),
+            Text::Held(content) => {
+                let whole = Script::new(script.path, content);
+                self.collect_piece(script, &whole, &mut branches);
+                Ok(())
+            }
+        }
+    }
+
+    /// `branches` has where psql stood before each `\if` that is open.
+    fn collect_piece(
+        &mut self,
+        script: Including<'_>,
+        piece: &Script<'_>,
+        branches: &mut Vec<Option<PathBuf>>,
+    ) {
+        for item in piece.items.iter() {
             let Item::Command(command) = item else {
                 continue;
             };
             match command.name.as_str() {
-                "cd" => self.change_folder(&command),
+                "cd" => self.change_folder(command),
                 "if" => branches.push(self.folder.clone()),
                 "elif" | "else" => self.folder = branches.last().cloned().unwrap_or_default(),
                 "endif" => drop(branches.pop()),
                 _ => {
-                    let text = content.get(command.range.clone()).unwrap_or_default();
-                    self.include(script, &command, text, !branches.is_empty());
+                    let text = piece.text(&command.range);
+                    self.include(script, command, text, !branches.is_empty());
                 }
             }
         }
@@ -188,14 +202,15 @@ impl Walk<'_> {
             is_in_first_form,
         };
         self.found.files.push(included.clone());
-        if let Some(content) = included.script() {
+        if let Some(Content::Script(text)) = &included.content {
             self.open.push((path.clone(), in_branch));
             let script = Including {
                 opened_as: &opened_as,
                 path: &path,
                 is_in_first_form,
             };
-            self.collect(script, content);
+            // One that cannot be read to its end is left to psql as well.
+            let _ = self.collect(script, text);
             self.open.pop();
         }
     }
@@ -253,6 +268,10 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn text(content: &[u8]) -> Text {
+        Text::Held(content.to_vec())
+    }
+
     #[test]
     fn nested_relative_and_circular() {
         let folder = tempfile::tempdir().unwrap();
@@ -268,7 +287,13 @@ mod tests {
             folder: root,
             home: None,
         };
-        let found = follow(&root.join("m.sql"), content, start, &mut Reader::new());
+        let found = follow(
+            &root.join("m.sql"),
+            &text(content),
+            start,
+            &mut Reader::new(),
+        )
+        .unwrap();
         assert_eq!(
             found
                 .circles
@@ -315,7 +340,14 @@ mod tests {
             folder: root,
             home: Some(&root.join("home")),
         };
-        let found = follow(&root.join("m.sql"), content, start, &mut Reader::new()).files;
+        let found = follow(
+            &root.join("m.sql"),
+            &text(content),
+            start,
+            &mut Reader::new(),
+        )
+        .unwrap()
+        .files;
         let names: Vec<_> = found
             .iter()
             .map(|found| (found.written.as_str(), found.content.is_some()))
@@ -350,12 +382,17 @@ mod tests {
         let script = root.join("m.sql");
         let content = b"\\if :again\n\\ir m.sql\n\\endif\n";
         assert_eq!(
-            follow(&script, content, start, &mut Reader::new()).circles,
+            follow(&script, &text(content), start, &mut Reader::new())
+                .unwrap()
+                .circles,
             []
         );
         let content = b"SELECT 1;\n\\i m.sql\n";
         assert_eq!(
-            follow(&script, content, start, &mut Reader::new()).circles[0].line,
+            follow(&script, &text(content), start, &mut Reader::new())
+                .unwrap()
+                .circles[0]
+                .line,
             2
         );
     }

@@ -1,4 +1,4 @@
-//! One migration: its files, and what is in them at this moment.
+//! One migration: its files, what it asks for, and its checksum at this moment.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{self, Examined, Reader};
 use super::checksum::{self, Checksum, Part};
-use super::directives::{self, Directives, Replacement};
+use super::directives::{Directives, Reading, Replacement};
 use super::includes::{self, Content, Included, Includes, Start};
 use super::name::{Name, Requirement};
+use super::text::Text;
 use super::{Error, WorkingFolder, relative};
 use crate::error::{Interrupted, Unreadable};
 use crate::process::interrupt::Interrupt;
-use crate::sql::inspection::{Script, Violation};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
@@ -37,13 +37,15 @@ pub fn examine(
     interrupt: &Interrupt,
 ) -> Result<Examined, Error> {
     let mut reader = Reader::new();
-    let content = read(path, &mut reader)?;
-    let directives = directives::read(path, &content)?;
-    let includes = follow(path, &content, folders, &mut reader);
-    let checksum = checksum(path, &content, &includes.files, interrupt);
+    let unreadable = |error: io::Error| Unreadable::new(path, &error);
+    let text = reader.read(path).map_err(unreadable)?;
+    let directives = directives(path, &text)?;
+    let includes = follow(path, &text, folders, &mut reader).map_err(unreadable)?;
+    let checksum = checksum(path, &text, &includes.files, interrupt);
     if interrupt.requested() {
         return Err(Interrupted.into());
     }
+    let checksum = checksum.map_err(unreadable)?;
     let replaces = directives.replaces.as_ref();
     let checksum = match replaces.map(Replacement::recorded) {
         Some(others) => checksum.standing_for(others),
@@ -63,15 +65,38 @@ pub fn examine_once(
     cache::recall(path, folders).map_or_else(|| examine(path, folders, interrupt), Ok)
 }
 
-fn follow(path: &Path, content: &[u8], folders: &WorkingFolder, reader: &mut Reader) -> Includes {
+fn directives(path: &Path, text: &Text) -> Result<Directives, Error> {
+    let mut reading = Reading::default();
+    let mut taken = Ok(());
+    let read = text.lines(path, |line, block| {
+        if taken.is_ok() {
+            taken = reading.take(path, (line, block));
+        }
+    });
+    taken?;
+    read.map_err(|error| Unreadable::new(path, &error))?;
+    Ok(reading.finish())
+}
+
+pub(super) fn follow(
+    path: &Path,
+    text: &Text,
+    folders: &WorkingFolder,
+    reader: &mut Reader,
+) -> io::Result<Includes> {
     let start = Start {
         folder: folders.of(path),
         home: folders.home.as_deref(),
     };
-    includes::follow(path, content, start, reader)
+    includes::follow(path, text, start, reader)
 }
 
-fn checksum(path: &Path, content: &[u8], included: &[Included], interrupt: &Interrupt) -> Checksum {
+fn checksum(
+    path: &Path,
+    text: &Text,
+    included: &[Included],
+    interrupt: &Interrupt,
+) -> io::Result<Checksum> {
     let folder = path.parent().unwrap_or(path);
     let parts = included.iter().map(|file| Part {
         written: &file.written,
@@ -79,22 +104,30 @@ fn checksum(path: &Path, content: &[u8], included: &[Included], interrupt: &Inte
         content: content_of(file, interrupt),
         is_in_first_form: file.is_in_first_form,
     });
-    Checksum::of(content, parts)
+    match text {
+        Text::Held(content) => Ok(Checksum::of(content, parts)),
+        Text::Large => Checksum::of_large(&mut stream(path, interrupt)?, parts),
+    }
 }
 
 fn content_of<'a>(file: &'a Included, interrupt: &Interrupt) -> checksum::Content<'a> {
     match &file.content {
         None => checksum::Content::Absent,
-        Some(Content::Script(content)) => checksum::Content::Script(content),
+        Some(Content::Script(Text::Held(content))) => checksum::Content::Script(content),
         // Gone since it was found: as if it had not been there.
-        Some(Content::Data) => match cache::open(&file.path) {
+        Some(Content::Script(Text::Large) | Content::Data) => match stream(&file.path, interrupt) {
             Err(_) => checksum::Content::Absent,
-            Ok((file, _)) => checksum::Content::Data(Box::new(Interruptible {
-                file,
-                interrupt: interrupt.clone(),
-            })),
+            Ok(stream) => checksum::Content::Data(Box::new(stream)),
         },
     }
+}
+
+fn stream(path: &Path, interrupt: &Interrupt) -> io::Result<Interruptible> {
+    let (file, _) = cache::open(path)?;
+    Ok(Interruptible {
+        file,
+        interrupt: interrupt.clone(),
+    })
 }
 
 /// A file that is large enough to press Ctrl-C while it is read.
@@ -118,67 +151,17 @@ impl Seek for Interruptible {
     }
 }
 
+/// All of a file.
+///
+/// # Errors
+/// It cannot be read, or is no regular file.
 pub fn content(path: &Path) -> Result<Vec<u8>, Unreadable> {
-    read(path, &mut Reader::new())
-}
-
-fn read(path: &Path, reader: &mut Reader) -> Result<Vec<u8>, Unreadable> {
-    reader.read(path).map_err(|error| Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
-}
-
-/// What a migration consists of, as it is at this moment.
-pub struct Material {
-    content: Vec<u8>,
-    includes: Includes,
-    /// The text of the validation script, if there is one.
-    pub validation: Option<String>,
-    /// The queries that must hold behind it, if there are any.
-    pub verification: Option<Vec<u8>>,
-}
-
-impl Material {
-    /// Reads a migration and what it includes.
-    pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
-        let path = migration.path.as_path();
-        let mut reader = Reader::new();
-        let content = read(path, &mut reader)?;
-        let includes = follow(path, &content, folders, &mut reader);
-        Ok(Self {
-            content,
-            includes,
-            validation: migration.validation_text()?,
-            verification: migration.verification_text()?,
-        })
-    }
-
-    pub fn script<'a>(&'a self, migration: &'a Migration) -> Script<'a> {
-        Script {
-            path: &migration.path,
-            content: &self.content,
-        }
-    }
-
-    /// The scripts among what it includes.
-    pub fn scripts(&self) -> Vec<Script<'_>> {
-        self.includes
-            .files
-            .iter()
-            .filter_map(|file| {
-                Some(Script {
-                    path: &file.path,
-                    content: file.script()?,
-                })
-            })
-            .collect()
-    }
-
-    /// The includes that lead back to a file they are in.
-    pub fn circles(&self) -> &[Violation] {
-        &self.includes.circles
-    }
+    let read = || {
+        let mut content = Vec::new();
+        cache::open(path)?.0.read_to_end(&mut content)?;
+        Ok(content)
+    };
+    read().map_err(|error: io::Error| Unreadable::new(path, &error))
 }
 
 impl Migration {

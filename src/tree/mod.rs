@@ -9,9 +9,11 @@ pub mod error;
 pub mod examples;
 pub mod file_name;
 mod includes;
+mod material;
 mod migration;
 mod name;
 pub mod seal;
+mod text;
 mod working_folder;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,8 +31,9 @@ use crate::process::interrupt::Interrupt;
 pub use cache::forget;
 pub use error::{BadDirective, Error};
 use file_name::{Kind, Rule};
+pub use material::{Judgement, Material, around, each_script};
 use migration::examine_once;
-pub use migration::{Material, Migration, content, examine};
+pub use migration::{Migration, content, examine};
 pub use name::{Bridge, LONGEST_TRACK, Name, Requirement, Track, Version};
 pub use working_folder::WorkingFolder;
 

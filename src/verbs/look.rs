@@ -110,11 +110,13 @@ pub fn require_settings(
 fn makes_role(context: &Context, plan: &Plan, role: &str) -> Result<bool, plan::Error> {
     for step in plan.steps() {
         let material = Material::read(&step.migration, &context.folders())?;
-        let own = std::iter::once(material.script(&step.migration));
-        let mut found = own
-            .chain(material.scripts())
-            .flat_map(|script| cluster::reaches(script.content));
-        if found.any(|reach| reach.makes(role)) {
+        let mut makes_it = false;
+        material.scripts(|script| {
+            makes_it |= cluster::reaches(script)
+                .iter()
+                .any(|reach| reach.makes(role));
+        })?;
+        if makes_it {
             return Ok(true);
         }
     }
@@ -176,12 +178,8 @@ pub fn look_at_variables(
         let repeatable = status.migration.filter(|found| found.name.is_repeatable());
         if let (Some(migration), State::Applied) = (repeatable, status.state) {
             let material = Material::read(migration, &context.folders())?;
-            let scripts = [&[material.script(migration)], material.scripts().as_slice()].concat();
-            *status = by_variables(
-                *status,
-                &scripts,
-                &settings.variables_of(status.track.as_str()),
-            );
+            let users = settings.variables_of(status.track.as_str());
+            *status = by_variables(*status, &material, &users)?;
         }
     }
     Ok(())

@@ -128,18 +128,15 @@ pub(super) fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
     let mut found = Vec::new();
     for migration in &tree.migrations {
         let material = Material::read(migration, &folders).map_err(tree::Error::from)?;
-        let scripts = std::iter::once(material.script(migration)).chain(material.scripts());
-        for script in scripts {
+        let scripts = material.scripts(|script| {
             let file = relative(&context.root, script.path);
-            found.extend(
-                cluster::reaches(script.content)
-                    .into_iter()
-                    .map(|reach| Reaching {
-                        file: file.clone(),
-                        reach,
-                    }),
-            );
-        }
+            let reaches = cluster::reaches(script).into_iter();
+            found.extend(reaches.map(|reach| Reaching {
+                file: file.clone(),
+                reach,
+            }));
+        });
+        scripts.map_err(tree::Error::from)?;
     }
     Ok(found)
 }

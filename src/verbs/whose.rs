@@ -12,7 +12,7 @@ use crate::execution::row::RehearsalRow;
 use crate::process::progress::Progress;
 use crate::psql;
 use crate::sql::unsafe_ddl::{Family, Named, lint};
-use crate::tree::{Material, Migration, content};
+use crate::tree::{Material, Migration, each_script};
 
 /// Who made what. A user who may not read the ledgers is told so, and nobody's track.
 pub(super) fn makers(database: &mut Database) -> Result<Makers, database::Error> {
@@ -109,15 +109,22 @@ fn text(context: &Context, migration: &Migration) -> String {
     let Ok(material) = Material::read(migration, &context.folders()) else {
         return String::new();
     };
-    let own = std::iter::once(material.script(migration)).chain(material.scripts());
-    own.map(|script| String::from_utf8_lossy(script.content).into_owned() + "\n")
-        .collect()
+    let mut text = String::new();
+    // What cannot be read to its end says less.
+    let _ = material.scripts(|script| {
+        text += &String::from_utf8_lossy(script.content);
+        text.push('\n');
+    });
+    text
 }
 
 /// What a file makes, as its words say.
 fn by_words(migration: &Migration) -> Vec<Change> {
-    let content = content(&migration.path).unwrap_or_default();
-    let statements = lint(&content, None, true);
+    let mut statements = Vec::new();
+    // The same here.
+    let _ = each_script(&migration.path, |script| {
+        statements.extend(lint(script, None, true))
+    });
     let made = statements
         .into_iter()
         .flat_map(|statement| statement.deed.made);

@@ -11,8 +11,8 @@ use std::path::Path;
 use nu_plugin_migrate::testing::{
     Checksum, Directives, Fit, Frame, Group, Inspection, Item, Kind, Migration, Pointer, Request,
     Row, RowState, Script, Step, Track, TransactionControl, TransactionMode, classify, compare,
-    decisive_error, directives, file, fit, group, inspect, parse, parse_recorded, scan, select,
-    split_password, unwrapped,
+    decisive_error, directives, file, fit, group, inspect, parse, parse_recorded,
+    pieces_in_windows, scan, select, split_password, unwrapped,
 };
 use proptest::prelude::*;
 
@@ -31,6 +31,15 @@ fn script() -> impl Strategy<Value = Vec<u8>> {
         Just("\\ir x.sql\n".as_bytes().to_vec()),
         Just("COPY t FROM stdin;\n".as_bytes().to_vec()),
         Just("\\.\n".as_bytes().to_vec()),
+        Just("\\if (\n".as_bytes().to_vec()),
+        Just("\\else\n".as_bytes().to_vec()),
+        Just("\\endif\n".as_bytes().to_vec()),
+        Just(
+            "SET standard_conforming_strings = off;\n"
+                .as_bytes()
+                .to_vec()
+        ),
+        Just("SELECT :a;\n".as_bytes().to_vec()),
         Just("CREATE FUNCTION f() BEGIN ATOMIC ".as_bytes().to_vec()),
         Just("\u{feff}".as_bytes().to_vec()),
         proptest::collection::vec(any::<u8>(), 0..12),
@@ -89,15 +98,31 @@ proptest! {
                 end = statement.range.end;
             }
         }
-        let script = Script { path: Path::new("/db/a.sql"), content: &content };
-        let inspection = inspect(script, &[]);
+        let script = Script::new(Path::new("/db/a.sql"), &content);
+        let inspection = inspect(&script, &[]);
         if let Some(pair) = inspection.outer_pair {
-            let bare = unwrapped(script, &pair);
+            let bare = unwrapped(&script, &pair);
             let lines = |text: &[u8]| text.iter().filter(|byte| **byte == b'\n').count();
             prop_assert_eq!(lines(&bare), lines(&content));
-            let script = Script { path: Path::new("/db/a.sql"), content: &bare };
-            prop_assert!(inspect(script, &[]).transaction_control.is_empty());
+            let script = Script::new(Path::new("/db/a.sql"), &bare);
+            prop_assert!(inspect(&script, &[]).transaction_control.is_empty());
         }
+    }
+
+    #[test]
+    fn a_script_in_pieces_is_the_same_script(content in script(), window in 1_usize..60) {
+        let outline = |item: &Item, offset: usize| match item {
+            Item::Statement(found) => (found.line, found.range.start + offset, found.range.end + offset),
+            Item::Command(found) => (found.line, found.range.start + offset, found.range.end + offset),
+        };
+        let mut in_pieces = Vec::new();
+        let path = Path::new("/db/a.sql");
+        pieces_in_windows(path, content.as_slice(), window, |piece| {
+            in_pieces.extend(piece.items.iter().map(|item| outline(item, piece.offset)));
+        })
+        .unwrap();
+        let whole: Vec<_> = scan(&content).iter().map(|item| outline(item, 0)).collect();
+        prop_assert_eq!(in_pieces, whole);
     }
 
     #[test]
@@ -120,7 +145,7 @@ proptest! {
         let _ = parse(lines.iter().map(String::as_str));
         let _ = decisive_error(lines.iter().map(String::as_str));
         let pointer = Pointer { line, text };
-        let _ = Frame::new("a.sql".to_owned(), &bytes, line, Some(&pointer)).to_string();
+        let _ = Frame::new("a.sql".to_owned(), (1, &bytes), line, Some(&pointer)).to_string();
     }
 
     #[test]

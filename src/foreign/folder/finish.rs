@@ -4,23 +4,21 @@ use std::path::Path;
 
 use super::{Imported, Outcome, Piece};
 use crate::foreign::Tool;
-use crate::sql::inspection::{Script, inspect, needs_no_transaction};
+use crate::sql::inspection::{inspect, needs_no_transaction};
 use crate::sql::lexer::BYTE_ORDER_MARK;
+use crate::sql::script::Script;
 use crate::sql::variables::Variables;
 use crate::sql::variables::usage::unset;
 use crate::tree::{Name, Track, directives};
 
 /// The file with its directives on top. The text of the other tool stays as it is.
 pub(super) fn finish(tool: Tool, track: &Track, piece: Piece) -> Result<Imported, String> {
-    let script = Script {
-        path: Path::new(&piece.from),
-        content: &piece.content,
-    };
-    let inspection = inspect(script, &[]);
+    let script = Script::new(Path::new(&piece.from), &piece.content);
+    let inspection = inspect(&script, &[]);
     let mut lines = Vec::new();
     // golang-migrate sends a file as one message, and a lonely statement then has no transaction.
-    let is_outside =
-        piece.is_outside || tool == Tool::GolangMigrate && !needs_no_transaction(script).is_empty();
+    let is_outside = piece.is_outside
+        || tool == Tool::GolangMigrate && !needs_no_transaction(&script).is_empty();
     if is_outside {
         lines.push("no-transaction");
     } else if !inspection.transaction_control.is_empty() {
@@ -30,7 +28,7 @@ pub(super) fn finish(tool: Tool, track: &Track, piece: Piece) -> Result<Imported
         });
     }
     // Only psql has variables: elsewhere, a colon is a colon.
-    if tool != Tool::Sqitch && !unset(script, &[], &Variables::new()).is_empty() {
+    if tool != Tool::Sqitch && !unset(&script, &[], &Variables::new()).is_empty() {
         lines.push("allow unset-variable");
     }
     let top: String = lines

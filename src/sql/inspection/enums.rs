@@ -23,8 +23,8 @@ pub fn adds_enum_value(statement: &Statement, content: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::sql::inspection::{Script, inspect, script};
-    use std::path::Path;
+    use crate::sql::inspection::inspect;
+    use crate::sql::script::script;
 
     #[test]
     fn enum_values_also_inside_of_blocks() {
@@ -32,18 +32,15 @@ mod tests {
             "ALTER TYPE public.\"Mood\" ADD VALUE IF NOT EXISTS 'ok';",
             "DO $$ BEGIN EXECUTE 'alter  type mood\nadd value ''x'''; END $$;",
         ] {
-            assert!(inspect(script(text), &[]).adds_enum_value, "{text}");
+            assert!(inspect(&script(text), &[]).adds_enum_value, "{text}");
         }
         for text in [
             "ALTER TYPE mood RENAME VALUE 'a' TO 'b';",
             "ALTER TABLE t ADD value int;",
         ] {
-            assert!(!inspect(script(text), &[]).adds_enum_value, "{text}");
+            assert!(!inspect(&script(text), &[]).adds_enum_value, "{text}");
         }
-        let included = Script {
-            path: Path::new("/db/b.sql"),
-            content: b"ALTER TYPE m ADD VALUE 'x';",
-        };
-        assert!(inspect(script("\\ir b.sql"), &[included]).adds_enum_value);
+        let included = script("ALTER TYPE m ADD VALUE 'x';");
+        assert!(inspect(&script("\\ir b.sql"), &[included]).adds_enum_value);
     }
 }

@@ -1,22 +1,20 @@
 //! Whose index is it? What was left invalid is told of the file that makes an index of that name.
 
-use std::ops::Range;
-
 use memchr::memmem;
 
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::Item;
+use crate::sql::script::Script;
 
 /// Does a statement of this script, outright or in the text of a DO block, make or rebuild an index
 /// of this name, given with or without schema and quotes?
-pub fn names_index(script: &[u8], index: &str) -> bool {
+pub fn names_index(script: &Script<'_>, index: &str) -> bool {
     let name = index.rsplit('.').next().unwrap_or(index).trim_matches('"');
-    let text = |range: &Range<usize>| script.get(range.clone()).unwrap_or_default();
-    scan(script).iter().any(|item| match item {
+    script.items.iter().any(|item| match item {
         Item::Statement(statement) if statement.has(&["INDEX"]) => {
-            names(text(&statement.range), name)
+            names(script.text(&statement.range), name)
         }
         Item::Statement(statement) => statement.literals.iter().any(|literal| {
-            let literal = text(literal);
+            let literal = script.text(literal);
             names(literal, "INDEX") && names(literal, name)
         }),
         Item::Command(_) => false,
@@ -40,6 +38,7 @@ fn names(text: &[u8], name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script::script;
 
     #[test]
     fn an_index_is_named_by_its_whole_name_where_one_is_made() {
@@ -48,7 +47,7 @@ mod tests {
             "REINDEX INDEX CONCURRENTLY sales.\"invoice_customer\";",
             "DO $$ BEGIN EXECUTE 'CREATE INDEX invoice_customer ON invoice (customer)'; END $$;",
         ] {
-            assert!(names_index(text.as_bytes(), "invoice_customer"), "{text}");
+            assert!(names_index(&script(text), "invoice_customer"), "{text}");
         }
         for text in [
             "CREATE INDEX CONCURRENTLY invoice_customer_2 ON invoice (customer);",
@@ -57,9 +56,9 @@ mod tests {
             "-- like invoice_customer\nCREATE INDEX x ON invoice (customer);",
             "SELECT invoice_customer FROM t;",
         ] {
-            assert!(!names_index(text.as_bytes(), "invoice_customer"), "{text}");
+            assert!(!names_index(&script(text), "invoice_customer"), "{text}");
         }
-        let odd = b"CREATE INDEX \"Odd name\" ON t (a);";
-        assert!(names_index(odd, "sales.\"Odd name\""));
+        let odd = "CREATE INDEX \"Odd name\" ON t (a);";
+        assert!(names_index(&script(odd), "sales.\"Odd name\""));
     }
 }

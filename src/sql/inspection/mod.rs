@@ -10,24 +10,20 @@ mod unwrapping;
 
 use std::fmt;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use memchr::memmem;
 
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::Item;
+use crate::sql::script::Script;
 use commands::{Harm, harm};
 use enums::adds_enum_value;
 pub use indexes::names_index;
+use plain::PlainSoFar;
 pub use plain::{Plain, joined};
 pub use transactions::needs_no_transaction;
-use transactions::{outer_pair, transaction_control};
+use transactions::{Pair, transaction_control};
 pub use unwrapping::unwrapped;
-
-#[derive(Debug, Clone, Copy)]
-pub struct Script<'a> {
-    pub path: &'a Path,
-    pub content: &'a [u8],
-}
 
 /// What was found in a migration and the scripts it includes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -65,35 +61,59 @@ impl fmt::Display for Violation {
     }
 }
 
-pub fn inspect(migration: Script<'_>, included: &[Script<'_>]) -> Inspection {
-    let mut inspection = Inspection::default();
-    let items = scan(migration.content);
-    inspection.outer_pair = outer_pair(&items);
-    inspection.plain = plain::plain(migration.content, &items);
-    collect(&mut inspection, migration, &items);
-    let alone = inspection.transaction_control.len();
+/// What is found in a migration whose scripts are all in memory.
+pub fn inspect(migration: &Script<'_>, included: &[Script<'_>]) -> Inspection {
+    let mut inspector = Inspector::default();
+    inspector.own(migration);
     for script in included {
-        collect(&mut inspection, *script, &scan(script.content));
+        inspector.included(script);
     }
-    if inspection.transaction_control.len() > alone {
-        inspection.outer_pair = None;
-    }
-    inspection
+    inspector.finish()
 }
 
-fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
+/// Judges a migration piece by piece: first its own file, then those that it includes.
+#[derive(Default)]
+pub struct Inspector {
+    found: Inspection,
+    pair: Pair,
+    plain: PlainSoFar,
+    does_include_control: bool,
+}
+
+impl Inspector {
+    pub fn own(&mut self, script: &Script<'_>) {
+        self.pair.take(script);
+        self.plain.take(script);
+        collect(&mut self.found, script);
+    }
+
+    pub fn included(&mut self, script: &Script<'_>) {
+        let before = self.found.transaction_control.len();
+        collect(&mut self.found, script);
+        self.does_include_control |= self.found.transaction_control.len() > before;
+    }
+
+    pub fn finish(self) -> Inspection {
+        let pair = (!self.does_include_control).then(|| self.pair.finish());
+        Inspection {
+            outer_pair: pair.flatten(),
+            plain: self.plain.finish(),
+            ..self.found
+        }
+    }
+}
+
+fn collect(inspection: &mut Inspection, script: &Script<'_>) {
     let violation = |line, found: String| Violation {
         path: script.path.to_owned(),
         line,
         found,
     };
     if let Some(at) = memchr::memchr(0, script.content) {
-        let before = script.content.get(..at).unwrap_or_default();
-        let line = memchr::memchr_iter(b'\n', before).count() + 1;
-        let found = violation(line, "a NUL byte".to_owned());
+        let found = violation(script.line_of(at), "a NUL byte".to_owned());
         inspection.misread.push(found);
     }
-    for item in items {
+    for item in script.items.iter() {
         match item {
             Item::Statement(statement) => {
                 if statement.is_ambiguous {
@@ -106,8 +126,7 @@ fn collect(inspection: &mut Inspection, script: Script<'_>, items: &[Item]) {
                         .transaction_control
                         .push(violation(statement.line, found));
                 }
-                let text = script.content.get(statement.range.clone());
-                if text.is_some_and(frees_all_locks) {
+                if frees_all_locks(script.text(&statement.range)) {
                     let found = "pg_advisory_unlock_all, which frees the run's own lock as well";
                     let found = found.to_owned();
                     inspection.bearable.push(violation(statement.line, found));
@@ -132,18 +151,10 @@ fn frees_all_locks(text: &[u8]) -> bool {
     memmem::find(&text.to_ascii_lowercase(), b"pg_advisory_unlock_all").is_some()
 }
 
-#[cfg(test)]
-fn script(content: &str) -> Script<'_> {
-    Script {
-        path: Path::new("/db/a.sql"),
-        content: content.as_bytes(),
-    }
-}
-
 /// All that was found, but what psql would misread.
 #[cfg(test)]
 fn found(content: &str) -> Vec<String> {
-    let inspection = inspect(script(content), &[]);
+    let inspection = inspect(&crate::sql::script::script(content), &[]);
     let all = inspection
         .transaction_control
         .into_iter()
@@ -157,6 +168,7 @@ fn found(content: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script::script;
 
     #[test]
     fn what_only_looks_like_it() {
@@ -177,7 +189,7 @@ mod tests {
     #[test]
     fn what_psql_reads_otherwise_than_it_is_written() {
         let misread = |content: &str| {
-            let inspection = inspect(script(content), &[]);
+            let inspection = inspect(&script(content), &[]);
             let lines = inspection.misread.iter();
             lines.map(ToString::to_string).collect::<Vec<_>>()
         };
@@ -203,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_a_command_would_do_to_the_run() {
-        let inspection = |content: &str| inspect(script(content), &[]);
+        let inspection = |content: &str| inspect(&script(content), &[]);
         let words = |found: Vec<Violation>| {
             let words = found.into_iter().map(|found| found.found);
             words.collect::<Vec<_>>().join(", ")

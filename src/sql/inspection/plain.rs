@@ -3,6 +3,7 @@
 use memchr::{memchr, memmem};
 
 use crate::sql::lexer::{Item, Statement};
+use crate::sql::script::Script;
 
 /// A file without a word to psql itself: nothing in it changes what psql does with what follows,
 /// and an error in it leaves the transaction aborted.
@@ -18,23 +19,52 @@ pub struct Plain {
     pub may_grant: bool,
 }
 
-/// A backslash is refused wherever it stands: what is one in a string depends on a setting.
-pub fn plain(content: &[u8], items: &[Item]) -> Option<Plain> {
-    let is_plain = |item: &Item| match item {
-        Item::Statement(statement) => !statement.copies_in && statement.variables.is_empty(),
-        Item::Command(_) => false,
-    };
-    (memchr(b'\\', content).is_none() && items.iter().all(is_plain)).then(|| Plain {
-        closing: items.last().and_then(|last| match last {
-            Item::Statement(statement) => closing(content, statement),
-            Item::Command(_) => None,
-        }),
-        may_defer: contains(content, b"deferr") || items.iter().any(may_run_anything),
-        may_grant: [&b"grant"[..], b"revoke", b"owned"]
-            .iter()
-            .any(|word| contains(content, word))
-            || items.iter().any(may_run_anything),
-    })
+/// Looks whether a file is SQL and nothing else.
+#[derive(Default)]
+pub struct PlainSoFar {
+    is_other: bool,
+    /// Of the last statement.
+    closing: Option<usize>,
+    may_defer: bool,
+    may_grant: bool,
+}
+
+impl PlainSoFar {
+    pub fn take(&mut self, script: &Script<'_>) {
+        self.is_other |= memchr(b'\\', script.content).is_some();
+        if self.is_other {
+            return;
+        }
+        let content = script.content.to_ascii_lowercase();
+        let has = |words: &[&str]| {
+            let mut words = words.iter();
+            words.any(|word| memmem::find(&content, word.as_bytes()).is_some())
+        };
+        self.may_defer |= has(&["deferr"]);
+        self.may_grant |= has(&["grant", "revoke", "owned"]);
+        for item in script.items.iter() {
+            match item {
+                Item::Statement(statement) => {
+                    self.is_other |= statement.copies_in || !statement.variables.is_empty();
+                    let may_run_anything = may_run_anything(statement);
+                    self.may_defer |= may_run_anything;
+                    self.may_grant |= may_run_anything;
+                }
+                Item::Command(_) => self.is_other = true,
+            }
+        }
+        if let Some(Item::Statement(last)) = script.items.last() {
+            self.closing = closing(script.content, last).map(|at| at + script.offset);
+        }
+    }
+
+    pub fn finish(self) -> Option<Plain> {
+        (!self.is_other).then_some(Plain {
+            closing: self.closing,
+            may_defer: self.may_defer,
+            may_grant: self.may_grant,
+        })
+    }
 }
 
 fn contains(content: &[u8], lower_case: &[u8]) -> bool {
@@ -42,14 +72,9 @@ fn contains(content: &[u8], lower_case: &[u8]) -> bool {
 }
 
 /// Is it a statement that may run others, such as a function that is called, or an extension's script?
-fn may_run_anything(item: &Item) -> bool {
-    match item {
-        Item::Statement(statement) => {
-            let first = statement.words.first().map(String::as_str);
-            first.is_some_and(|first| !SILENT.contains(&first)) || statement.has(&["EXTENSION"])
-        }
-        Item::Command(_) => true,
-    }
+fn may_run_anything(statement: &Statement) -> bool {
+    let first = statement.words.first().map(String::as_str);
+    first.is_some_and(|first| !SILENT.contains(&first)) || statement.has(&["EXTENSION"])
 }
 
 /// Statements that print nothing, unless they say RETURNING.
@@ -77,10 +102,11 @@ pub fn joined(content: &[u8], closing: usize, statements: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::lexer::scan;
+    use crate::sql::inspection::inspect;
+    use crate::sql::script::script;
 
     fn of(text: &str) -> Option<Plain> {
-        plain(text.as_bytes(), &scan(text.as_bytes()))
+        inspect(&script(text), &[]).plain
     }
 
     #[test]

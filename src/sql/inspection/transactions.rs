@@ -2,14 +2,15 @@
 
 use std::ops::Range;
 
-use super::{Script, Violation};
-use crate::sql::lexer::{Item, Statement, scan};
+use super::Violation;
+use crate::sql::lexer::{Item, Statement};
+use crate::sql::script::Script;
 
 /// The statements of a script that PostgreSQL refuses inside a transaction (its manual says so of
 /// each).
-pub fn needs_no_transaction(script: Script<'_>) -> Vec<Violation> {
-    let items = scan(script.content);
-    items
+pub fn needs_no_transaction(script: &Script<'_>) -> Vec<Violation> {
+    script
+        .items
         .iter()
         .filter_map(|item| match item {
             Item::Statement(statement) => Some((statement, alone(statement)?)),
@@ -67,45 +68,67 @@ pub fn transaction_control(statement: &Statement) -> Option<String> {
     })
 }
 
-/// The pair, if the first statement is a plain BEGIN, the last a plain COMMIT, and no other one
-/// begins or ends a transaction.
-pub fn outer_pair(items: &[Item]) -> Option<[Range<usize>; 2]> {
-    let mut statements = items.iter().filter_map(|item| match item {
-        Item::Statement(statement) => Some(statement),
-        Item::Command(_) => None,
-    });
-    let begin = statements.next()?;
-    let end = statements.next_back()?;
-    let is_plain =
-        |statement: &Statement, verbs: &[&[&str]]| verbs.iter().any(|verb| statement.is_only(verb));
-    let begins = is_plain(
-        begin,
-        &[
-            &["BEGIN"],
-            &["BEGIN", "WORK"],
-            &["BEGIN", "TRANSACTION"],
-            &["START", "TRANSACTION"],
-        ],
-    );
-    let ends = is_plain(
-        end,
-        &[
-            &["COMMIT"],
-            &["COMMIT", "WORK"],
-            &["COMMIT", "TRANSACTION"],
-            &["END"],
-            &["END", "WORK"],
-            &["END", "TRANSACTION"],
-        ],
-    );
-    let inner = statements.any(|statement| transaction_control(statement).is_some());
-    (begins && ends && !inner).then(|| [begin.range.clone(), end.range.clone()])
+/// Looks for one BEGIN and one COMMIT around all other statements of a file.
+#[derive(Default)]
+pub struct Pair {
+    is_begun: bool,
+    /// The statements that it would be, as far as the file has been seen.
+    begin: Option<Range<usize>>,
+    end: Option<Range<usize>>,
+    /// Is there transaction control between them? An end is one, if more statements follow it.
+    has_inner: bool,
 }
+
+impl Pair {
+    pub fn take(&mut self, script: &Script<'_>) {
+        for item in script.items.iter() {
+            let Item::Statement(statement) = item else {
+                continue;
+            };
+            let range = || Some(script.in_file(&statement.range));
+            if !std::mem::replace(&mut self.is_begun, true) {
+                self.begin = is_any(statement, &BEGINS).then(range).flatten();
+                continue;
+            }
+            self.has_inner |= self.end.take().is_some();
+            if is_any(statement, &ENDS) {
+                self.end = range();
+            } else {
+                self.has_inner |= transaction_control(statement).is_some();
+            }
+        }
+    }
+
+    /// Where the two are.
+    pub fn finish(self) -> Option<[Range<usize>; 2]> {
+        Some([self.begin?, self.end?]).filter(|_| !self.has_inner)
+    }
+}
+
+fn is_any(statement: &Statement, verbs: &[&[&str]]) -> bool {
+    verbs.iter().any(|verb| statement.is_only(verb))
+}
+
+const BEGINS: [&[&str]; 4] = [
+    &["BEGIN"],
+    &["BEGIN", "WORK"],
+    &["BEGIN", "TRANSACTION"],
+    &["START", "TRANSACTION"],
+];
+
+const ENDS: [&[&str]; 6] = [
+    &["COMMIT"],
+    &["COMMIT", "WORK"],
+    &["COMMIT", "TRANSACTION"],
+    &["END"],
+    &["END", "WORK"],
+    &["END", "TRANSACTION"],
+];
 
 #[cfg(test)]
 mod tests {
-    use crate::sql::inspection::{Script, found, inspect, script};
-    use std::path::Path;
+    use crate::sql::inspection::{found, inspect};
+    use crate::sql::script::script;
 
     #[test]
     fn what_ends_or_begins_a_transaction() {
@@ -129,7 +152,7 @@ mod tests {
 
     #[test]
     fn one_pair_around_the_whole_file() {
-        let pair = |text: &str| inspect(script(text), &[]).outer_pair.is_some();
+        let pair = |text: &str| inspect(&script(text), &[]).outer_pair.is_some();
         assert!(pair(
             "-- words\n\\set x 1\nBEGIN;\nSELECT 1;\nCOMMIT;\n-- more\n"
         ));
@@ -145,12 +168,9 @@ mod tests {
         ] {
             assert!(!pair(other), "{other}");
         }
-        let included = Script {
-            path: Path::new("/db/b.sql"),
-            content: b"COMMIT;",
-        };
+        let included = script("COMMIT;");
         assert_eq!(
-            inspect(script("BEGIN; \\ir b.sql\nCOMMIT;"), &[included]).outer_pair,
+            inspect(&script("BEGIN; \\ir b.sql\nCOMMIT;"), &[included]).outer_pair,
             None
         );
     }

@@ -2,16 +2,19 @@
 
 use std::ops::Range;
 
-use super::Script;
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::Item;
 use crate::sql::quote::Argument;
+use crate::sql::script::Script;
 
 /// A script without its outer pair: blanks take its place, so that every line stays where it is.
 /// Its `\ir` is bound to the folder where the script really is.
-pub fn unwrapped(script: Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
+pub fn unwrapped(script: &Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
     let mut content = script.content.to_vec();
-    for byte in pair.iter().flat_map(Clone::clone).collect::<Vec<_>>() {
-        if let Some(byte) = content.get_mut(byte).filter(|byte| **byte != b'\n') {
+    for at in pair.iter().flat_map(Clone::clone) {
+        let byte = at
+            .checked_sub(script.offset)
+            .and_then(|at| content.get_mut(at));
+        if let Some(byte) = byte.filter(|byte| **byte != b'\n') {
             *byte = b' ';
         }
     }
@@ -23,7 +26,7 @@ pub fn unwrapped(script: Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
     let folder = Argument(&format!("{folder}/")).to_string();
     let mut bound = Vec::with_capacity(content.len());
     let mut done = 0;
-    for item in scan(&content) {
+    for item in script.items.iter() {
         let Item::Command(command) = item else {
             continue;
         };
@@ -52,14 +55,15 @@ pub fn unwrapped(script: Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sql::inspection::{inspect, script};
+    use crate::sql::inspection::inspect;
+    use crate::sql::script::script;
 
     #[test]
     fn unwrapping_keeps_every_line_and_finds_its_includes() {
         let text = "\u{feff}-- ü\nBEGIN\n;\n\\ir parts/x.sql\n\\ir :file\n\\ir '/abs'\nSELECT 1; COMMIT;\n";
         let script = script(text);
-        let pair = inspect(script, &[]).outer_pair.unwrap();
-        let bare = String::from_utf8(unwrapped(script, &pair)).unwrap();
+        let pair = inspect(&script, &[]).outer_pair.unwrap();
+        let bare = String::from_utf8(unwrapped(&script, &pair)).unwrap();
         assert_eq!(
             bare,
             "\u{feff}-- ü\n     \n \n\\i '/db/'parts/x.sql\n\\i '/db/':file\n\\ir '/abs'\nSELECT 1;        \n"

@@ -6,16 +6,13 @@ pub(super) struct Cursor<'a> {
     content: &'a [u8],
     position: usize,
     line: usize,
-    /// Inline data below the line where the scanner is.
-    data: Option<Data>,
-}
-
-/// Lines that psql reads itself, before it goes on with what is left of the line above them.
-#[derive(Clone, Copy)]
-struct Data {
-    start: usize,
-    end: usize,
-    lines: usize,
+    /// How many runs of inline data begin below this line: psql reads them itself, before it goes on
+    /// with what is left of the line above them.
+    data: usize,
+    /// The last line of data, if the content ends within it, and what `data` was before it.
+    cut: Option<(usize, usize)>,
+    /// Did the content end within a comment of several lines?
+    is_in_comment: bool,
 }
 
 impl<'a> Cursor<'a> {
@@ -24,8 +21,21 @@ impl<'a> Cursor<'a> {
             content,
             position,
             line: 1,
-            data: None,
+            data: 0,
+            cut: None,
+            is_in_comment: false,
         }
+    }
+
+    /// Begins with this line of a script, where so many runs of data have not ended yet.
+    pub(super) fn resume(content: &'a [u8], position: usize, line: usize, data: usize) -> Self {
+        let mut cursor = Self {
+            line,
+            data,
+            ..Self::new(content, position)
+        };
+        cursor.skip_data();
+        cursor
     }
 
     /// A look at another place, which moves nothing here.
@@ -59,10 +69,9 @@ impl<'a> Cursor<'a> {
     pub(super) fn next(&mut self) -> Option<u8> {
         let byte = self.peek()?;
         self.position += 1;
-        self.line += usize::from(byte == b'\n');
-        if let Some(data) = self.data.take_if(|data| data.start == self.position) {
-            self.position = data.end;
-            self.line += data.lines;
+        if byte == b'\n' {
+            self.line += 1;
+            self.skip_data();
         }
         Some(byte)
     }
@@ -156,37 +165,47 @@ impl<'a> Cursor<'a> {
                 self.next();
             }
         }
+        self.is_in_comment = true;
     }
 
     /// Where this line ends, before its newline.
     fn line_end(&self) -> usize {
-        self.end_of_line_at(self.position)
-    }
-
-    fn end_of_line_at(&self, position: usize) -> usize {
-        let rest = self.content.get(position..).unwrap_or_default();
-        memchr::memchr(b'\n', rest).map_or(self.content.len(), |length| position + length)
+        let rest = self.content.get(self.position..).unwrap_or_default();
+        memchr::memchr(b'\n', rest).map_or(self.content.len(), |length| self.position + length)
     }
 
     /// Notes that inline data begins below this line, or below the data that is there already, and
     /// ends with a line `\.`.
     pub(super) fn expect_data(&mut self) {
-        let start = (self.line_end() + 1).min(self.content.len());
-        let mut data = self.data.unwrap_or(Data {
-            start,
-            end: start,
-            lines: 0,
-        });
-        while data.end < self.content.len() {
-            let end = self.end_of_line_at(data.end);
-            let line = self.slice(data.end..end);
-            data.end = (end + 1).min(self.content.len());
-            data.lines += usize::from(end < self.content.len());
-            if line.strip_suffix(b"\r").unwrap_or(line) == b"\\." {
-                break;
+        self.data += 1;
+    }
+
+    /// Goes behind the data that begins here, as far as the content has it.
+    fn skip_data(&mut self) {
+        while self.data > 0 && self.position < self.content.len() {
+            let end = self.line_end();
+            let line = self.slice(self.position..end);
+            let is_whole = end < self.content.len();
+            if !is_whole {
+                self.cut = Some((self.position, self.data));
             }
+            self.data -= usize::from(line.strip_suffix(b"\r").unwrap_or(line) == b"\\.");
+            self.position = end + usize::from(is_whole);
+            self.line += usize::from(is_whole);
         }
-        self.data = Some(data);
+    }
+
+    /// Where the data begins that the content may not hold whole, and how many runs of it there are.
+    pub(super) fn open_data(&self) -> Option<(usize, usize)> {
+        let rest = (self.data > 0).then_some((self.position, self.data));
+        self.cut.or(rest.filter(|_| self.is_at_line_start()))
+    }
+
+    /// Does a line begin here, outside of comments?
+    pub(super) fn is_at_line_start(&self) -> bool {
+        let before = self.position.checked_sub(1);
+        let is_behind_newline = before.is_some_and(|at| self.content.get(at) == Some(&b'\n'));
+        is_behind_newline && !self.is_in_comment
     }
 
     /// Is the string that ended here continued after a line's end? Goes behind the opening quote of

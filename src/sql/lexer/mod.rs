@@ -11,7 +11,7 @@ mod scan;
 
 use std::ops::Range;
 
-pub use scan::scan;
+pub use scan::{Beginning, Checkpoint, scan, scan_ahead, scan_from};
 
 /// What some editors put before UTF-8 text; psql skips it.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -2,7 +2,7 @@
 //! END in what begins with CREATE [OR REPLACE] FUNCTION or PROCEDURE.
 
 /// How far a routine's definition is.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 pub(super) struct Routine {
     /// The first words of the statement, as far as they may define a routine.
     head: [Head; 4],

@@ -8,7 +8,8 @@ mod uses;
 use squawk_linter::{Linter, Version};
 use squawk_syntax::SourceFile;
 
-use crate::sql::lexer::{Item, scan};
+use crate::sql::lexer::Item;
+use crate::sql::script::Script;
 pub use deed::{Deed, Family, Named};
 use hazards::HAZARDS;
 
@@ -75,8 +76,8 @@ pub fn rules() -> impl Iterator<Item = &'static str> {
 /// What the linter finds in a script, statement by statement. Text that is not UTF-8 is left alone.
 ///
 /// `major` is the server's major version; `is_in_transaction` tells how the script is going to run.
-pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<Statement> {
-    let (masked, variables) = masked(content);
+pub fn lint(script: &Script<'_>, major: Option<u32>, is_in_transaction: bool) -> Vec<Statement> {
+    let (masked, variables) = masked(script);
     let Ok(text) = String::from_utf8(masked) else {
         return vec![];
     };
@@ -96,7 +97,7 @@ pub fn lint(content: &[u8], major: Option<u32>, is_in_transaction: bool) -> Vec<
             let start = usize::from(found.text_range.start());
             let violation = Violation {
                 rule,
-                line: text.get(..start)?.matches('\n').count() + 1,
+                line: script.line_of(start),
                 message: hazard.effect.to_owned(),
                 help: hazard.instead,
             };
@@ -151,7 +152,8 @@ fn without_place(violations: Vec<(usize, Violation)>) -> Vec<Violation> {
 
 /// The script as the server would be sent it, as far as that can be told: meta-commands and COPY data
 /// are blank, variables are words. Every byte stays where it is. With the places of the variables.
-fn masked(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
+fn masked(script: &Script<'_>) -> (Vec<u8>, Vec<usize>) {
+    let Script { content, items, .. } = script;
     let mut text = content.to_vec();
     let mut blank = |range: std::ops::Range<usize>| {
         for byte in text.get_mut(range).unwrap_or_default() {
@@ -160,7 +162,10 @@ fn masked(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
             }
         }
     };
-    let items = scan(content);
+    let start = |item: &Item| match item {
+        Item::Statement(statement) => statement.range.start,
+        Item::Command(command) => command.range.start,
+    };
     let mut ends = Vec::new();
     let mut places = Vec::new();
     let mut is_behind_copy = false;
@@ -174,12 +179,7 @@ fn masked(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
             blank(variable.range.start..variable.range.start + 1);
             places.push(variable.range.start);
         }
-        let next = items
-            .get(index + 1)
-            .map_or(content.len(), |next| match next {
-                Item::Statement(statement) => statement.range.start,
-                Item::Command(command) => command.range.start,
-            });
+        let next = items.get(index + 1).map_or(content.len(), start);
         match item {
             // What stands between a COPY and the next item is its data.
             Item::Statement(statement) if statement.copies_in => {
@@ -193,6 +193,10 @@ fn masked(content: &[u8]) -> (Vec<u8>, Vec<usize>) {
             }
         }
         is_behind_copy = matches!(item, Item::Statement(statement) if statement.copies_in);
+    }
+    // A piece can begin within the data of a COPY.
+    if script.offset > 0 {
+        blank(0..items.first().map_or(content.len(), start));
     }
     // A command such as \gset ends the statement before it.
     for end in ends {
@@ -208,7 +212,7 @@ mod tests {
     use super::*;
 
     fn found(script: &str) -> Vec<String> {
-        lint(script.as_bytes(), Some(15), true)
+        lint(&crate::sql::script::script(script), Some(15), true)
             .into_iter()
             .flat_map(|statement| statement.violations)
             .map(|found| format!("{} {}", found.line, found.rule))

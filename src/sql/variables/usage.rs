@@ -7,8 +7,9 @@ use std::sync::LazyLock;
 use regex::bytes::Regex;
 
 use super::{INJECTED, Variables, is_psqls_own};
-use crate::sql::inspection::{Script, Violation};
-use crate::sql::lexer::{Command, Form, Item, Statement, Variable, scan};
+use crate::sql::inspection::Violation;
+use crate::sql::lexer::{Command, Form, Item, Statement, Variable};
+use crate::sql::script::Script;
 
 /// What a migration leaves in psql, which the next one must not see.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,73 +19,99 @@ pub struct Leftovers {
     pub environment: BTreeSet<String>,
 }
 
-/// What a migration and its includes leave in psql.
-pub fn leftovers(scripts: &[Script<'_>]) -> Leftovers {
-    let mut left = Leftovers::default();
-    for command in scripts.iter().flat_map(|script| commands(script.content)) {
+impl Leftovers {
+    /// Adds what a script leaves.
+    pub fn take(&mut self, script: &Script<'_>) {
+        for item in script.items.iter() {
+            if let Item::Command(command) = item {
+                self.take_command(command);
+            }
+        }
+    }
+
+    fn take_command(&mut self, command: &Command) {
         let first = command.arguments.first();
         match command.name.as_str() {
-            "setenv" => left
+            "setenv" => self
                 .environment
                 .extend(first.and_then(|name| name.literal()).map(str::to_owned)),
-            "set" | "unset" | "gset" | "getenv" => left.variables = true,
+            "set" | "unset" | "gset" | "getenv" => self.variables = true,
             // What psql works out at run time may be anything.
             "i" | "ir" | "include" | "include_relative" => {
-                left.variables |= first.is_none_or(|file| !file.is_literal);
+                self.variables |= first.is_none_or(|file| !file.is_literal);
             }
             _ => {}
         }
     }
-    left
-}
-
-fn commands(content: &[u8]) -> impl Iterator<Item = Command> + use<> {
-    // Most files have no meta-command, and a look for one is much cheaper than a scan.
-    let items = match memchr::memchr(b'\\', content) {
-        Some(_) => scan(content),
-        None => vec![],
-    };
-    items.into_iter().filter_map(|item| match item {
-        Item::Command(command) => Some(command),
-        Item::Statement(_) => None,
-    })
 }
 
 /// The uses of variables that nobody has set: in the migration, which is read from top to bottom,
 /// and in the scripts it includes, where all that any of these files sets counts.
-pub fn unset(migration: Script<'_>, included: &[Script<'_>], users: &Variables) -> Vec<Violation> {
-    let mut everywhere = Known::new(users);
-    let scanned: Vec<_> = included
-        .iter()
-        .map(|script| (script, scan(script.content)))
-        .collect();
-    for (script, items) in &scanned {
-        everywhere.take_all(items, script.content);
+pub fn unset(migration: &Script<'_>, included: &[Script<'_>], users: &Variables) -> Vec<Violation> {
+    let mut uses = Uses::new(users);
+    for script in included {
+        uses.expect(script);
     }
-    let mut found = Vec::new();
-    let mut known = Known::new(users);
-    let mut before: Option<&Statement> = None;
-    let items = scan(migration.content);
-    for item in &items {
-        known.judge(item, migration, &mut found);
-        known.take(item, before, migration.content);
-        before = match item {
-            Item::Statement(statement) => Some(statement),
-            Item::Command(command) => {
-                if is_include(command) {
-                    known.join(&everywhere);
-                }
-                before
-            }
-        };
+    uses.own(migration);
+    for script in included {
+        uses.included(script);
     }
-    everywhere.take_all(&items, migration.content);
-    for (script, items) in &scanned {
-        for item in items {
-            everywhere.judge(item, **script, &mut found);
+    uses.finish()
+}
+
+/// Finds the same piece by piece. It is told of all scripts that are included, then of the migration's
+/// own, then of all that are included again.
+pub struct Uses<'a> {
+    /// What the included scripts set.
+    included: Known<'a>,
+    /// What any script sets.
+    everywhere: Known<'a>,
+    /// What the migration has set so far.
+    known: Known<'a>,
+    found: Vec<Violation>,
+}
+
+impl<'a> Uses<'a> {
+    pub fn new(users: &'a Variables) -> Self {
+        Self {
+            included: Known::new(users),
+            everywhere: Known::new(users),
+            known: Known::new(users),
+            found: Vec::new(),
         }
     }
-    found
+
+    /// What an included script sets.
+    pub fn expect(&mut self, script: &Script<'_>) {
+        self.included.take_all(script);
+        self.everywhere.take_all(script);
+    }
+
+    pub fn own(&mut self, script: &Script<'_>) {
+        let mut before: Option<&Statement> = None;
+        for item in script.items.iter() {
+            self.known.judge(item, script, &mut self.found);
+            self.known.take(item, before, script);
+            match item {
+                Item::Statement(statement) => before = Some(statement),
+                Item::Command(command) if is_include(command) => {
+                    self.known.join(&self.included);
+                }
+                Item::Command(_) => {}
+            }
+        }
+        self.everywhere.take_all(script);
+    }
+
+    pub fn included(&mut self, script: &Script<'_>) {
+        for item in script.items.iter() {
+            self.everywhere.judge(item, script, &mut self.found);
+        }
+    }
+
+    pub fn finish(self) -> Vec<Violation> {
+        self.found
+    }
 }
 
 /// Does a meta-command go wrong where a variable has no value? Others show or ignore its name, and
@@ -146,10 +173,10 @@ impl<'a> Known<'a> {
         self.anything |= other.anything;
     }
 
-    fn take_all(&mut self, items: &[Item], content: &[u8]) {
+    fn take_all(&mut self, script: &Script<'_>) {
         let mut before = None;
-        for item in items {
-            self.take(item, before, content);
+        for item in script.items.iter() {
+            self.take(item, before, script);
             if let Item::Statement(statement) = item {
                 before = Some(statement);
             }
@@ -157,7 +184,7 @@ impl<'a> Known<'a> {
     }
 
     /// Notes what an item sets.
-    fn take(&mut self, item: &Item, before: Option<&Statement>, content: &[u8]) {
+    fn take(&mut self, item: &Item, before: Option<&Statement>, script: &Script<'_>) {
         let variables = match item {
             Item::Statement(statement) => &statement.variables,
             Item::Command(command) => &command.variables,
@@ -187,7 +214,7 @@ impl<'a> Known<'a> {
             "gset" => {
                 self.anything |= argument(0).is_some_and(|prefix| !prefix.is_literal);
                 self.anything |= before.is_some_and(|before| !before.variables.is_empty());
-                let statement = before.and_then(|before| content.get(before.range.clone()));
+                let statement = before.map(|before| script.text(&before.range));
                 let prefix = literal(0).unwrap_or_default().to_owned();
                 self.queries
                     .push((prefix, statement.unwrap_or_default().to_vec()));
@@ -200,7 +227,7 @@ impl<'a> Known<'a> {
     }
 
     /// Notes the variables in an item that have no value.
-    fn judge(&self, item: &Item, script: Script<'_>, found: &mut Vec<Violation>) {
+    fn judge(&self, item: &Item, script: &Script<'_>, found: &mut Vec<Violation>) {
         // Nobody can tell which branch is taken, and the other one may use what is not there.
         if self.depth > 0 {
             return;
@@ -261,18 +288,12 @@ const LONGEST_NAME: usize = 63;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script::script;
     use std::path::Path;
-
-    fn script(content: &str) -> Script<'_> {
-        Script {
-            path: Path::new("/db/a.sql"),
-            content: content.as_bytes(),
-        }
-    }
 
     fn found(content: &str) -> Vec<String> {
         let users = Variables::from([("tenant".to_owned(), String::new())]);
-        unset(script(content), &[], &users)
+        unset(&script(content), &[], &users)
             .into_iter()
             .map(|found| format!("{}{}", found.line, found.found))
             .collect()
@@ -336,18 +357,22 @@ mod tests {
     fn includes_set_and_use_variables_too() {
         let users = Variables::new();
         let main = script("\\ir b.sql\nSELECT :from_include;\n\\set late 1\n");
-        let include = Script {
-            path: Path::new("/db/b.sql"),
-            content: b"\\set from_include 1\nSELECT :late, :nowhere;\n",
-        };
-        let found = unset(main, &[include], &users);
+        let include = Script::new(
+            Path::new("/db/b.sql"),
+            b"\\set from_include 1\nSELECT :late, :nowhere;\n",
+        );
+        let found = unset(&main, &[include], &users);
         let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["b.sql, line 2: :nowhere"]);
     }
 
     #[test]
     fn what_stays_in_psql_is_known() {
-        let left = |content| leftovers(&[script(content)]);
+        let left = |content| {
+            let mut left = Leftovers::default();
+            left.take(&script(content));
+            left
+        };
         assert_eq!(
             left("SELECT 1;\n\\echo x\n\\ir b.sql\n"),
             Leftovers::default()

@@ -34,50 +34,11 @@ impl Dialect {
         path: &Path,
         content: &[u8],
         is_meant: impl Fn(&str) -> bool,
-        mut take: impl FnMut(&str) -> Result<(), String>,
+        take: impl FnMut(&str) -> Result<(), String>,
     ) -> Result<Option<BadDirective>, BadDirective> {
-        let content = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
-        // A look for the word is much cheaper than one at every line.
-        let may_be_below = self.is_case_blind || memmem::find(content, KEYWORD).is_some();
-        let mut near_miss = None;
-        let mut top = Top::default();
-        for (line, text) in (1..).zip(content.split(|&byte| byte == b'\n')) {
-            let text = text.trim_ascii();
-            let was_block = matches!(top, Top::Block);
-            let is_top = top.holds(text, self);
-            if !is_top && !may_be_below {
-                break;
-            }
-            let bad = |directive, problem| BadDirective {
-                path: path.to_owned(),
-                line,
-                directive,
-                problem,
-                help: (self.help)(),
-            };
-            // A comment in a comment of several lines is switched off.
-            if is_top && was_block && text.starts_with(self.comment.as_bytes()) {
-                continue;
-            }
-            match self.directive(text) {
-                Some((KEYWORD, directive)) if is_top => {
-                    take(&directive).map_err(|problem| bad(directive, problem))?;
-                }
-                Some((_, directive)) if !is_top => {
-                    let problem = format!("it must stand before the first {}", self.place);
-                    return Err(bad(directive, problem));
-                }
-                _ if is_top && !text.is_empty() && near_miss.is_none() => {
-                    let text = String::from_utf8_lossy(text);
-                    near_miss = self.meant(&text, &is_meant).map(|meant| {
-                        let problem = format!("it counts as a comment; write `{meant}`");
-                        bad(text.into_owned(), problem)
-                    });
-                }
-                _ => {}
-            }
-        }
-        Ok(near_miss)
+        let mut lines = Lines::default();
+        lines.read(self, path, (1, content), is_meant, take)?;
+        Ok(lines.near_miss)
     }
 
     /// The keyword as it is written, and what follows it.
@@ -123,6 +84,68 @@ impl Dialect {
             .trim();
         (is_keyword && has_colon || is_meant(said))
             .then(|| format!("{} migrate: {said}", self.comment))
+    }
+}
+
+/// How far the lines of a file have been read, which may come in pieces.
+#[derive(Default)]
+pub struct Lines {
+    top: Top,
+    /// The first comment that was probably meant as a directive.
+    pub near_miss: Option<BadDirective>,
+}
+
+impl Lines {
+    /// Goes on with a piece of the file and the number of its first line; see [`Dialect::read`].
+    pub fn read(
+        &mut self,
+        dialect: Dialect,
+        path: &Path,
+        (first, content): (usize, &[u8]),
+        is_meant: impl Fn(&str) -> bool,
+        mut take: impl FnMut(&str) -> Result<(), String>,
+    ) -> Result<(), BadDirective> {
+        let mark = content.strip_prefix(BYTE_ORDER_MARK);
+        let content = mark.filter(|_| first == 1).unwrap_or(content);
+        // A look for the word is much cheaper than one at every line.
+        let may_be_below = dialect.is_case_blind || memmem::find(content, KEYWORD).is_some();
+        for (line, text) in (first..).zip(content.split(|&byte| byte == b'\n')) {
+            let text = text.trim_ascii();
+            let was_block = matches!(self.top, Top::Block);
+            let is_top = self.top.holds(text, dialect);
+            if !is_top && !may_be_below {
+                break;
+            }
+            let bad = |directive, problem| BadDirective {
+                path: path.to_owned(),
+                line,
+                directive,
+                problem,
+                help: (dialect.help)(),
+            };
+            // A comment in a comment of several lines is switched off.
+            if is_top && was_block && text.starts_with(dialect.comment.as_bytes()) {
+                continue;
+            }
+            match dialect.directive(text) {
+                Some((KEYWORD, directive)) if is_top => {
+                    take(&directive).map_err(|problem| bad(directive, problem))?;
+                }
+                Some((_, directive)) if !is_top => {
+                    let problem = format!("it must stand before the first {}", dialect.place);
+                    return Err(bad(directive, problem));
+                }
+                _ if is_top && !text.is_empty() && self.near_miss.is_none() => {
+                    let text = String::from_utf8_lossy(text);
+                    self.near_miss = dialect.meant(&text, &is_meant).map(|meant| {
+                        let problem = format!("it counts as a comment; write `{meant}`");
+                        bad(text.into_owned(), problem)
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 }
 

@@ -15,6 +15,7 @@ use super::{BadDirective, Bridge, Name, Requirement};
 use crate::settings::{Period, TransactionControl};
 use crate::sql::rules::Rule;
 pub use lines::Dialect;
+use lines::Lines;
 pub use replacement::{Replacement, Span};
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,16 +93,35 @@ impl Directive {
 }
 
 pub fn read(path: &Path, content: &[u8]) -> Result<Directives, BadDirective> {
-    let mut directives = Directives::default();
-    let near_miss = SQL.read(path, content, is_meant, |text| {
-        take(&mut directives, text)?;
-        let replaces = directives.replaces.as_ref();
-        replaces.map_or(Ok(()), |found| is_place(path, &found.span))
-    })?;
-    Ok(Directives {
-        near_miss,
-        ..directives
-    })
+    let mut reading = Reading::default();
+    reading.take(path, (1, content))?;
+    Ok(reading.finish())
+}
+
+/// Reads the directives of a file that comes in pieces.
+#[derive(Default)]
+pub struct Reading {
+    lines: Lines,
+    found: Directives,
+}
+
+impl Reading {
+    /// Goes on with a piece and the number of its first line.
+    pub fn take(&mut self, path: &Path, piece: (usize, &[u8])) -> Result<(), BadDirective> {
+        let found = &mut self.found;
+        self.lines.read(SQL, path, piece, is_meant, |text| {
+            take(found, text)?;
+            let replaces = found.replaces.as_ref();
+            replaces.map_or(Ok(()), |found| is_place(path, &found.span))
+        })
+    }
+
+    pub fn finish(self) -> Directives {
+        Directives {
+            near_miss: self.lines.near_miss,
+            ..self.found
+        }
+    }
 }
 
 /// May this file stand for others? Only for earlier ones of its own track.

@@ -1,24 +1,22 @@
 //! What a pending migration and its includes hold. Pure; hazards are for `hazards`.
 
+use std::path::PathBuf;
+
 use super::{Finding, names};
+use crate::error::Unreadable;
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
 use crate::plan::{Fit, in_circle, place};
 use crate::settings::TransactionControl;
-use crate::sql::inspection::{Inspection, Violation, needs_no_transaction};
+use crate::sql::inspection::{Violation, needs_no_transaction};
 use crate::sql::rules::Rule;
-use crate::sql::variables::Variables;
-use crate::sql::variables::usage::unset;
-use crate::tree::{Material, Migration};
+use crate::tree::{Judgement, Material, Migration};
 
 pub fn content(
     migration: &Migration,
     material: &Material,
-    inspection: &Inspection,
+    judgement: &Judgement,
     control: TransactionControl,
-    users: &Variables,
-) -> Vec<Finding> {
-    let script = material.script(migration);
-    let included = material.scripts();
+) -> Result<Vec<Finding>, Unreadable> {
     let near_miss = migration.directives.near_miss.iter();
     let mut findings: Vec<_> = near_miss
         .map(|found| names::unreadable(found, &migration.path, Some(found.line)))
@@ -27,6 +25,7 @@ pub fn content(
             ..finding
         })
         .collect();
+    let inspection = &judgement.inspection;
     let place = place(migration, inspection, control);
     let is_outside = place == Some(Fit::NoTransaction);
     for found in &inspection.forbidden {
@@ -36,7 +35,7 @@ pub fn content(
     for found in inspection.bearable.iter().chain(outside) {
         findings.push(forbidden(migration, found, Rule::ForbiddenCommand));
     }
-    let circles = material.circles().iter().cloned().map(in_circle);
+    let circles = material.circles.iter().cloned().map(in_circle);
     for found in inspection.misread.iter().cloned().chain(circles) {
         let message = format!(
             "psql reads {} in another way than it is written",
@@ -50,12 +49,13 @@ pub fn content(
             findings.push(forbidden(migration, found, Rule::TransactionControl));
         }
     }
-    for found in unset(script, &included, users) {
+    for found in &judgement.unset {
         let message = format!("{} is used and has no value", found.found);
-        let help = give_a_value(Some(&found));
-        findings.push(at(migration, &found, Rule::UnsetVariable, message, &help));
+        let help = give_a_value(Some(found));
+        findings.push(at(migration, found, Rule::UnsetVariable, message, &help));
     }
-    for script in std::iter::once(script).chain(included) {
+    let mut not_utf8: Vec<PathBuf> = Vec::new();
+    material.scripts(|script| {
         if !is_outside {
             findings.extend(needs_no_transaction(script).iter().map(|found| {
                 let message = format!("{} cannot run in a transaction", found.found);
@@ -68,15 +68,17 @@ pub fn content(
                 )
             }));
         }
-        if std::str::from_utf8(script.content).is_err() {
+        let is_told = not_utf8.last().is_some_and(|told| told == script.path);
+        if !is_told && std::str::from_utf8(script.content).is_err() {
+            not_utf8.push(script.path.to_owned());
             findings.push(Finding {
                 file: Some(script.path.to_owned()),
                 help: Some(SAY_THE_ENCODING.to_owned()),
                 ..Finding::about(migration, Rule::NotUtf8, "it is not UTF-8".to_owned())
             });
         }
-    }
-    findings
+    })?;
+    Ok(findings)
 }
 
 const OWN_FILE: &str =

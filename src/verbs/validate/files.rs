@@ -7,7 +7,6 @@ use super::{Finding, Validation, content, hazards, history, names, scripts};
 use crate::database::Database;
 use crate::plan;
 use crate::plan::repeatables::misfit;
-use crate::sql::inspection::inspect;
 use crate::tree::{self, Material, Migration};
 
 impl Validation<'_> {
@@ -21,16 +20,12 @@ impl Validation<'_> {
         let Reading {
             migration,
             material,
-            inspection,
+            judgement,
             ..
         } = reading;
-        self.findings.extend(content::content(
-            migration,
-            material,
-            inspection,
-            settings.transaction_control,
-            &settings.variables_of(migration.name.track.as_str()),
-        ));
+        let control = settings.transaction_control;
+        let found = content::content(migration, material, judgement, control);
+        self.findings.extend(found.map_err(plan::Error::from)?);
         if migration.name.is_repeatable() {
             let found = misfit(migration).map(|directive| history::misfit(migration, directive));
             self.findings.extend(found);
@@ -66,13 +61,8 @@ impl Validation<'_> {
     pub(super) fn undo_file(&mut self, undo: &Migration) -> Result<(), plan::Error> {
         let settings = &self.context.caller.settings;
         let material = Material::read(undo, &self.context.folders())?;
-        let found = content::content(
-            undo,
-            &material,
-            &inspect(material.script(undo), &material.scripts()),
-            settings.transaction_control,
-            &settings.variables_of(undo.name.track.as_str()),
-        );
+        let judgement = material.judge(&settings.variables_of(undo.name.track.as_str()))?;
+        let found = content::content(undo, &material, &judgement, settings.transaction_control)?;
         self.findings.extend(
             found
                 .into_iter()

@@ -3,13 +3,12 @@
 use std::path::Path;
 
 use super::Finding;
-use super::reading::Reading;
+use super::reading::{Linted, Reading};
 use super::surroundings::{Surroundings, Weight};
 use crate::database::relations::Usage;
 use crate::database::{self, Database};
-use crate::sql::inspection::Script;
 use crate::sql::rules::{Rule, Severity};
-use crate::sql::unsafe_ddl::{Statement, Violation};
+use crate::sql::unsafe_ddl::Violation;
 use crate::tree::Migration;
 
 /// The hazards of a migration, whose objects then count as made.
@@ -21,11 +20,11 @@ pub fn hazards(
     // What is included comes first: a script that includes others goes on with what they have made.
     let migration = reading.migration;
     let mut found = Vec::new();
-    for script in reading.included() {
+    for script in &reading.included {
         let database = database.as_deref_mut();
         found.extend(of_script(migration, script, surroundings, database)?);
     }
-    let mut findings = of_script(migration, reading.own(), surroundings, database)?;
+    let mut findings = of_script(migration, &reading.own, surroundings, database)?;
     findings.append(&mut found);
     // What stands for others runs on fresh databases alone, where nobody waits for a lock.
     if migration.directives.replaces.is_some() {
@@ -36,22 +35,20 @@ pub fn hazards(
 
 fn of_script(
     migration: &Migration,
-    (script, statements): (Script<'_>, &[Statement]),
+    script: &Linted,
     surroundings: &mut Surroundings,
     mut database: Option<&mut Database>,
 ) -> Result<Vec<Finding>, database::Error> {
     let mut findings = Vec::new();
-    surroundings.sets_path = String::from_utf8_lossy(script.content)
-        .to_lowercase()
-        .contains("search_path");
-    for statement in statements {
+    surroundings.sets_path = script.sets_path;
+    for statement in &script.statements {
         for violation in &statement.violations {
             let weight =
                 surroundings.weigh(violation, &statement.deed.touched, database.as_deref_mut())?;
             let is_known = surroundings.is_known();
             findings.extend(finding(
                 migration,
-                script.path,
+                &script.path,
                 violation,
                 &weight,
                 is_known,

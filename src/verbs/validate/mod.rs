@@ -192,7 +192,7 @@ impl Validation<'_> {
     fn readings<'m>(&self, database: Option<&Database>) -> Readings<'m> {
         Readings::new(Manner {
             folders: self.context.folders(),
-            control: self.context.caller.settings.transaction_control,
+            settings: self.context.caller.settings.clone(),
             major: database.map(|database| database.server.major()),
         })
     }

@@ -69,8 +69,8 @@ impl Foreign {
 impl<'m> Words<'m> {
     /// `path` says where names without a schema are looked for.
     pub fn of(reading: &Reading<'m>, path: Vec<String>) -> Self {
-        let included = reading.included().map(|(_, statements)| statements);
-        let scripts: Vec<_> = std::iter::once(reading.own().1).chain(included).collect();
+        let scripts = std::iter::once(&reading.own).chain(&reading.included);
+        let scripts: Vec<_> = scripts.map(|script| script.statements.as_slice()).collect();
         Self::in_scripts(reading.migration, &scripts, path)
     }
 
@@ -238,6 +238,7 @@ impl Making<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::script::script;
     use crate::sql::unsafe_ddl::lint;
     use crate::tree::examples::migration;
 
@@ -247,7 +248,7 @@ mod tests {
         let words: Vec<_> = std::iter::zip(&migrations, files)
             .map(|(migration, (_, sql))| {
                 let path = vec!["public".to_owned()];
-                Words::in_scripts(migration, &[&lint(sql.as_bytes(), None, true)], path)
+                Words::in_scripts(migration, &[&lint(&script(sql), None, true)], path)
             })
             .collect();
         let planned = Planned::of(&words, |it| it.name == there);

@@ -2,54 +2,87 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::path::{Path, PathBuf};
 
 use crate::plan::{self, Fit, place};
-use crate::settings::TransactionControl;
-use crate::sql::inspection::{Inspection, Script, inspect};
+use crate::settings::Settings;
+use crate::sql::script::Script;
 use crate::sql::unsafe_ddl::{Statement, lint};
-use crate::tree::{Material, Migration, Name, WorkingFolder};
+use crate::tree::{Judgement, Material, Migration, Name, WorkingFolder};
 
 /// A pending file with what it includes.
 pub struct Reading<'m> {
     pub migration: &'m Migration,
     pub material: Material,
-    pub inspection: Inspection,
-    /// Of the migration itself.
-    own: Vec<Statement>,
-    /// Of each script that it includes.
-    included: Vec<Vec<Statement>>,
+    pub judgement: Judgement,
+    pub own: Linted,
+    /// The scripts that it includes.
+    pub included: Vec<Linted>,
+}
+
+/// A script with what the linter finds in it.
+pub struct Linted {
+    pub path: PathBuf,
+    pub statements: Vec<Statement>,
+    /// Does it name the setting `search_path`?
+    pub sets_path: bool,
+}
+
+impl Linted {
+    fn of(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            statements: vec![],
+            sets_path: false,
+        }
+    }
+
+    /// Goes on with the next piece of a script.
+    fn take(&mut self, piece: &Script<'_>, mut statements: Vec<Statement>) {
+        // A large file is mostly one statement over and over.
+        statements.dedup();
+        self.statements.append(&mut statements);
+        self.sets_path |= String::from_utf8_lossy(piece.content)
+            .to_lowercase()
+            .contains("search_path");
+    }
 }
 
 impl<'m> Reading<'m> {
     fn of(migration: &'m Migration, manner: &Manner) -> Result<Self, plan::Error> {
         let material = Material::read(migration, &manner.folders)?;
-        let inspection = inspect(material.script(migration), &material.scripts());
-        let fit = place(migration, &inspection, manner.control);
+        let settings = &manner.settings;
+        let judgement = material.judge(&settings.variables_of(migration.name.track.as_str()))?;
+        let fit = place(
+            migration,
+            &judgement.inspection,
+            settings.transaction_control,
+        );
         let is_in_transaction = fit != Some(Fit::NoTransaction);
-        let lint = |script: Script<'_>| lint(script.content, manner.major, is_in_transaction);
+        let mut scripts: Vec<Linted> = Vec::new();
+        material.scripts(|script| {
+            if script.offset == 0 {
+                scripts.push(Linted::of(script.path));
+            }
+            if let Some(linted) = scripts.last_mut() {
+                linted.take(script, lint(script, manner.major, is_in_transaction));
+            }
+        })?;
+        let included = scripts.split_off(scripts.len().min(1));
         Ok(Self {
-            own: lint(material.script(migration)),
-            included: material.scripts().into_iter().map(lint).collect(),
-            inspection,
+            own: scripts.pop().unwrap_or_else(|| Linted::of(&migration.path)),
+            included,
+            judgement,
             material,
             migration,
         })
-    }
-
-    pub fn own(&self) -> (Script<'_>, &[Statement]) {
-        (self.material.script(self.migration), &self.own)
-    }
-
-    pub fn included(&self) -> impl Iterator<Item = (Script<'_>, &[Statement])> {
-        let scripts = self.material.scripts().into_iter();
-        scripts.zip(self.included.iter().map(Vec::as_slice))
     }
 }
 
 /// How files are read.
 pub struct Manner {
     pub folders: WorkingFolder,
-    pub control: TransactionControl,
+    pub settings: Settings,
     /// The server's major version, where one is connected.
     pub major: Option<u32>,
 }
