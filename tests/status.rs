@@ -208,6 +208,26 @@ fn ten_thousand_files_are_no_problem() {
             .text(),
         "10000"
     );
+    let early = project.nu("migrate status ./db | first 2 | get version | to nuon --raw");
+    assert_eq!(early.text(), "[\"00000000000000\",\"00000000000001\"]");
+    assert_eq!(early.stderr, "");
+}
+
+#[test]
+fn a_table_is_a_stream_where_nushell_prints_more_than_a_page() {
+    let project = Project::new();
+    for number in 0..=1000 {
+        project.write(&format!("db/{number:014}_core_m.sql"), "SELECT 1;\n");
+    }
+    let kind = |rows: usize| {
+        if rows == 1000 {
+            project.remove("db/00000000000000_core_m.sql");
+        }
+        let described = project.nu("migrate status ./db --offline | describe");
+        described.text().contains("(stream)")
+    };
+    assert!(kind(1001));
+    assert!(!kind(1000));
 }
 
 #[test]

@@ -35,7 +35,7 @@ mod verify;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nu_plugin::{EngineInterface, EvaluatedCall};
-use nu_protocol::{LabeledError, PipelineData, PipelineMetadata};
+use nu_protocol::{LabeledError, PipelineData};
 
 use crate::checks::Closures;
 use crate::preflight::Preflight;
@@ -47,9 +47,8 @@ use crate::verbs::{Context, Error};
 pub use plugin::MigratePlugin;
 use table::{Full, Row, table};
 
-/// Runs a command: who calls, then the work, then the table. It is one value: a stream of 1000 rows
-/// takes nushell and the plugin a third more time, because each row is sent and acknowledged by itself.
-fn answer<R: Row>(
+/// Runs a command: who calls, then the work, then the table.
+fn answer<R: Row + Send>(
     engine: &EngineInterface,
     call: &EvaluatedCall,
     work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
@@ -61,7 +60,7 @@ fn answer<R: Row>(
 }
 
 /// The same for a command without a directory.
-fn respond<R: Row>(
+fn respond<R: Row + Send>(
     engine: &EngineInterface,
     call: &EvaluatedCall,
     work: impl FnOnce(Shell) -> Result<Vec<R>, Error>,
@@ -73,20 +72,17 @@ fn respond<R: Row>(
         .unwrap_or(Err(Error::Bug))
         .map_err(|error| error::labeled(&error, call));
     screen::flush();
-    let rows = rows?;
-    let metadata =
-        PipelineMetadata::default().with_table_width_priority_columns(call.head, R::PRIORITY);
-    Ok(PipelineData::value(table(&rows, call.head), Some(metadata)))
+    Ok(table(rows?, call.head))
 }
 
 /// The same, with the further columns of the flag `--full`.
-fn answer_in_full<R: Row>(
+fn answer_in_full<R: Row + Send>(
     engine: &EngineInterface,
     call: &EvaluatedCall,
     work: impl FnOnce(&Context) -> Result<Vec<R>, Error>,
 ) -> Result<PipelineData, LabeledError>
 where
-    Full<R>: Row,
+    Full<R>: Row + Send,
 {
     if !chosen(call, "full")? {
         return answer(engine, call, work);

