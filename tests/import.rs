@@ -101,7 +101,7 @@ fn documented(tool: &str) -> [String; 3] {
     let begins = format!("| `{tool}` | `migrate import ");
     let row = page.lines().find(|line| line.starts_with(&begins));
     let commands: Vec<_> = row
-        .unwrap_or_else(|| panic!("the page has no walk from {tool}"))
+        .unwrap_or_else(|| panic!("the page has no commands for {tool}"))
         .split('`')
         .skip(3)
         .step_by(2)
