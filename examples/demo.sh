@@ -1,11 +1,11 @@
 #!/bin/sh
-# Shows the main job on a throw-away PostgreSQL: add, status, run, status, history, on three
-# tracks of an ERP, then an error, a finding and a rehearsal. Installs what is missing first, and
-# leaves nothing running. With --shell it ends in a nu of your own, on the database of the demo.
+# Shows the main commands on a throw-away PostgreSQL, on three tracks of an ERP: add, status, run
+# and history, then an error, a finding and a rehearsal. Installs what is missing first, and leaves
+# nothing running. With --shell, it starts an interactive nu at the end, on the demo's database.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 . "$root/tests/install.sh"
-case "${1:-}" in "" | --shell) ;; *) fail "unknown argument $1: there is --shell" ;; esac
+case "${1:-}" in "" | --shell) ;; *) fail "unknown argument $1; the only argument is --shell" ;; esac
 need rust nu postgres
 
 say "building the plugin; the first time this takes a few minutes"
@@ -57,23 +57,23 @@ show 'migrate run ./erp | length'
 show 'migrate status ./erp --summary'
 show 'migrate history ./erp | sort-by duration'
 
-say "a migration with a mistake: the error names file and line, and says what the database holds"
+say "a migration with a mistake: the error names file and line, and says what the database holds now"
 file=erp/core/20400101000000_core_unique_names.sql
 echo 'ALTER TABLE customer ADD UNIQUE (nam);' >"$file"
 fails 'migrate run ./erp'
 
-say "corrected, and judged before it runs"
+say "the corrected migration, validated and rehearsed before it runs"
 echo 'ALTER TABLE customer ADD UNIQUE (name);' >"$file"
 show 'migrate validate ./erp | where severity == warning'
 show 'migrate rehearse ./erp'
 show 'migrate rehearse ./erp | get locks | flatten'
 
 if [ "${1:-}" = --shell ]; then
-    say "your turn, on the database of the demo. migrate --help, migrate status ./erp; exit ends all of it"
+    say "this nu uses the database of the demo. Try migrate --help or migrate status ./erp; exit removes everything"
     "$nu" --no-config-file --plugins "[$plugin]" || true
     exit
 fi
 say "to try it yourself on this database:"
 printf '%s\n' "  sh $root/examples/demo.sh --shell"
-say "and on a database of your own, with the shell variables PGHOST, PGUSER, ... that psql takes:"
+say "to try it on a database of your own, set the environment variables of psql, such as PGHOST and PGUSER:"
 printf '%s\n' "  $nu --plugins '[$plugin]'" '  $env.PGDATABASE = "mydatabase"' "  migrate status $root/examples/erp"

@@ -1,5 +1,5 @@
 # nix build '.?dir=examples/packaging', from the top of the repository.
-# nix run '.?dir=examples/packaging#nu' starts a nu that has the plugin, with psql on its PATH.
+# nix run '.?dir=examples/packaging#nu' starts a nu with the plugin, and with psql on its PATH.
 {
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixpkgs-unstable";
   outputs =

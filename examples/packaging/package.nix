@@ -10,7 +10,7 @@ let
 in
 # A plugin fits one minor version of nushell.
 assert lib.assertMsg (lib.versions.majorMinor nushell.version == "0.115")
-  "nu_plugin_migrate ${manifest.version} is for nushell 0.115, and this is ${nushell.version}";
+  "nu_plugin_migrate ${manifest.version} needs nushell 0.115, and this nushell is ${nushell.version}";
 rustPlatform.buildRustPackage {
   pname = manifest.name;
   inherit (manifest) version;

@@ -1,4 +1,4 @@
--- The best that this server can do, and demo data only where somebody asks for it.
+-- The constraint depends on the server's version. Demo data is inserted only if demo_data is set.
 
 CREATE TABLE article (
     id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -6,7 +6,7 @@ CREATE TABLE article (
     name   text NOT NULL
 );
 
--- Ask the server, let psql decide. The branch that is not taken is not even sent.
+-- The server gives its version, and psql decides. psql does not send the other branch.
 SELECT current_setting('server_version_num')::int >= 150000 AS knows_nulls_not_distinct \gset
 \if :knows_nulls_not_distinct
     ALTER TABLE article ADD CONSTRAINT article_number_key UNIQUE NULLS NOT DISTINCT (number);
@@ -14,7 +14,7 @@ SELECT current_setting('server_version_num')::int >= 150000 AS knows_nulls_not_d
     CREATE UNIQUE INDEX article_number_key ON article ((coalesce(number, '')));
 \endif
 
--- :{?name} asks whether there is such a variable at all.
+-- :{?name} tests whether the variable is set.
 \if :{?demo_data}
     \ir ../demo/articles.psql
 \endif

@@ -1,5 +1,5 @@
--- Some installations have a table from before there were migrations. Take it over where it is, make it
--- where it is not: afterwards all are the same.
+-- Some installations have this table from the time before migrations. There, the table is renamed and
+-- gets a new column. Elsewhere, it is created. Afterwards, all installations have the same table.
 
 SELECT to_regclass('legacy_price') IS NOT NULL AS has_old_table \gset
 \if :has_old_table

@@ -1,4 +1,4 @@
--- A query writes the statements, \gexec runs them: a table for each month of the year.
+-- The query returns one CREATE TABLE for each month of the year. \gexec executes them.
 
 CREATE TABLE measurement (
     moment timestamptz NOT NULL,

@@ -1,4 +1,4 @@
--- Statements about whatever tables there are: format() quotes, %I names and %L values.
+-- One COMMENT for each partition that exists. format() quotes: %I an identifier, %L a value.
 
 SELECT format(
     'COMMENT ON TABLE %s IS %L',

@@ -1,4 +1,4 @@
--- add loyalty points: one customer's own wish
+-- add loyalty points, for one customer
 
 ALTER TABLE customer ADD COLUMN loyalty_points integer NOT NULL DEFAULT 0;
 

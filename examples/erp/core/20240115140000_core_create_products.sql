@@ -1,4 +1,4 @@
--- create products, with the first ones loaded from the file beside this one
+-- create products; the first rows come from the file products.csv beside this one
 
 CREATE TABLE product (
     sku   text PRIMARY KEY,

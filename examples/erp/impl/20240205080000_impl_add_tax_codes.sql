@@ -1,4 +1,4 @@
--- add tax codes: what the implementors need on top of the core
+-- add tax codes, for the implementor
 
 CREATE TABLE tax_code (
     code text PRIMARY KEY,

@@ -1,8 +1,8 @@
-# Before anything else: is this the server we know?
+# Is this the expected server? This is checked before any SQL runs.
 use migrate/checks.nu *
 
 require-server-version 12
 require-schema public
 
-# What a script gives is in the report of the run.
+# The result of a script is in the report of the run.
 query "SELECT current_setting('server_version') AS server, current_setting('TimeZone') AS zone" | first

@@ -1,7 +1,7 @@
 # migrate: late
 #
-# The table may be made by an earlier step of the same run, so this looks right before the
-# constraint is added: on a new database as well as on one that has been in use for years.
+# In a new database, an earlier migration of the same run creates the table. So this script runs
+# right before the constraint is added.
 use migrate/checks.nu *
 
 require-column customer email --type text

@@ -1,9 +1,9 @@
-# Another party's work is needed: applied already, or planned earlier in this run.
+# This migration of core must be applied already, or come earlier in this run.
 use migrate/checks.nu *
 
 require-migration core 20240115140000
 
-# An approval that is kept outside of the database: an error says what is missing and what to do.
+# An approval that is not in the database. The error says what is missing, and what to do.
 def main [] {
     let approval = $env.CHANGE_APPROVED_BY? | default ""
     if $approval == "" {

@@ -1,4 +1,4 @@
--- Values from outside: one installation has one home tenant, and every one has another.
+-- The tenant of an installation comes from a variable, because each installation has another tenant.
 
 CREATE TABLE tenant (
     code     text PRIMARY KEY,
@@ -6,10 +6,10 @@ CREATE TABLE tenant (
     added_by text NOT NULL
 );
 
--- :'name' is a text with its quotes, whatever the value holds; :number is put in as it is.
+-- :'name' inserts the value as a quoted text, whatever it contains. :name inserts it unquoted.
 INSERT INTO tenant VALUES (:'tenant', :'tenant_name', :'migration_name');
 
--- :"name" is an identifier with its quotes.
+-- :"name" inserts the value as a quoted identifier.
 CREATE SCHEMA :"tenant";
 
 \echo track :track_name knows the tenant :tenant

@@ -1,4 +1,4 @@
--- What a query gives becomes a variable with \gset, and stays in this file.
+-- \gset turns each column of a query's row into a variable, for the rest of this file.
 
 SELECT count(*) AS tenants, count(*) * :seats_per_tenant AS seats FROM tenant \gset
 

@@ -1,4 +1,4 @@
--- Where it began: one column for the whole name.
+-- Before the change: one column for the whole name.
 
 CREATE TABLE person (
     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

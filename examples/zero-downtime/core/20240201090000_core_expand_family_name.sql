@@ -1,5 +1,5 @@
--- Step 1, expand: a new column beside the old one, and a trigger that keeps both the same while old
--- and new programs run side by side. A lock for a moment, and no rewrite.
+-- Step 1, expand: add the new column, and a trigger that fills it when an old program writes only the
+-- old column. The lock is held only briefly, and no row is rewritten.
 -- migrate: lock-timeout 2sec
 
 ALTER TABLE person ADD COLUMN family_name text;

@@ -1,5 +1,5 @@
 -- migrate: no-transaction
--- Step 2, migrate: the old rows, in batches that are committed one by one.
+-- Step 2, migrate: fill the new column of the old rows. Each batch is committed by itself.
 
 DO $$
 DECLARE

@@ -1,5 +1,5 @@
--- Step 4, contract, when no old program is left: the trigger goes, and then the old column, which is
--- only a note in the catalogue.
+-- Step 4, contract, when no old program runs any more: drop the trigger, then the old column.
+-- DROP COLUMN only changes the catalogue; the rows are not rewritten.
 -- migrate: lock-timeout 2sec
 
 DROP TRIGGER person_names ON person;

@@ -1,3 +1,3 @@
--- The customer acme stands on the implementor's view.
+-- The view of the customer acme uses the implementor's view.
 CREATE OR REPLACE VIEW acme_price_list AS
 SELECT article, net * 1.2 AS gross FROM prices;

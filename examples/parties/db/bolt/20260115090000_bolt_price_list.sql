@@ -1,2 +1,2 @@
--- The customer bolt has made its view once, in a versioned migration.
+-- The view of the customer bolt, in a versioned migration.
 CREATE VIEW bolt_price_list AS SELECT * FROM price;

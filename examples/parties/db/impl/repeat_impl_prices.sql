@@ -1,2 +1,2 @@
--- The implementor's view of all that the core knows of a price.
+-- The implementor's view of all columns of the core's table.
 CREATE OR REPLACE VIEW prices AS SELECT * FROM price;

@@ -1,2 +1,2 @@
--- Release 3 of the core: four digits behind the point.
+-- Release 3 of the core: four digits after the decimal point.
 ALTER TABLE price ALTER net TYPE numeric(12,4);
