@@ -1,8 +1,8 @@
 -- migrate: no-transaction
 -- {{title}}
 --
--- NOT VALID checks new rows from now on, with a lock for a moment; VALIDATE then reads the old rows
--- without stopping writers. In one transaction the first lock would be held through the second.
+-- ADD CONSTRAINT ... NOT VALID checks only new rows, and holds its lock only briefly. VALIDATE then checks
+-- the old rows, and others can write. In one transaction, the lock would be held until both are done.
 
 -- Put the names of your tables for these, and remove them:
 CREATE TABLE IF NOT EXISTS example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);

@@ -1,7 +1,8 @@
 -- {{title}}
 --
--- \copy reads the file on this computer, beside this migration, and it is a part of the migration's
--- checksum. The rows go through a temporary table, so that those that are there already are updated.
+-- \copy reads the CSV file beside this migration, on the computer where psql runs. The checksum of the
+-- migration includes this file. The rows are first loaded into a temporary table. INSERT then adds new
+-- rows and updates existing ones.
 
 CREATE TABLE IF NOT EXISTS {{identifier}} (
     code text PRIMARY KEY,

@@ -1,4 +1,4 @@
--- Takes back what {{name}} does, in the opposite order, such as:
+-- Undoes what {{name}} does, in reverse order, for example:
 --   DROP TABLE invoice;
--- Try it before it is needed: migrate rehearse DIR --undo
+-- To test this file, type: migrate rehearse DIR --undo
 DO $$ BEGIN RAISE EXCEPTION 'this undo file is not written yet'; END $$;

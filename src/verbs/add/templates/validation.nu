@@ -1,10 +1,10 @@
 # May "{{title}}" run?
 #
-# Runs before any SQL of the run, in plan order, read-only. An error stops everything with its
-# message; what is printed is shown, what is given is in the report. On an empty database the
-# tables of earlier steps are not there yet: $env.MIGRATION.planned lists those steps, and
-# require-migration counts on them. A check that must see their tables runs right before its own
-# SQL, within the transaction, with this line at the top of the file:
+# Runs before any SQL of the run, in plan order, read-only. An error stops the run, and its message
+# is shown. The output is shown, too. The result of the script is in the report of the run. In a new
+# database, the tables of earlier migrations do not exist yet. $env.MIGRATION.planned lists these
+# migrations, and require-migration accepts them. If a check must see the tables, write this line at
+# the top of the file. Then the script runs right before the SQL of its migration, in the transaction:
 #
 #   `# migrate: late`
 
