@@ -15,11 +15,13 @@ use crate::verbs::add::{AddedRow, Order, add, template};
 
 pub struct Add;
 
-const HELP: &str = "The timestamp is the present time in UTC, or later if the track has a newer file. \
-     Without --track, the track is the only one in the directory, or else the directory's name. The \
-     file goes beside the newest of its track. A new track beside others gets a folder.\n\n\
-     The templates are TEMPLATES. Your own templates are files NAME.sql in the directory's folder \
-     `templates`.";
+const HELP: &str = "The timestamp is the current time in UTC. If the track has a newer file, the timestamp is \
+     later than that of this file. Without --track, the track is the only one in the directory. \
+     If the directory has no migrations, its name is the track. The new file goes into the folder \
+     of the track's newest file. If only other tracks have files, the new track gets a folder of \
+     its own.\n\n\
+     The templates are TEMPLATES. Your own templates are files NAME.sql in the folder `templates` \
+     of the directory.";
 
 impl PluginCommand for Add {
     type Plugin = MigratePlugin;
@@ -29,7 +31,7 @@ impl PluginCommand for Add {
     }
 
     fn description(&self) -> &str {
-        "Make the next migration file. Never overwrites one."
+        "Create the next migration file. Never overwrites a file."
     }
 
     fn extra_description(&self) -> &str {
@@ -60,20 +62,20 @@ impl PluginCommand for Add {
             .param(
                 Flag::new("template")
                     .arg(SyntaxShape::String)
-                    .desc("what to begin with: the name of a template, or a file"),
+                    .desc("begin with a template: its name, or a file"),
             )
-            .switch("no-transaction", "for outside of a transaction", None)
             .switch(
-                "with-validation",
-                "also make the validation script beside it",
+                "no-transaction",
+                "create a file that runs outside a transaction",
                 None,
             )
+            .switch("with-validation", "also create a validation script", None)
             .switch(
                 "repeatable",
-                "a file that is applied again whenever it changes",
+                "create a file that is applied again whenever it changes",
                 None,
             )
-            .switch("with-undo", "also make the file that undoes it", None)
+            .switch("with-undo", "also create an undo file", None)
             .gives::<AddedRow>()
     }
 
@@ -86,7 +88,7 @@ impl PluginCommand for Add {
             },
             Example {
                 example: r#"migrate add ./db "add emails" --track core --with-validation"#,
-                description: "A new migration, and a script that checks whether it may run",
+                description: "A new migration, with a script that checks whether it may run",
                 result: None,
             },
             Example {
@@ -101,7 +103,7 @@ impl PluginCommand for Add {
             },
             Example {
                 example: r#"migrate add ./db/impl "create users" | get file | each {|file| ^$env.EDITOR $file }"#,
-                description: "Make a migration and edit it",
+                description: "Create a migration and edit it",
                 result: None,
             },
         ]
@@ -136,7 +138,7 @@ impl Row for AddedRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("kind", |row: &Self| row.kind.to_string())
-                .means("migration, validation, undo, or data of a template"),
+                .means("migration, validation, undo, or the data file of a template"),
             Column::text("file", |row: &Self| row.file.to_string_lossy().into_owned())
                 .means("the new file"),
         ]

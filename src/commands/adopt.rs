@@ -22,19 +22,20 @@ impl PluginCommand for Adopt {
     }
 
     fn description(&self) -> &str {
-        "Take over a database: what another tool has applied counts as applied."
+        "Take over the history of another tool: its applied migrations count as applied."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Reads the history of the other tool, finds the file of each version, and compares its checksum \
-         if that tool has one. Then it marks these files as applied, at the original times. All of this \
-         is one transaction. The other tool's table is not changed.\n\n\
-         A version that failed there stops it. A version without a file stops it as well, unless \
-         --partial leaves it out. With --baseline, no tool is asked: everything up to a timestamp is \
-         marked.\n\n\
-         state is known if the ledger has the migration already, replaced if a squash stands for it, and \
-         unmapped if it has no file.",
+            "Reads the other tool's history and finds the file of each applied version. If that tool \
+         records checksums, the files are compared with them. Then these files are marked as \
+         applied, with the times that the tool has recorded. All of this is one transaction. The \
+         other tool's table is not changed.\n\n\
+         Nothing is marked if a migration of that tool has failed, if a file differs, or if a version has no file. \
+         With --partial, versions without a file are left out. With --baseline, no other tool is \
+         read: all files up to a timestamp are marked.\n\n\
+         state is marked, or planned with --dry-run. It is known if the ledger already has the \
+         migration, replaced if a squash replaces it, and unmapped if it has no file.",
             &[columns::<AdoptRow>()],
         )
     }
@@ -46,18 +47,18 @@ impl PluginCommand for Adopt {
             .param(
                 Flag::new("from")
                     .arg(SyntaxShape::String)
-                    .desc("the tool that has migrated the database"),
+                    .desc("the tool whose history is taken over"),
             )
             .named(
                 "table",
                 SyntaxShape::String,
-                "the tool's table, if it is not the usual one",
+                "the tool's table, if it has another name than usual",
                 None,
             )
             .named(
                 "baseline",
                 SyntaxShape::Any,
-                "mark everything up to this: 14 digits, or a datetime",
+                "mark all files up to this: 14 digits, or a datetime",
                 None,
             )
             .switch("partial", "leave out versions that have no file", None)
@@ -80,17 +81,17 @@ impl PluginCommand for Adopt {
             },
             Example {
                 example: "try { migrate adopt ./db --track core --from dbmate --dry-run } catch {|e| $e.msg }",
-                description: "Look at what dbmate has applied",
+                description: "What dbmate has applied",
                 result: None,
             },
             Example {
                 example: "migrate adopt ./db --track core --baseline 20240131000000",
-                description: "Mark all up to a moment as applied, without a tool",
+                description: "Mark all files up to a timestamp as applied, without another tool",
                 result: None,
             },
             Example {
                 example: "migrate adopt ./db --track core --baseline 20240131000000 --dry-run | where state == planned",
-                description: "What would be marked",
+                description: "Only the files that would be marked",
                 result: None,
             },
         ]
@@ -122,7 +123,7 @@ impl Row for AdoptRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::text("state", |row: &Self| row.decision.to_string())
                 .means("marked, planned (with --dry-run), known, replaced or unmapped"),
             Column::optional_text("name", |row: &Self| row.name.clone())
@@ -130,7 +131,7 @@ impl Row for AdoptRow {
             Column::optional_date("applied_at", |row: &Self| row.applied_at)
                 .means("when the other tool applied it"),
             Column::optional_bool("verified", |row: &Self| row.is_verified)
-                .means("whether the other tool's checksum fits; empty if it has none"),
+                .means("whether the file has the other tool's checksum; empty if it records none"),
             Column::text("version", |row: &Self| row.version.clone())
                 .means("the version as the other tool writes it"),
         ]

@@ -20,16 +20,17 @@ impl PluginCommand for Checks {
     }
 
     fn description(&self) -> &str {
-        "Make `use migrate/checks.nu *` work in your own shell."
+        "Show or install the helpers for `use migrate/checks.nu *` in your own shell."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "A validation script finds the helpers by itself. For your own shell, --install writes them, as \
-             migrate/checks.nu, into the folder for your own scripts that `$env.NU_LIB_DIRS` names; \
-             install them again after an update of the plugin. Without --install nothing is written. \
-             The helpers ask the database \
-             that PG* name, through psql.",
+            "A validation script needs no installation to use the helpers. For your own shell, \
+         --install writes the helpers to migrate/checks.nu, in the folder for your own scripts \
+         that `$env.NU_LIB_DIRS` names. Install them again after an update of the plugin. Without \
+         --install, nothing is written.\n\n\
+         The helpers use psql to ask the database that the variables PGHOST, PGDATABASE and so on \
+         name.",
             &[columns::<ChecksRow>()],
         )
     }
@@ -40,7 +41,7 @@ impl PluginCommand for Checks {
             .named(
                 "into",
                 SyntaxShape::Directory,
-                "another folder than that of $env.NU_LIB_DIRS",
+                "write into this folder instead of one of $env.NU_LIB_DIRS",
                 None,
             )
             .category(Category::Database)
@@ -51,22 +52,22 @@ impl PluginCommand for Checks {
         vec![
             Example {
                 example: "migrate checks",
-                description: "Are the helpers there, and where?",
+                description: "Are the helpers installed, and where?",
                 result: None,
             },
             Example {
                 example: "migrate checks --install",
-                description: "Write them; the next shell can say `use migrate/checks.nu *`",
+                description: "Install the helpers for `use migrate/checks.nu *` in the next shell",
                 result: None,
             },
             Example {
                 example: "migrate checks --install --into ./modules",
-                description: "Write them beside a project; then `use ./modules/migrate/checks.nu *`",
+                description: "Install them in a project, for `use ./modules/migrate/checks.nu *`",
                 result: None,
             },
             Example {
                 example: "migrate checks | where state != current",
-                description: "Nothing, where they are those of this version",
+                description: "An empty table if the helpers are up to date",
                 result: None,
             },
         ]

@@ -21,17 +21,20 @@ impl PluginCommand for Drift {
     }
 
     fn description(&self) -> &str {
-        "Show what of the database's schema was changed by hand. Changes nothing."
+        "Show what was changed by hand in the database's schema. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "An empty table means that nobody has changed the schema by hand. Pending migrations are left \
-         out. Standard error says with what the schema was compared.\n\n\
-         If the last run has recorded the schema (setting record_schema), what was changed since is \
-         shown. Otherwise, and with --replay, the files of all applied migrations are applied to a new \
-         database, which is made as by `migrate rehearse --scratch`. Validation scripts do not run.\n\n\
-         With --against, the files that `migrate snapshot` has written are compared instead.",
+            "An empty table means that nobody has changed the schema by hand. Pending migrations are \
+         left out. Standard error says with what the schema was compared.\n\n\
+         The setting record_schema makes each run record the schema. If the last run has recorded \
+         it, the table shows what was changed since then. Otherwise, or with --replay, the files \
+         of all applied migrations run in a new database, and the schemas are compared. The new \
+         database is made as by `migrate rehearse --scratch`. Validation scripts do not run \
+         there.\n\n\
+         With --against, the schema is compared with the files that `migrate snapshot` has \
+         written.",
             &[columns::<DriftRow>()],
         )
     }
@@ -41,7 +44,7 @@ impl PluginCommand for Drift {
             .takes_directory()
             .switch(
                 "replay",
-                "compare with a database made from the files in any case",
+                "always compare with a new database made from the files",
                 None,
             )
             .named(
@@ -50,7 +53,7 @@ impl PluginCommand for Drift {
                 "compare with the snapshot in this folder",
                 None,
             )
-            .switch("all", "owners, grants and comments as well", Some('a'))
+            .switch("all", "also compare owners, grants and comments", Some('a'))
             .named(
                 "set",
                 SyntaxShape::Record(Default::default()),
@@ -75,7 +78,7 @@ impl PluginCommand for Drift {
             },
             Example {
                 example: "migrate drift ./db | where track == core",
-                description: "What was done by hand to the objects of a track",
+                description: "What was changed by hand in the objects of a track",
                 result: None,
             },
             Example {
@@ -90,12 +93,12 @@ impl PluginCommand for Drift {
             },
             Example {
                 example: "migrate drift ./db --replay | where track == null",
-                description: "What no migration made, whatever was recorded",
+                description: "What no migration made, compared with a replay of the files",
                 result: None,
             },
             Example {
                 example: "migrate drift ./db --all | to md",
-                description: "With owners, grants and comments, for a ticket",
+                description: "With owners, grants and comments, as Markdown for a ticket",
                 result: None,
             },
         ]
@@ -117,7 +120,7 @@ impl PluginCommand for Drift {
                 (Some(_), true) => {
                     return Err(Error::BadFlag {
                         flag: "replay",
-                        problem: "it does not go with --against".to_owned(),
+                        problem: "it cannot be combined with --against".to_owned(),
                     }
                     .into());
                 }
@@ -148,13 +151,13 @@ impl Row for DriftRow {
             Column::optional_text("track", |row: &Self| {
                 Some(row.maker.as_ref()?.track.clone())
             })
-            .means("whose it is; empty if it was made by hand"),
+            .means("the track of the object; empty if no ledger knows it"),
             Column::optional_text("expected", |row: &Self| row.expected.clone())
-                .means("its definition after the migrations"),
+                .means("the definition that the migrations make"),
             Column::optional_text("actual", |row: &Self| row.actual.clone())
-                .means("its definition in the database"),
+                .means("the definition in the database"),
             Column::optional_date("since", |row: &Self| row.since)
-                .means("the change by hand is later than this"),
+                .means("the change by hand was made after this time"),
         ]
     }
 }

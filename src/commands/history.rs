@@ -20,12 +20,12 @@ impl PluginCommand for History {
     }
 
     fn description(&self) -> &str {
-        "Show what the database's ledgers say, in the order of applying. Changes nothing."
+        "Show the rows of the database's ledgers, oldest first. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Shows all tracks of the database, including tracks and files that are gone from the directory. \
+            "Shows all tracks of the database, even if the directory no longer has their files. \
          --track shows only these tracks.",
             &[columns::<HistoryRow>()],
         )
@@ -57,7 +57,7 @@ impl PluginCommand for History {
             },
             Example {
                 example: "migrate history ./db | save --force history.csv",
-                description: "Keep it as a file",
+                description: "Save the history as a file",
                 result: None,
             },
         ]
@@ -82,35 +82,35 @@ impl Row for HistoryRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.row.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::optional_text("version", |row: &Self| {
                 Some(row.name.as_ref()?.digits()?.to_string())
             })
-            .means("its 14 digits; empty for a repeatable"),
+            .means("the timestamp of 14 digits; empty for a repeatable"),
             Column::text("state", |row: &Self| row.row.state.to_string())
                 .means("applied, failed or running"),
             Column::optional_text("description", |row: &Self| {
                 Some(row.name.as_ref()?.description.clone())
             })
-            .means("the words of its file name"),
+            .means("the description in the file name"),
             Column::optional_duration("duration", |row: &Self| row.row.duration())
                 .means("how long its SQL took"),
             Column::optional_date("applied_at", |row: &Self| row.row.applied_at)
-                .means("when, by the server's clock"),
+                .means("when it was applied, by the server's clock"),
             Column::optional_duration("validation_time", |row: &Self| row.row.validation_time())
                 .means("how long its checks took"),
             // Itself, and what it includes.
             Column::int("files", |row: &Self| row.row.parts.len().max(1))
-                .means("how many files it was made of: itself, and what it includes"),
+                .means("how many files it has: its own, and included ones"),
             Column::text("name", |row: &Self| row.row.name.clone()).means("the file's name"),
             Column::optional_text("applied_by", |row: &Self| row.row.applied_by.clone())
                 .means("the database user of that run"),
             Column::optional_text("error", |row: &Self| row.row.error.as_deref().map(one_line))
-                .means("why a step outside a transaction failed"),
+                .means("why a migration outside a transaction failed"),
             Column::optional_date("timestamp", |row: &Self| {
                 row.name.as_ref()?.version.timestamp()
             })
-            .means("the version as a datetime; empty if it is none"),
+            .means("the version as a datetime; empty if it is not a date"),
             Column::optional_text("execution_id", |row: &Self| row.row.execution_id.clone())
                 .means("the run that applied it"),
             Column::text("hash", |row: &Self| row.row.hash.clone())

@@ -25,12 +25,13 @@ impl PluginCommand for Impact {
 
     fn extra_description(&self) -> &str {
         help(
-            "NAME is a table, view, function, type, sequence, schema or another object, or TABLE.COLUMN. \
-         Without a schema, it is looked up in the search path. `view public.v` gives the kind as well.\n\n\
-         Gives a row per object. PostgreSQL does \
-         not know what a function's body uses. So a function whose body contains the name has certain = \
-         false, and so has everything that depends on it.\n\n\
-         The ledgers and the parts of a named table, such as its indexes, are left out.",
+            "NAME is a table, view, function, type, sequence, schema or another object, or \
+         TABLE.COLUMN. Without a schema, it is looked up in the search path. Put the kind before \
+         the name if several objects have this name: `view public.v`.\n\n\
+         Gives a row per object. PostgreSQL does not record which objects a function's body uses. \
+         So a function whose body contains the name has certain = false. Everything that depends \
+         on this function also has certain = false.\n\n\
+         The ledgers are left out, and so are the parts of a named table, such as its indexes.",
             &[columns::<ImpactRow>()],
         )
     }
@@ -56,17 +57,17 @@ impl PluginCommand for Impact {
             },
             Example {
                 example: "migrate impact ./db public | where not certain",
-                description: "Functions that may use it: look at them",
+                description: "Functions that may use an object of the schema, for you to read",
                 result: None,
             },
             Example {
                 example: "migrate impact ./db public | where depth == 1",
-                description: "What depends on it directly",
+                description: "What directly depends on an object of the schema",
                 result: None,
             },
             Example {
                 example: "migrate impact ./db public | get track | uniq",
-                description: "Whose work is concerned",
+                description: "Which tracks are concerned",
                 result: None,
             },
         ]
@@ -90,17 +91,18 @@ impl Row for ImpactRow {
         vec![
             Column::text("name", |row: &Self| row.object.1.clone())
                 .means("the object that depends on NAME"),
-            Column::int("depth", |row: &Self| row.depth).means("how many steps away it is"),
+            Column::int("depth", |row: &Self| row.depth)
+                .means("how many steps away it is; 1 is a direct dependency"),
             Column::text("via", |row: &Self| row.via.clone())
-                .means("the object on the way to it, one step before"),
+                .means("the object that it directly depends on"),
             Column::bool("certain", |row: &Self| row.certain)
-                .means("whether the server is sure of every step"),
+                .means("whether PostgreSQL records every dependency on the way"),
             Column::text("kind", |row: &Self| row.object.0.clone())
                 .means("table, column, view, function and so on"),
             Column::optional_text("track", |row: &Self| {
                 Some(row.maker.as_ref()?.track.clone())
             })
-            .means("whose it is; empty if it was made by hand"),
+            .means("the track of the object; empty if no ledger knows it"),
             Column::optional_text("made_by", |row: &Self| row.maker.as_ref()?.made_by.clone())
                 .means("the migration that made it"),
         ]

@@ -21,19 +21,19 @@ impl PluginCommand for Import {
     }
 
     fn description(&self) -> &str {
-        "Turn another tool's migration files into ours. Never overwrites a file."
+        "Import another tool's migration files. Never overwrites a file."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder of the new \
-         files. Its name is the track, unless --track gives another.\n\n\
-         The SQL is copied as it is. The tool's own marks become file names, undo files, or directives: \
-         no-transaction, transaction-control (if a file has its own BEGIN and COMMIT), and allow unset- \
-         variable (if a colon looks like a psql variable).\n\n\
-         The table says what became of each file: migration, undo or skipped. If anything is wrong with \
-         the folder, every problem is listed and nothing is written. Afterwards, `migrate adopt` marks \
-         what is applied.",
+            "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder of \
+         the new files. The name of this folder is the track, unless --track gives another.\n\n\
+         The SQL is copied unchanged. The tool's own marks become file names, undo files, or \
+         directives: no-transaction, transaction-control if a file has its own BEGIN and COMMIT, \
+         and `allow unset-variable` if a colon looks like a psql variable.\n\n\
+         The table shows what each file became: a migration, an undo file, or skipped. If the \
+         folder has problems, all of them are listed and nothing is written. Afterwards, `migrate \
+         adopt` marks the applied migrations.",
             &[columns::<ImportRow>()],
         )
     }
@@ -44,7 +44,7 @@ impl PluginCommand for Import {
             .param(
                 Flag::new("from")
                     .arg(SyntaxShape::String)
-                    .desc("the tool that the files are written for"),
+                    .desc("the tool that the files belong to"),
             )
             .named(
                 "into",
@@ -66,17 +66,17 @@ impl PluginCommand for Import {
         vec![
             Example {
                 example: "mkdir ./migrations; '-- migrate:up' | save ./migrations/20240101000000_a.sql; migrate import ./migrations --from dbmate --into ./erp/core --dry-run",
-                description: "What would become of dbmate's files",
+                description: "Which files would be written for dbmate's",
                 result: None,
             },
             Example {
                 example: "mkdir ./goose; '-- +goose Up' | save ./goose/1_a.sql; migrate import ./goose --from goose --into ./erp/core",
-                description: "Turn goose's files into ours",
+                description: "Import goose's files",
                 result: None,
             },
             Example {
                 example: "mkdir ./sqlx; 'SELECT 1;' | save ./sqlx/20240101000000_a.sql; migrate import ./sqlx --from sqlx --into ./erp/core | where note != null",
-                description: "Turn sqlx's files into ours, and see what was left out",
+                description: "Import sqlx's files, and show which have a note",
                 result: None,
             },
             Example {
@@ -116,7 +116,7 @@ impl Row for ImportRow {
             Column::text("from", |row: &Self| row.from.clone()).means("the other tool's file"),
             Column::text("kind", |row: &Self| row.kind.clone()).means("migration, undo or skipped"),
             Column::text("note", |row: &Self| row.note.clone())
-                .means("the directives that were added, or why it was skipped"),
+                .means("the directives that were added, or why the file was skipped"),
             Column::optional_text("to", |row: &Self| {
                 Some(row.to.as_ref()?.to_string_lossy().into_owned())
             })

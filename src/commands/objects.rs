@@ -25,15 +25,17 @@ impl PluginCommand for Objects {
 
     fn extra_description(&self) -> &str {
         help(
-            "A run writes into its ledger rows what each migration has made, changed and dropped. It asks \
-         PostgreSQL's catalogue, so the work of DO blocks and functions is known as well.\n\n\
-         track is null if no ledger knows the object: it was made by hand, or by an earlier version of \
-         this plugin. made_by is null if a migration has changed an object that no migration made. A part \
-         of a table, such as an index, belongs to its own maker, or else to the table's. --track shows \
-         only what these tracks have made.\n\n\
-         With --rebuild, the files of all applied migrations run in a scratch database, as for `migrate drift`, \
-         and the ledger rows without a list are filled. This is for databases that an earlier version has \
-         migrated. Without it, nothing is changed.",
+            "A run writes into its ledger rows what each migration has created, altered and dropped. \
+         It reads this from PostgreSQL's catalogue, so the work of DO blocks and functions is \
+         included.\n\n\
+         track is null if no ledger knows the object: it was made by hand, or by an earlier \
+         version of this plugin. made_by is null if a migration has changed an object that no \
+         migration made. A part of a table, such as an index, has the track of the migration that \
+         made it, or else the track of the table. --track shows only the objects of these tracks.\n\n\
+         --rebuild is for databases that an earlier version of this plugin has migrated. Their \
+         ledger rows do not list the objects. The files of all applied migrations run in a \
+         scratch database, as for `migrate drift`, and the lists are written into these ledger \
+         rows. Without --rebuild, nothing is changed.",
             &[columns::<ObjectRow>()],
         )
     }
@@ -41,10 +43,10 @@ impl PluginCommand for Objects {
     fn signature(&self) -> Signature {
         Signature::build(self.name())
             .takes_directory()
-            .switch("all", "columns and constraints as well", Some('a'))
+            .switch("all", "also show columns and constraints", Some('a'))
             .switch(
                 "rebuild",
-                "fill ledger rows without a list, by a replay from the files",
+                "complete old ledger rows by a replay of the files",
                 None,
             )
             .named(
@@ -53,7 +55,7 @@ impl PluginCommand for Objects {
                 "psql variables for the replay, such as { tenant: acme }",
                 None,
             )
-            .switch("quiet", "say nothing meanwhile", Some('q'))
+            .switch("quiet", "show no progress", Some('q'))
             .reaches_database()
             .gives::<ObjectRow>()
     }
@@ -77,7 +79,7 @@ impl PluginCommand for Objects {
             },
             Example {
                 example: "migrate objects ./db | group-by track --to-table",
-                description: "What belongs to whom",
+                description: "The objects of each track",
                 result: None,
             },
             Example {
@@ -114,7 +116,7 @@ impl Row for ObjectRow {
             Column::optional_text("track", |row: &Self| {
                 Some(row.maker.as_ref()?.track.clone())
             })
-            .means("whose it is; empty if it was made by hand"),
+            .means("the track of the object; empty if no ledger knows it"),
             Column::text("kind", |row: &Self| row.object.0.clone())
                 .means("table, index, view, function and so on"),
             Column::text("name", |row: &Self| row.object.1.clone())
@@ -122,7 +124,7 @@ impl Row for ObjectRow {
             Column::optional_text("made_by", |row: &Self| row.maker.as_ref()?.made_by.clone())
                 .means("the migration that made it"),
             Column::optional_date("made_at", |row: &Self| row.maker.as_ref()?.made_at)
-                .means("when that was"),
+                .means("when it was made"),
             Column::optional_text("last_changed_by", |row: &Self| {
                 Some(row.maker.as_ref()?.last_changed_by.clone())
             })

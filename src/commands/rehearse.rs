@@ -29,29 +29,33 @@ impl PluginCommand for Rehearse {
     }
 
     fn description(&self) -> &str {
-        "Execute everything pending in a transaction and roll it back: what it takes, locks and rewrites."
+        "Execute all pending migrations, show their time, locks and rewrites, and roll them back."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Everything runs in one transaction, which is always rolled back. It takes real locks and holds \
-         them until it ends, and lock_timeout applies. An error ends the rehearsal. With --transaction \
-         each, a file that fails is `failed`, and the others go on. Files that run outside a transaction \
-         are skipped, so later files may miss what they make.\n\n\
-         Gives a row per migration, as `migrate run` does. locks has the relation, the mode, whom it \
-         blocks, how long it is held at most, and live: others use the relation now. conflicts has \
-         objects of other tracks that are altered, dropped (by CASCADE, too) or in the way, and names \
-         that are taken.\n\n\
-         Some effects cannot be rolled back: sequences advance, \\! runs its program, and \\copy ... to \
-         writes its file.\n\n\
-         --scratch applies the whole history to a new database and compares its schema with yours. An \
-         empty table means that a new installation gives the same schema. Pending migrations are \
-         differences. The new database is made on the same server, and removed afterwards. A throw-away \
-         server on this computer is used if the user may not create a database, or if a migration would \
-         change the whole server, such as ALTER ROLE.\n\n\
-         --undo runs each pending migration up, down and up again, and compares the schemas. It gives a \
-         row for everything that an undo file leaves behind or does not restore, and for what differs the \
-         second time. An empty table means that the undo files work.",
+            "Everything runs in one transaction, which is always rolled back. This transaction takes \
+         real locks and holds them until it ends. The setting lock_timeout limits how long it \
+         waits for a lock. An error ends the rehearsal. With --transaction each, a file that \
+         fails is `failed`, and the others go on. Files that run outside a transaction are \
+         skipped, so later files may lack what they create.\n\n\
+         Gives a row per migration, as `migrate run` does. The column locks has the relation, the \
+         mode, whom it blocks, and how long it is held at most; live is true if other sessions \
+         use the relation now. The column conflicts has the objects of other tracks that the \
+         migration alters or drops (by CASCADE, too), or that prevent its change, and names that \
+         exist already.\n\n\
+         Some effects cannot be rolled back: sequences advance, \\! runs its program, and \\copy \
+         ... to writes its file.\n\n\
+         --scratch applies the whole history to a new database and compares its schema with the \
+         schema of yours. An empty table means that a new installation gets the same schema. \
+         Pending migrations show as differences. The new database is made on the same server, and \
+         removed afterwards. If the user may not create a database, or if a migration would \
+         change the whole server (such as ALTER ROLE), a throw-away server on this computer is \
+         used instead.\n\n\
+         --undo runs each pending migration, its undo file, and the migration again, and compares \
+         the schemas. It gives a row for each object that an undo file leaves behind or does not \
+         restore, and for each object that differs the second time. An empty table means that the \
+         undo files work.",
             &[
                 columns::<RehearsalRow>(),
                 columns_with::<Difference>("scratch"),
@@ -69,12 +73,12 @@ impl PluginCommand for Rehearse {
             .limits_statements()
             .switch(
                 "scratch",
-                "apply everything to a new database, and compare",
+                "apply all files to a new database, and compare it",
                 None,
             )
             .switch(
                 "undo",
-                "run up, down and up again, and show what is left behind",
+                "run each migration, its undo file, the migration again",
                 None,
             )
             .checks_first()
@@ -87,22 +91,22 @@ impl PluginCommand for Rehearse {
         vec![
             Example {
                 example: "migrate rehearse ./db | where rewrites != [] or duration > 1sec",
-                description: "What takes long, or writes a table anew",
+                description: "Which migrations take long, or rewrite a table",
                 result: None,
             },
             Example {
                 example: "migrate rehearse ./db --scratch | where difference == different",
-                description: "Does a fresh install give the same schema?",
+                description: "Does a new installation get the same schema?",
                 result: None,
             },
             Example {
                 example: "migrate rehearse ./db | select name locks | flatten locks --all",
-                description: "Every lock that others would notice",
+                description: "Every lock",
                 result: None,
             },
             Example {
                 example: "migrate rehearse ./db | where blocks == everybody",
-                description: "Which migrations keep everybody waiting",
+                description: "Which migrations make everybody wait",
                 result: None,
             },
         ]
@@ -148,11 +152,11 @@ impl Row for RehearsalRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.run.name.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::text("version", |row: &Self| row.run.name.version.to_string())
-                .means("its 14 digits"),
+                .means("the timestamp of 14 digits"),
             Column::text("description", |row: &Self| row.run.name.description.clone())
-                .means("the words of its file name"),
+                .means("the description in the file name"),
             Column::optional_text("blocks", |row: &Self| {
                 let strongest = row.effects.locks.iter().map(|lock| lock.mode);
                 Some(strongest.reduce(stronger)?.blocks().to_owned())
@@ -169,7 +173,7 @@ impl Row for RehearsalRow {
             Column::text("state", |row: &Self| row.ending.to_string())
                 .means("rehearsed, skipped or failed"),
             Column::int("group", |row: &Self| row.run.group)
-                .means("the transaction that it would share with others, from 1"),
+                .means("the number of the transaction that a run would use, from 1"),
             Column::optional_duration("validation_time", |row: &Self| row.run.validation_time())
                 .means("how long its checks took"),
             Column::new("locks", list(), |row: &Self, span| {
@@ -183,7 +187,7 @@ impl Row for RehearsalRow {
             Column::new("conflicts", list(), |row: &Self, span| {
                 conflicts(&row.conflicts, span)
             })
-            .means("the objects of other tracks that it touches: a table"),
+            .means("its conflicts with objects of other tracks: a table"),
             Column::new("objects", list(), |row: &Self, span| {
                 changes(&row.run.objects, span)
             })
@@ -191,20 +195,20 @@ impl Row for RehearsalRow {
             Column::new("validation", list(), |row: &Self, span| {
                 validation(&row.run.checks, span)
             })
-            .means("what each check gave: a table"),
+            .means("the result of each check: a table"),
             Column::text("kind", |row: &Self| row.run.name.kind().to_owned())
                 .means("versioned or repeatable"),
             Column::optional_text("reason", |row: &Self| {
                 row.run.reason.as_ref().map(ToString::to_string)
             })
-            .means("why it runs, or why here, if not because of its timestamp"),
+            .means("why a repeatable runs, or where a bridge (before) runs"),
             Column::texts("notices", |row: &Self| row.run.notices.clone())
-                .means("what psql and the server said meanwhile: a list"),
+                .means("the messages of psql and the server: a list"),
             Column::text("name", |row: &Self| row.run.name.file_name()).means("the file's name"),
             Column::optional_text("execution_id", |row: &Self| {
                 Some(row.run.applied.as_ref()?.execution_id.clone())
             })
-            .means("the rehearsal, as in $env.MIGRATION"),
+            .means("the id of the rehearsal, as in $env.MIGRATION"),
         ]
     }
 }
@@ -256,7 +260,7 @@ impl Row for RoundTripRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.name.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::text("name", |row: &Self| row.name.file_name())
                 .means("the migration whose undo file was tried"),
             Column::optional_text("kind", |row: &Self| Some(row.object.as_ref()?.0.clone()))
@@ -264,11 +268,11 @@ impl Row for RoundTripRow {
             Column::optional_text("object", |row: &Self| Some(row.object.as_ref()?.1.clone()))
                 .means("the object that differs"),
             Column::text("difference", |row: &Self| row.difference.to_owned())
-                .means("what the undo file did not do"),
+                .means("what differs: not restored, left behind, changed and so on"),
             Column::optional_text("expected", |row: &Self| row.expected.clone())
-                .means("the definition as it should be"),
+                .means("the definition that was expected"),
             Column::optional_text("found", |row: &Self| row.found.clone())
-                .means("the definition as it is"),
+                .means("the definition that was found"),
         ]
     }
 }

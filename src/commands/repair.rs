@@ -21,13 +21,13 @@ impl PluginCommand for Repair {
     }
 
     fn description(&self) -> &str {
-        "Edit ledger rows by hand. Touches no other table."
+        "Correct rows of the ledgers. Changes no other table."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "NAME is a version or a file name, with or without .sql. Each flag takes one or a list. \
-         Everything is done in one transaction. The table shows what was done.",
+            "NAME is a version or a file name, with or without .sql. Each flag takes one name or a \
+         list. Everything is done in one transaction. The table shows what was done.",
             &[columns::<RepairRow>()],
         )
     }
@@ -36,20 +36,20 @@ impl PluginCommand for Repair {
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
-            .named("rehash", names(), "accept a file that was changed", None)
-            .named("forget", names(), "remove a row: never applied", None)
+            .named(
+                "rehash",
+                names(),
+                "record a changed file's new checksum",
+                None,
+            )
+            .named("forget", names(), "delete the row of a migration", None)
             .named(
                 "mark-applied",
                 names(),
-                "add a row: it is applied already",
+                "count a migration as applied",
                 None,
             )
-            .named(
-                "retry",
-                names(),
-                "run it again: it failed, or never ended",
-                None,
-            )
+            .named("retry", names(), "let a failed migration run again", None)
             .switch("dry-run", "show what would be done", Some('n'))
             .gives::<RepairRow>()
     }
@@ -63,17 +63,17 @@ impl PluginCommand for Repair {
             },
             Example {
                 example: "migrate repair ./db --mark-applied [20240101000000_core_a.sql 20240101000000_impl_a.sql]",
-                description: "Say that two migrations are in the database already",
+                description: "Mark two migrations as applied",
                 result: None,
             },
             Example {
                 example: "migrate run ./db | ignore; migrate repair ./db --forget 20240101000000_core_a.sql",
-                description: "Give up a migration: it counts as never applied",
+                description: "Delete the row of a migration: it counts as not applied",
                 result: None,
             },
             Example {
                 example: "migrate status ./db | where state == changed | get name",
-                description: "Which files were changed after they were applied; --rehash accepts one",
+                description: "Which files were changed after they were applied; --rehash accepts them",
                 result: None,
             },
         ]
@@ -100,7 +100,7 @@ impl Row for RepairRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::text("action", |row: &Self| {
                 let would = if row.is_dry_run { "would " } else { "" };
                 format!("{would}{}", row.action)

@@ -24,7 +24,7 @@ fn unknown(typed: &Value) -> LabeledError {
     let help = match did_you_mean(&names, &word) {
         Some(near) => format!("did you mean `migrate {near}`?"),
         None => format!(
-            "there is {}; `migrate` alone explains them",
+            "the commands are {}; type `migrate` for an overview",
             names.join(", ")
         ),
     };
@@ -49,7 +49,7 @@ impl PluginCommand for Root {
         help(
             "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own\n\
          history, kept in a ledger table in the database. One run applies all tracks, core first.\n\
-         Everything psql can do works in a migration.",
+         A migration can use everything that psql can do.",
             &[],
         )
     }
@@ -59,7 +59,7 @@ impl PluginCommand for Root {
             .rest(
                 "command",
                 SyntaxShape::Any,
-                "a mistyped command; the most similar one is named",
+                "a mistyped command; the error suggests a similar one",
             )
             .allows_unknown_args()
             .input_output_type(Type::Nothing, Type::String)
@@ -74,7 +74,7 @@ impl PluginCommand for Root {
         vec![
             Example {
                 example: r#"migrate add ./db/core "create customers""#,
-                description: "First: make a migration file, and write SQL into it",
+                description: "First: create a migration file, and write SQL into it",
                 result: None,
             },
             Example {
@@ -84,7 +84,7 @@ impl PluginCommand for Root {
             },
             Example {
                 example: "migrate run ./db",
-                description: "Third: apply it, all or nothing",
+                description: "Third: apply the pending migrations, all or nothing",
                 result: None,
             },
             Example {

@@ -35,15 +35,16 @@ impl PluginCommand for Run {
 
     fn extra_description(&self) -> &str {
         help(
-            "Track core runs first, then the other tracks in alphabetical order, each by timestamp. The \
-         directives `requires` and `before` change this order, and the column reason says why. Each \
-         migration is recorded in its track's ledger within the same transaction. If a migration fails, \
-         its whole transaction is rolled back. A run is refused if an applied file was changed or is \
-         gone.\n\n\
-         Before any SQL, the `.nu` file beside each pending migration runs in a nu of its own. If one \
-         fails, nothing runs. --check does the same with a closure in this shell. If objects of a \
-         repeatable are in the way of a step, they are dropped and applied again from their files. A file \
-         that cannot run in a transaction begins with `-- migrate: no-transaction`.\n\n\
+            "The track core runs first, then the other tracks in alphabetical order. Within a track, \
+         the timestamps give the order. The directives `requires` and `before` change the order. \
+         Each migration is recorded in its track's ledger within the same transaction. If a \
+         migration fails, its whole transaction is rolled back. A run is refused if an applied \
+         file was changed or is missing.\n\n\
+         Each pending migration can have a validation script: a `.nu` file beside it. All scripts \
+         run before any SQL, each in a nu of its own. If one fails, no migration is applied. \
+         --check runs a closure of this shell for each migration in the same way. If objects of a \
+         repeatable prevent a change, they are dropped for it, and created again from their \
+         files. A file that cannot run in a transaction begins with `-- migrate: no-transaction`.\n\n\
          Gives a row per applied migration. If nothing is pending, the table is empty.",
             &[columns::<RunRow>(), columns_with::<Full<RunRow>>("full")],
         )
@@ -54,19 +55,19 @@ impl PluginCommand for Run {
             .takes_directory()
             .reaches_database()
             .expects_tracks()
-            .switch("dry-run", "show the plan and touch nothing", Some('n'))
+            .switch("dry-run", "show the plan and change nothing", Some('n'))
             .selects_steps()
             .limits_statements()
             .named(
                 "retries",
                 SyntaxShape::Int,
-                or_default("new tries after a lock timeout or a deadlock", Key::Retries),
+                or_default("retries after a lock timeout or a deadlock", Key::Retries),
                 None,
             )
             .checks_first()
             .switch(
                 "full",
-                "notices and objects as lists, and the column validation",
+                "notices and objects in full, and the column validation",
                 None,
             )
             .gives::<RunRow>()
@@ -88,17 +89,17 @@ impl PluginCommand for Run {
             },
             Example {
                 example: "migrate run ./db --track [core impl] --transaction each",
-                description: "Two tracks, each migration in a transaction of its own",
+                description: "Apply two tracks, each migration in a transaction of its own",
                 result: None,
             },
             Example {
                 example: "migrate run ./db --database $env.STAGING --to 20240131000000",
-                description: "Another database, up to a timestamp",
+                description: "Use another database, and apply up to a timestamp",
                 result: None,
             },
             Example {
                 example: r#"migrate run ./db --check {|migration| if $migration.description =~ drop { error make { msg: "nothing is dropped today" } } }"#,
-                description: "Ask this shell about every migration first",
+                description: "Check every migration with a closure of this shell first",
                 result: None,
             },
         ]
@@ -142,17 +143,17 @@ impl Row for RunRow {
         columns.push(Self::reason());
         columns.push(
             Column::text("notices", |row: &Self| said(&row.notices))
-                .means("what psql and the server said meanwhile, in a line"),
+                .means("the messages of psql and the server, in one line"),
         );
         columns.push(
             Column::text("objects", |row: &Self| summary(&row.objects))
-                .means("what it did to the schema, in a line"),
+                .means("its changes to the schema, in one line"),
         );
         columns.push(
             Column::optional_text("execution_id", |row: &Self| {
                 Some(row.applied.as_ref()?.execution_id.clone())
             })
-            .means("the run, as in the ledger and in $env.MIGRATION"),
+            .means("the id of the run, as in the ledger and in $env.MIGRATION"),
         );
         columns
     }
@@ -165,8 +166,7 @@ impl RunRow {
     }
 
     fn group_column() -> Column<Self> {
-        Column::int("group", |row: &Self| row.group)
-            .means("the transaction that it shares with others, counted from 1")
+        Column::int("group", |row: &Self| row.group).means("the number of its transaction, from 1")
     }
 
     fn times() -> Vec<Column<Self>> {
@@ -178,7 +178,7 @@ impl RunRow {
             Column::optional_date("applied_at", |row: &Self| {
                 Some(row.applied.as_ref()?.applied_at)
             })
-            .means("when, by the server's clock"),
+            .means("when it was applied, by the server's clock"),
         ]
     }
 
@@ -186,7 +186,7 @@ impl RunRow {
         Column::optional_text("reason", |row: &Self| {
             row.reason.as_ref().map(ToString::to_string)
         })
-        .means("why it runs, or why here, if not because of its timestamp")
+        .means("why a repeatable runs, or where a bridge (before) runs")
     }
 
     fn check_and_name() -> Vec<Column<Self>> {
@@ -207,20 +207,20 @@ impl Row for Full<RunRow> {
         let mut columns = Self::with(
             RunRow::columns(),
             Column::texts("notices", |row: &RunRow| row.notices.clone())
-                .means("what psql and the server said meanwhile: a list"),
+                .means("the messages of psql and the server: a list"),
         );
         columns.retain(|column| column.name != "objects");
         columns.push(
             Column::new("objects", list(), |row: &Self, span| {
                 changes(&row.0.objects, span)
             })
-            .means("what it did to the schema: a table"),
+            .means("its changes to the schema: a table"),
         );
         columns.push(
             Column::new("validation", list(), |row: &Self, span| {
                 validation(&row.0.checks, span)
             })
-            .means("what each check gave: a table"),
+            .means("the result of each check: a table"),
         );
         columns
     }

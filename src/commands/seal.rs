@@ -22,16 +22,18 @@ impl PluginCommand for Seal {
     }
 
     fn description(&self) -> &str {
-        "Write a track's lock file: its files, their checksums, and what they need of other tracks."
+        "Write a track's lock file: its files, their checksums, and what they require of other tracks."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "From then on, `run`, `rehearse` and `validate` refuse the track when one of its files was added, \
-         changed or removed and the track was not sealed again. The file is TRACK.migrate.lock in the track's \
-         folder, with a line for each file; commit it. Two branches that both change the track meet in it \
-         when they are merged: keep the files of both, and seal again. Without a lock file nothing is \
-         compared, so delete it to unseal a track. No database is asked.",
+            "The lock file is TRACK.migrate.lock in the folder of the track. It has a line for each \
+         file. Commit it.\n\n\
+         Afterwards, `run`, `rehearse` and `validate` refuse the track if a file was added, \
+         changed or removed and the track was not sealed again. If two branches both change the \
+         track, merging them gives a conflict in the lock file. Keep the files of both branches, \
+         and seal again. To unseal a track, delete its lock file.\n\n\
+         This command does not connect to a database.",
             &[columns::<SealRow>()],
         )
     }
@@ -42,12 +44,12 @@ impl PluginCommand for Seal {
             .named(
                 "track",
                 SyntaxShape::String,
-                "the track, where the directory has several",
+                "the track, if the directory has several",
                 Some('t'),
             )
             .switch(
                 "dry-run",
-                "tell what would be sealed, and write nothing",
+                "show what would be sealed, and write nothing",
                 Some('n'),
             )
             .gives::<SealRow>()
@@ -67,7 +69,7 @@ impl PluginCommand for Seal {
             },
             Example {
                 example: "migrate seal ./db --track impl | to md",
-                description: "Seal one track of several, and say so in a merge request",
+                description: "Seal one of several tracks, with a table for a merge request",
                 result: None,
             },
             Example {
@@ -104,13 +106,13 @@ impl Row for SealRow {
             Column::int("added", |row: &Self| row.count(Change::Added))
                 .means("how many of them are new since the last seal"),
             Column::int("changed", |row: &Self| row.count(Change::Changed))
-                .means("how many have changed since then"),
+                .means("how many of them have changed since then"),
             Column::int("removed", |row: &Self| row.count(Change::Removed))
-                .means("how many are gone since then"),
+                .means("how many files were removed since then"),
             Column::optional_text("needs", |row: &Self| {
                 (!row.needs.is_empty()).then(|| row.needs.join(", "))
             })
-            .means("the steps of other tracks that its files name"),
+            .means("the migrations of other tracks that its files name"),
             Column::text("file", |row: &Self| row.file.display().to_string())
                 .means("the lock file"),
         ]

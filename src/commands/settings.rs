@@ -20,13 +20,13 @@ impl PluginCommand for Settings {
     }
 
     fn description(&self) -> &str {
-        "Show the settings in force, where each comes from, and whether the database answers."
+        "Show the settings, where each value comes from, and whether the database answers."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Passwords and the values of psql variables are not shown. The command connects as a run would, \
-         and changes nothing. --offline does not connect.",
+            "Passwords and the values of psql variables are not shown. The command connects to the \
+         database as a run would, and changes nothing. With --offline, it does not connect.",
             &[columns::<SettingRow>()],
         )
     }
@@ -35,7 +35,7 @@ impl PluginCommand for Settings {
         Signature::build(self.name())
             .takes_directory()
             .connects()
-            .switch("offline", "do not try the database", None)
+            .switch("offline", "do not connect to the database", None)
             .gives::<SettingRow>()
     }
 
@@ -43,22 +43,22 @@ impl PluginCommand for Settings {
         vec![
             Example {
                 example: "migrate settings ./db",
-                description: "Which database would a run change, and may it?",
+                description: "Which database a run would change, and whether it may",
                 result: None,
             },
             Example {
                 example: "migrate settings ./db | where works == false",
-                description: "What stands in the way",
+                description: "What does not work",
                 result: None,
             },
             Example {
                 example: "migrate settings ./db --offline | where source != default",
-                description: "What was set somewhere",
+                description: "Which settings do not have their default",
                 result: None,
             },
             Example {
                 example: "migrate settings ./db --database $env.STAGING | where key == connection",
-                description: "Where another name leads",
+                description: "To which database another name connects",
                 result: None,
             },
         ]
@@ -85,7 +85,7 @@ impl Row for SettingRow {
             Column::text("key", |row: &Self| row.key.clone())
                 .means("a setting, a variable of libpq, or a test of the connection"),
             Column::optional_bool("works", |row: &Self| row.works)
-                .means("whether it works; empty if it was not tried"),
+                .means("whether it works; empty if it was not tested"),
             Column::optional_text("source", |row: &Self| row.source.clone())
                 .means("where the value comes from"),
             Column::optional_text("value", |row: &Self| row.value.as_deref().map(one_line))
@@ -93,7 +93,7 @@ impl Row for SettingRow {
             Column::optional_text("overrides", |row: &Self| {
                 (!row.overrides.is_empty()).then(|| row.overrides.join("; "))
             })
-            .means("the values of other sources that do not count"),
+            .means("the values of other sources, which are not used"),
         ]
     }
 }

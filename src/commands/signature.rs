@@ -41,8 +41,13 @@ impl MigrateSignature for Signature {
     }
 
     fn reaches_database(self) -> Self {
-        self.named("track", names(), "only this; or [core impl]", Some('t'))
-            .connects()
+        self.named(
+            "track",
+            names(),
+            "only this track, or [core impl]",
+            Some('t'),
+        )
+        .connects()
     }
 
     fn connects(self) -> Self {
@@ -55,18 +60,13 @@ impl MigrateSignature for Signature {
         .named(
             "log",
             SyntaxShape::Filepath,
-            "append what psql is told and what it answers to this file",
+            "append the input and the output of psql to this file",
             None,
         )
     }
 
     fn expects_tracks(self) -> Self {
-        self.named(
-            "expect-tracks",
-            names(),
-            "fail if the directory lacks one",
-            None,
-        )
+        self.named("expect-tracks", names(), "fail if a track is missing", None)
     }
 
     fn selects_steps(self) -> Self {
@@ -77,18 +77,18 @@ impl MigrateSignature for Signature {
         self.named(
             "to",
             SyntaxShape::Any,
-            "nothing later than this timestamp: 14 digits, or a datetime",
+            "only up to this timestamp: 14 digits, or a datetime",
             None,
         )
         .named(
             "steps",
             SyntaxShape::Int,
-            "no more migrations than this",
+            "at most this many migrations",
             None,
         )
         .switch(
             "allow-out-of-order",
-            "apply what is older than an applied one of its track",
+            "apply files older than an applied file of their track",
             None,
         )
         .param(transaction)
@@ -130,12 +130,12 @@ impl MigrateSignature for Signature {
         .named(
             "check",
             SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
-            "ask this closure about each planned migration first",
+            "run this closure for each planned migration first",
             None,
         )
         .switch(
             "skip-validation",
-            "leave out validation scripts and closures that check",
+            "run no validation scripts and no check closures",
             None,
         )
         .switch(

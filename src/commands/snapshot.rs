@@ -20,16 +20,16 @@ impl PluginCommand for Snapshot {
     }
 
     fn description(&self) -> &str {
-        "Write the database's schema to a folder, one readable file per object."
+        "Write the database's schema to a folder, one file per object."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "The file of a table has its columns, constraints, indexes, triggers and policies. In version \
-         control, the files show what a migration does to the schema. `migrate drift --against` compares \
-         a database with them.\n\n\
-         The folder must not have other .sql \
-         files. The ledgers are left out. Nothing in the database is changed.",
+            "The file of a table has its columns, constraints, indexes, triggers and policies. Commit \
+         the files, and a diff shows what a migration does to the schema. `migrate drift \
+         --against` compares a database with the files.\n\n\
+         The folder must not have other .sql files. The ledgers are left out. Nothing in the \
+         database is changed.",
             &[columns::<SnapshotRow>()],
         )
     }
@@ -40,10 +40,10 @@ impl PluginCommand for Snapshot {
             .named(
                 "to",
                 SyntaxShape::Directory,
-                "the folder, which belongs to the snapshot alone",
+                "the folder, which has no other .sql files",
                 None,
             )
-            .switch("all", "owners, grants and comments as well", Some('a'))
+            .switch("all", "also write owners, grants and comments", Some('a'))
             .reaches_database()
             .gives::<SnapshotRow>()
     }
@@ -52,22 +52,22 @@ impl PluginCommand for Snapshot {
         vec![
             Example {
                 example: "migrate snapshot ./db --to ./schema | where state != same",
-                description: "What of the schema has changed since the last snapshot",
+                description: "What has changed in the schema since the last snapshot",
                 result: None,
             },
             Example {
                 example: "migrate snapshot ./db --to ./schema",
-                description: "A file per object, to be kept with the code",
+                description: "Write a file per object",
                 result: None,
             },
             Example {
                 example: "migrate snapshot ./db --to ./schema --all | group-by kind | columns",
-                description: "With owners, grants and comments: which kinds of objects there are",
+                description: "Which kinds of objects there are, with owners, grants and comments",
                 result: None,
             },
             Example {
                 example: "migrate snapshot ./db --to ./schema | ignore; migrate drift ./db --against ./schema",
-                description: "What has changed since then",
+                description: "Compare the database with a snapshot",
                 result: None,
             },
         ]
@@ -97,7 +97,8 @@ impl Row for SnapshotRow {
                 .means("the object's name, with its schema"),
             Column::text("state", |row: &Self| row.state.to_owned())
                 .means("written, same, or removed (the object is gone)"),
-            Column::text("file", |row: &Self| row.file.display().to_string()).means("its file"),
+            Column::text("file", |row: &Self| row.file.display().to_string())
+                .means("the file of the object"),
         ]
     }
 }

@@ -20,20 +20,20 @@ impl PluginCommand for Squash {
     }
 
     fn description(&self) -> &str {
-        "Write one migration that replaces a track's first ones, and prove that it makes the \
-         same."
+        "Write one migration that replaces the first ones of a track, and prove that \
+         it has the same result."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Runs the files of a track up to --to in a scratch database, dumps the result with pg_dump, runs \
-         the dump in a second scratch database, and compares both. Only if nothing differs is the new \
-         file kept. Its timestamp follows the last one that it replaces, and its first line is `-- \
-         migrate: replaces core/FIRST..core/LAST`.\n\n\
-         A database that has all of the old migrations counts the new one as applied. A database that has \
-         none of them runs the new one instead. A database that has some of them must apply the rest \
-         first. Afterwards the old files may be deleted.\n\n\
-         Your database is not changed. It only says on which server the scratch databases are made.",
+            "Runs the files of a track up to --to in a scratch database and dumps the result with \
+         pg_dump. Then runs the dump in a second scratch database and compares both databases. \
+         The new file is kept only if nothing differs. Its timestamp follows that of the last \
+         file that it replaces. Its first line is `-- migrate: replaces core/FIRST..core/LAST`.\n\n\
+         In a database that has all of the old migrations, the new one counts as applied. A \
+         database that has none of them runs the new one instead. A database that has some of \
+         them must apply the rest first. Afterwards, the old files can be deleted.\n\n\
+         Your database is not changed. The scratch databases are made on the same server.",
             &[columns::<SquashRow>()],
         )
     }
@@ -48,7 +48,11 @@ impl PluginCommand for Squash {
                 "replace everything up to this timestamp: 14 digits, or a datetime",
                 None,
             )
-            .switch("dry-run", "make and prove it, and leave no file", Some('n'))
+            .switch(
+                "dry-run",
+                "make and prove the migration, but write no file",
+                Some('n'),
+            )
             .limits_statements()
             .checks_first()
             .gives::<SquashRow>()
@@ -58,22 +62,22 @@ impl PluginCommand for Squash {
         vec![
             Example {
                 example: "migrate squash ./db --track core --to 20240115140000 --dry-run",
-                description: "Could these be one file?",
+                description: "Test whether these files can be replaced by one",
                 result: None,
             },
             Example {
                 example: "migrate squash ./db --track core --to 20240115140000",
-                description: "Make the one file; the old ones stay until you remove them",
+                description: "Write the new file; the old files stay until you remove them",
                 result: None,
             },
             Example {
                 example: "migrate squash ./db --track core --to (date now)",
-                description: "All that the track has up to now",
+                description: "Replace all files of the track up to now",
                 result: None,
             },
             Example {
                 example: "migrate squash ./db --track core --to 20240102000000 --dry-run | get replaces",
-                description: "What the file would stand for",
+                description: "Which migrations the file would replace",
                 result: None,
             },
         ]
@@ -112,9 +116,9 @@ impl Row for SquashRow {
             Column::int("migrations", |row: &Self| row.migrations)
                 .means("how many migrations it replaces"),
             Column::text("replaces", |row: &Self| row.replaces.clone())
-                .means("the first and the last of them"),
+                .means("the first and the last migration that it replaces"),
             Column::text("requires", |row: &Self| row.requires.join(", "))
-                .means("what they require of other tracks"),
+                .means("which migrations of other tracks they require"),
             Column::text("file", |row: &Self| row.file.to_string_lossy().into_owned())
                 .means("the new file, as an absolute path"),
         ]

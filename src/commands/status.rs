@@ -22,18 +22,18 @@ impl PluginCommand for Status {
     }
 
     fn description(&self) -> &str {
-        "Show where every migration stands. Changes nothing."
+        "Show the state of every migration. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "A migration is pending if it is not in the database, and applied if it is. It is changed if its \
-         file differs from what was applied, and missing if its file is gone. failed and running are \
-         steps outside a transaction that did not succeed, or have not ended. With --offline, the state \
-         is unknown.\n\n\
-         A migration is replaced if another file replaces it. It is partial if it replaces others and \
-         only some of them are applied. It is not-needed if it should run before a step of another track, \
-         and that step is applied already.",
+            "A migration is applied if the ledger has it, and pending if it is still to be applied. It is \
+         changed if its file differs from what was applied, and missing if its file no longer \
+         exists. A migration outside a transaction is failed if it did not succeed, and running \
+         if it has not ended. With --offline, the state is unknown.\n\n\
+         A migration is replaced if another file replaces it. It is partial if it replaces others \
+         and only some of them are applied. It is not-needed if it should run before a migration \
+         of another track that is applied already.",
             &[
                 columns::<StatusRow>(),
                 columns_with::<SummaryRow>("summary"),
@@ -47,11 +47,7 @@ impl PluginCommand for Status {
             .reaches_database()
             .expects_tracks()
             .switch("summary", "one row per track", Some('s'))
-            .switch(
-                "offline",
-                "look at the files alone, not at the database",
-                None,
-            );
+            .switch("offline", "read only the files, not the database", None);
         signature.gives::<StatusRow>().gives::<SummaryRow>()
     }
 
@@ -59,7 +55,7 @@ impl PluginCommand for Status {
         vec![
             Example {
                 example: "migrate status ./db | where pending",
-                description: "What is not in the database yet",
+                description: "Which migrations a run would apply",
                 result: None,
             },
             Example {
@@ -74,7 +70,7 @@ impl PluginCommand for Status {
             },
             Example {
                 example: "migrate status ./db | group-by track",
-                description: "The tracks apart",
+                description: "A table for each track",
                 result: None,
             },
         ]
@@ -106,34 +102,34 @@ impl Row for StatusRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::optional_text("version", |row: &Self| {
                 Some(row.name.as_ref()?.digits()?.to_string())
             })
-            .means("its 14 digits; empty for a repeatable"),
+            .means("the timestamp of 14 digits; empty for a repeatable"),
             Column::text("state", |row: &Self| {
                 (row.state).map_or_else(|| "unknown".to_owned(), |state| state.to_string())
             })
-            .means("pending, applied, changed and so on: see above"),
+            .means("pending, applied, changed and so on, as above"),
             Column::optional_text("description", |row: &Self| {
                 Some(row.name.as_ref()?.description.clone())
             })
-            .means("the words of its file name"),
+            .means("the description in the file name"),
             Column::optional_duration("duration", |row: &Self| row.duration)
                 .means("how long its SQL took"),
             Column::optional_date("applied_at", |row: &Self| row.applied_at)
-                .means("when, by the server's clock"),
+                .means("when it was applied, by the server's clock"),
             Column::optional_bool("pending", |row: &Self| Some(row.state? == State::Pending))
                 .means("whether a run would apply it"),
             Column::optional_duration("validation_time", |row: &Self| row.validation_time)
                 .means("how long its checks took"),
             Column::text("name", |row: &Self| row.file_name.clone()).means("the file's name"),
             Column::optional_text("error", |row: &Self| row.error.as_deref().map(one_line))
-                .means("why a step outside a transaction failed"),
+                .means("why a migration outside a transaction failed"),
             Column::optional_text("changes", |row: &Self| {
                 (!row.changes.is_empty()).then(|| row.changes.join(", "))
             })
-            .means("which files have changed: itself, or what it includes"),
+            .means("which files have changed: its own, or included ones"),
             Column::optional_text("reason", |row: &Self| Some(row.due?.to_string()))
                 .means("why a repeatable is pending"),
             Column::optional_text("kind", |row: &Self| {
@@ -143,7 +139,7 @@ impl Row for StatusRow {
             Column::optional_date("timestamp", |row: &Self| {
                 row.name.as_ref()?.version.timestamp()
             })
-            .means("the version as a datetime; empty if it is none"),
+            .means("the version as a datetime; empty if it is not a date"),
             Column::optional_text("file", |row: &Self| {
                 Some(row.file.as_ref()?.to_string_lossy().into_owned())
             })
@@ -167,11 +163,11 @@ impl Row for SummaryRow {
             Column::optional_int("changed", |row: &Self| Some(row.counts.as_ref()?.changed))
                 .means("how many files differ from what was applied"),
             Column::optional_int("missing", |row: &Self| Some(row.counts.as_ref()?.missing))
-                .means("how many are applied and have no file"),
+                .means("how many are applied, but have no file"),
             Column::optional_int("failed", |row: &Self| Some(row.counts.as_ref()?.failed))
                 .means("how many failed, have not ended or are partial"),
             Column::optional_duration("duration", |row: &Self| row.duration)
-                .means("how long all their SQL took"),
+                .means("how long the SQL of all of them took"),
             Column::optional_date("last_applied_at", |row: &Self| row.last_applied_at)
                 .means("when the latest was applied"),
         ]

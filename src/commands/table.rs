@@ -181,15 +181,15 @@ pub fn which<R: 'static>(
     let text_or_nothing = Type::one_of([Type::String, Type::Nothing]);
     vec![
         text("track", Box::new(move |row| name(row).track.to_string()))
-            .means("the track that it belongs to"),
+            .means("the track of the migration"),
         Column::boxed("version", text_or_nothing, Box::new(version))
-            .means("its 14 digits; empty for a repeatable"),
+            .means("the timestamp of 14 digits; empty for a repeatable"),
         text("state", Box::new(state)).means(states),
         text(
             "description",
             Box::new(move |row| name(row).description.clone()),
         )
-        .means("the words of its file name"),
+        .means("the description in the file name"),
     ]
 }
 

@@ -22,20 +22,22 @@ impl PluginCommand for Undo {
     }
 
     fn description(&self) -> &str {
-        "Take back the migration that was applied last, with the file that undoes it."
+        "Undo the migration that was applied last, with its undo file."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "A file beside the migration takes it back. Its name ends in .down.sql instead of .sql. It runs \
-         as `migrate run` runs a migration: in one transaction, with the same directives, variables and \
-         checks. The ledger row is deleted in the same transaction. Afterwards the migration is pending \
-         again.\n\n\
-         Without --steps or --to, one migration is undone. The one that was applied last goes first, of \
-         all tracks in the directory or of --track.\n\n\
-         Nothing is undone if an undo file is missing, if an applied file has changed, if a step is \
-         unfinished, or if another applied migration requires what would go. Validation scripts do not \
-         run. The closures of --check and of the configuration do, with the undo file as `file`.",
+            "The undo file is beside the migration. Its name ends in .down.sql instead of .sql. It \
+         runs like a migration: in one transaction, with the same directives, variables and \
+         checks. The ledger row is deleted in the same transaction. Afterwards, the migration is \
+         pending again.\n\n\
+         Without --steps and --to, one migration is undone: the one that was applied last in all \
+         tracks of the directory, or in those of --track. Several migrations are undone in \
+         reverse order.\n\n\
+         Nothing is undone if an undo file is missing, if an applied file has changed, if a \
+         migration is unfinished, or if another applied migration requires one that would be \
+         undone. Validation scripts do not run. The closures of --check and of the configuration \
+         run; in their record, `file` is the undo file.",
             &[columns::<UndoRow>(), columns_with::<Full<UndoRow>>("full")],
         )
     }
@@ -44,14 +46,14 @@ impl PluginCommand for Undo {
         Signature::build(self.name())
             .takes_directory()
             .reaches_database()
-            .switch("dry-run", "show the plan and touch nothing", Some('n'))
+            .switch("dry-run", "show the plan and change nothing", Some('n'))
             .named(
                 "to",
                 SyntaxShape::Any,
                 "undo what is later than this timestamp: 14 digits, or a datetime",
                 None,
             )
-            .named("steps", SyntaxShape::Int, "undo so many migrations", None)
+            .named("steps", SyntaxShape::Int, "undo this many migrations", None)
             .switch(
                 "atomic",
                 "refuse a plan that needs more than one transaction",
@@ -61,11 +63,15 @@ impl PluginCommand for Undo {
             .named(
                 "retries",
                 SyntaxShape::Int,
-                or_default("new tries after a lock timeout or a deadlock", Key::Retries),
+                or_default("retries after a lock timeout or a deadlock", Key::Retries),
                 None,
             )
             .checks_first()
-            .switch("full", "give notices as a list, and the execution_id", None)
+            .switch(
+                "full",
+                "notices as a list, and the column execution_id",
+                None,
+            )
             .gives::<UndoRow>()
             .gives::<Full<UndoRow>>()
     }
@@ -74,22 +80,22 @@ impl PluginCommand for Undo {
         vec![
             Example {
                 example: "migrate undo ./db --dry-run --steps 3",
-                description: "Which three migrations would go, the first one first",
+                description: "Which three migrations would be undone, in this order",
                 result: None,
             },
             Example {
                 example: "migrate undo ./db --track impl --to 20240131000000",
-                description: "Take back what track impl has applied after a timestamp",
+                description: "Undo the migrations of track impl that are later than a timestamp",
                 result: None,
             },
             Example {
                 example: "migrate undo ./db --dry-run",
-                description: "What would be taken back: the migration that was applied last",
+                description: "Which migration would be undone: the one that was applied last",
                 result: None,
             },
             Example {
                 example: "migrate undo ./db --to 20240131000000 --dry-run",
-                description: "What a way back to a moment would take",
+                description: "Which migrations would be undone to get back to a timestamp",
                 result: None,
             },
         ]
@@ -144,10 +150,10 @@ impl Row for UndoRow {
             })
             .means("when it was undone"),
             Column::int("group", |row: &Self| row.run.group)
-                .means("the transaction that it shares with others, counted from 1"),
+                .means("the number of its transaction, from 1"),
             Column::text("name", |row: &Self| row.run.name.file_name()).means("the file's name"),
             Column::text("notices", |row: &Self| said(&row.run.notices))
-                .means("what psql and the server said meanwhile, in a line"),
+                .means("the messages of psql and the server, in one line"),
         ];
         columns.extend(others);
         columns
@@ -161,13 +167,13 @@ impl Row for Full<UndoRow> {
         let mut columns = Self::with(
             UndoRow::columns(),
             Column::texts("notices", |row: &UndoRow| row.run.notices.clone())
-                .means("what psql and the server said meanwhile: a list"),
+                .means("the messages of psql and the server: a list"),
         );
         columns.push(
             Column::optional_text("execution_id", |row: &Self| {
                 Some(row.0.run.applied.as_ref()?.execution_id.clone())
             })
-            .means("the run that undid it, as in $env.MIGRATION"),
+            .means("the id of the undo, as in $env.MIGRATION"),
         );
         columns
     }

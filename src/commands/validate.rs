@@ -24,19 +24,19 @@ impl PluginCommand for Validate {
     }
 
     fn description(&self) -> &str {
-        "Find everything that would stop a run, and what is risky. Changes nothing."
+        "Find what would stop a run, and what is risky. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "Gives a row per finding: wrong names, missing requirements, files that do not match the ledgers, \
-         SQL that cannot run or locks much, unset variables, and failed validation scripts. An `error` \
-         would stop a run. A `warning` would not. An `info` needs no action, for example a check that \
-         passed.\n\n\
-         The scripts run as before a run. A late script is only parsed, because the tables that it looks \
-         at may not exist yet.\n\n\
-         To silence a rule, write `-- migrate: allow RULE` into the file. docs/reference.md explains each \
-         rule.",
+            "Gives a row per finding: wrong names, missing requirements, files that do not match the \
+         ledgers, SQL that cannot run or takes strong locks, unset variables, and failed \
+         validation scripts. An `error` would stop a run. A `warning` would not. An `info` needs \
+         no action, for example a check that passed.\n\n\
+         The validation scripts run, as before a run. A late script is only parsed, because the \
+         tables that it reads may not exist yet.\n\n\
+         To silence a rule, write `-- migrate: allow RULE` into the file. The rules are in \
+         docs/reference.md under \"Rules of `migrate validate`\".",
             &[columns::<Finding>(), columns_with::<Full<Finding>>("full")],
         )
     }
@@ -47,7 +47,7 @@ impl PluginCommand for Validate {
             .reaches_database()
             .switch(
                 "offline",
-                "look at the files alone; no database, and scripts are only parsed",
+                "read only the files; parse the scripts, do not run them",
                 None,
             )
             .switch(
@@ -63,7 +63,7 @@ impl PluginCommand for Validate {
             .named(
                 "check",
                 SyntaxShape::Closure(Some(vec![SyntaxShape::Any])),
-                "ask this closure about each pending migration",
+                "run this closure for each pending migration",
                 None,
             )
             .named(
@@ -72,10 +72,14 @@ impl PluginCommand for Validate {
                 "psql variables, such as { tenant: acme }",
                 None,
             )
-            .switch("quiet", "keep what scripts print to the report", Some('q'))
+            .switch(
+                "quiet",
+                "show the output of scripts only in the report",
+                Some('q'),
+            )
             .switch(
                 "full",
-                "add the column detail: all that a failed check has said",
+                "add the column detail: the output of failed checks",
                 None,
             )
             .gives::<Finding>()
@@ -91,7 +95,7 @@ impl PluginCommand for Validate {
             },
             Example {
                 example: "migrate validate ./db --offline --strict",
-                description: "Without a database",
+                description: "Check only the files, and fail on an error",
                 result: None,
             },
             Example {
@@ -101,7 +105,7 @@ impl PluginCommand for Validate {
             },
             Example {
                 example: "migrate validate ./db --offline | where severity == warning | select place rule help",
-                description: "The warnings, each with what to do instead",
+                description: "The warnings, each with advice",
                 result: None,
             },
         ]
@@ -155,17 +159,17 @@ impl Row for Finding {
             Column::text("severity", |found: &Self| found.severity().to_string())
                 .means("error, warning or info"),
             Column::optional_text("place", |found: &Self| found.place.clone())
-                .means("where it is, below the directory"),
+                .means("the file in the directory, and the line"),
             Column::text("message", |found: &Self| one_line(&found.message))
                 .means("what was found"),
             Column::optional_text("track", |found: &Self| {
                 Some(found.track.as_ref()?.to_string())
             })
-            .means("the track that it belongs to"),
+            .means("the track of the file"),
             Column::optional_int("line", |found: &Self| found.line)
                 .means("the line of the file, counted from 1"),
             Column::text("rule", |found: &Self| found.rule.name().to_owned())
-                .means("the name of the rule, as for -- migrate: allow"),
+                .means("the name of the rule, for -- migrate: allow"),
             Column::optional_text("name", |found: &Self| found.name.clone())
                 .means("the file's name"),
             Column::optional_text("help", |found: &Self| found.help.as_deref().map(one_line))

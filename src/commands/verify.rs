@@ -20,17 +20,17 @@ impl PluginCommand for Verify {
     }
 
     fn description(&self) -> &str {
-        "Run the checks of applied migrations again, on the database as it is now. Changes \
+        "Run the checks of applied migrations again, on the current database. Changes \
          nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
-            "These are the checks that a run makes after a migration's SQL: a `.nu` file that says `# \
-         migrate: after`, and the queries of a `.verify.sql` file. Each query must return true, or no \
+            "Two kinds of files check a migration after its SQL: a `.nu` file with the line `# \
+         migrate: after`, and a `.verify.sql` file, whose queries must each return true, or no \
          row.\n\n\
-         Gives a row for each such file of an applied migration. A failed check is a row with ok = false, \
-         not an error.",
+         Gives a row for each such file of an applied migration. A failed check is a row with ok \
+         = false, not an error.",
             &[columns::<VerifyRow>()],
         )
     }
@@ -57,17 +57,17 @@ impl PluginCommand for Verify {
         vec![
             Example {
                 example: "migrate verify ./db | where not ok",
-                description: "What does not hold any more",
+                description: "Which checks fail now",
                 result: None,
             },
             Example {
                 example: "if (migrate verify ./db | any {|row| not $row.ok }) { error make { msg: 'not as it was' } }",
-                description: "Fail a script unless everything holds",
+                description: "Stop a script with an error if a check fails",
                 result: None,
             },
             Example {
                 example: "migrate verify ./db --track core",
-                description: "Only those of one track",
+                description: "Only the checks of one track",
                 result: None,
             },
             Example {
@@ -98,13 +98,13 @@ impl Row for VerifyRow {
     fn columns() -> Vec<Column<Self>> {
         vec![
             Column::text("track", |row: &Self| row.name.track.to_string())
-                .means("the track that it belongs to"),
+                .means("the track of the migration"),
             Column::text("name", |row: &Self| row.name.file_name())
                 .means("the migration that was checked"),
-            Column::text("check", |row: &Self| row.check.clone()).means("the query or the script"),
-            Column::bool("ok", |row: &Self| row.ok).means("whether it passes"),
+            Column::text("check", |row: &Self| row.check.clone()).means("the file of the check"),
+            Column::bool("ok", |row: &Self| row.ok).means("whether the check passed"),
             Column::optional_text("message", |row: &Self| row.message.clone())
-                .means("why it does not pass"),
+                .means("why the check failed"),
             Column::optional_duration("duration", |row: &Self| Some(row.duration))
                 .means("how long it took"),
         ]
