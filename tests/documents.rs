@@ -1,6 +1,6 @@
 //! Every command in every document is run, in the order of its document, and gives what the
 //! document says. `MIGRATE_TEST_BLESS=1` writes the outputs anew. Links lead somewhere, and a table
-//! of contents has every heading.
+//! of contents has every heading. The source names pages and headings that exist.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -209,15 +209,16 @@ fn anchors(document: &str) -> Vec<String> {
     prose(document)
         .lines()
         .filter(|line| line.starts_with('#'))
-        .map(|line| {
-            line.trim_start_matches('#')
-                .trim()
-                .to_lowercase()
-                .chars()
-                .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter))
-                .map(|letter| if letter == ' ' { '-' } else { letter })
-                .collect()
-        })
+        .map(|line| anchor(line.trim_start_matches('#').trim()))
+        .collect()
+}
+
+fn anchor(heading: &str) -> String {
+    heading
+        .to_lowercase()
+        .chars()
+        .filter(|letter| letter.is_alphanumeric() || " -_".contains(*letter))
+        .map(|letter| if letter == ' ' { '-' } else { letter })
         .collect()
 }
 
@@ -233,6 +234,81 @@ fn prose(document: &str) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// A place that a message, a help text or a comment of the source names: `docs/PAGE.md`, perhaps with
+/// `#heading` or `under "Heading"` behind it, or `examples/NAME`.
+#[derive(Debug, PartialEq, Eq)]
+struct Mention {
+    file: String,
+    heading: Option<String>,
+}
+
+/// The mentions in a source file, also where a line of a text or a comment ends in between.
+fn mentions(source: &str) -> Vec<Mention> {
+    let broken = Regex::new(r"\\\n\s*|\n\s*//[/!]? ?").unwrap();
+    let text = broken.replace_all(
+        source,
+        |found: &regex::Captures<'_>| {
+            if found[0].starts_with('\\') { "" } else { " " }
+        },
+    );
+    let text = text.replace("\\\"", "\"");
+    let mention = Regex::new(
+        r#"\b(?<file>(?:docs|examples)/[\w-]+(?:\.\w+)?)(?:#(?<anchor>[\w-]+)|[^."]* under "(?<heading>[^"]+)")?"#,
+    );
+    mention
+        .unwrap()
+        .captures_iter(&text)
+        .map(|found| Mention {
+            file: found["file"].to_owned(),
+            heading: (found.name("anchor").or(found.name("heading")))
+                .map(|heading| anchor(heading.as_str())),
+        })
+        .collect()
+}
+
+#[test]
+fn the_source_names_pages_and_headings_that_exist() {
+    let root = Path::new(ROOT);
+    let mut named = 0;
+    for entry in walkdir::WalkDir::new(root.join("src")) {
+        let entry = entry.unwrap();
+        if !entry.file_type().is_file() {
+            continue;
+        }
+        let source = fs::read_to_string(entry.path()).unwrap();
+        for Mention { file, heading } in mentions(&source) {
+            let path = root.join(&file);
+            assert!(path.exists(), "{}: {file}", entry.path().display());
+            if let Some(heading) = heading {
+                let headings = anchors(&fs::read_to_string(&path).unwrap());
+                let place = entry.path().display();
+                assert!(headings.contains(&heading), "{place}: {file}, {heading}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 0, "the help of `migrate validate` names a heading");
+}
+
+#[test]
+fn a_mention_may_be_broken() {
+    let mention = |file: &str, heading: Option<&str>| Mention {
+        file: file.to_owned(),
+        heading: heading.map(str::to_owned),
+    };
+    let source = "\"see docs/a.md#b-c, or docs/a.md, \\\n     under \\\"B `c`\\\"\"\n\
+                  /// Explained in `docs/d.md`\n/// under \"E\". Not in docs/ or examples/f.\n";
+    assert_eq!(
+        mentions(source),
+        [
+            mention("docs/a.md", Some("b-c")),
+            mention("docs/a.md", Some("b-c")),
+            mention("docs/d.md", Some("e")),
+            mention("examples/f", None),
+        ]
+    );
 }
 
 #[test]
