@@ -74,7 +74,7 @@ impl Unreadable {
         match fs::metadata(path) {
             Ok(found) if !found.is_file() => Err(Self {
                 path: path.to_owned(),
-                reason: "it is no regular file".to_owned(),
+                reason: "it is not a regular file".to_owned(),
             }),
             _ => Ok(()),
         }

@@ -189,7 +189,7 @@ fn what_no_repeatable_made_is_named_with_track_and_maker() {
         "",
         "migrate::sql_failed",
         &[
-            "not carried: view public.bolt_list was made by 20240115000000_bolt_list.sql of track bolt, which is no repeatable",
+            "not carried: view public.bolt_list was made by 20240115000000_bolt_list.sql of track bolt, which is not a repeatable",
         ],
     );
     project.sql("DROP VIEW bolt_list; CREATE VIEW by_hand AS SELECT * FROM prices");
@@ -209,7 +209,7 @@ fn what_no_repeatable_made_is_named_with_track_and_maker() {
         "",
         "migrate::sql_failed",
         &[
-            "not carried: view public.prices was made by repeat_impl_prices.sql of track impl, whose file is not there",
+            "not carried: view public.prices was made by repeat_impl_prices.sql of track impl, whose file is missing",
         ],
     );
 }
@@ -378,7 +378,7 @@ fn a_file_outside_of_a_transaction_is_not_carried_and_says_so() {
         &project,
         "",
         "migrate::sql_failed",
-        &["not carried: the file runs outside of a transaction"],
+        &["not carried: the file runs outside the run's transaction"],
     );
 }
 
@@ -525,7 +525,7 @@ fn what_was_changed_in_a_view_by_hand_is_not_thrown_away() {
         "ALTER VIEW v ALTER name SET DEFAULT 'by hand'",
     ] {
         let project = changed_by_hand(V, hand, RETYPE);
-        let words = ["view public.v", "changed, or filled, since"];
+        let words = ["view public.v", "changed or filled after"];
         fails(&project, "-q", "migrate::not_carried", &words);
         assert_eq!(
             project.sql("SELECT count(*) FROM migrations_core"),
@@ -546,7 +546,7 @@ fn what_an_earlier_file_of_the_transaction_does_to_it_is_not_lost() {
         "db/core/20240131000000_core_filter.sql",
         "CREATE OR REPLACE VIEW v AS SELECT id, name FROM t WHERE id > 0;\n",
     );
-    let words = ["changed, or filled, since"];
+    let words = ["changed or filled after"];
     fails(&project, "-q", "migrate::not_carried", &words);
     let filled = (
         "acme/repeat_acme_mv.sql",

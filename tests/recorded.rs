@@ -86,7 +86,7 @@ fn what_was_done_since_the_last_run_is_told_without_the_files() {
     ];
     let (found, told) = drift(&project, "");
     assert_eq!(found, json!(by_hand));
-    assert!(told.contains("behind 20240101000000_impl_a.sql"), "{told}");
+    assert!(told.contains("after 20240101000000_impl_a.sql"), "{told}");
     // A replay finds the same, and knows nothing of a record.
     let (replayed, told) = drift(&project, "--replay");
     assert_eq!(replayed, found);

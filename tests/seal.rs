@@ -171,7 +171,7 @@ fn a_lock_file_edited_by_hand_is_no_lock_file() {
     refused(
         &project,
         "migrate::bad_seal",
-        &["another one of the same track"],
+        &["another lock file of the same track"],
     );
     project.remove("db/other/impl.migrate.lock");
     assert_eq!(project.nu("migrate run db | length").text(), "3");

@@ -119,11 +119,11 @@ fn a_track_of_its_own_objects_changes_no_others() {
     for (sql, what) in [
         (
             "ALTER TABLE customer ADD vat text",
-            "it adds the column public.customer.vat to what 20240101000000_core_a.sql of track core made",
+            "it adds the column public.customer.vat to an object of track core: 20240101000000_core_a.sql made that object",
         ),
         (
             "CREATE INDEX late ON customer (name)",
-            "it adds the index public.late to what 20240101000000_core_a.sql of track core made",
+            "it adds the index public.late to an object of track core: 20240101000000_core_a.sql made that object",
         ),
         (
             "DROP FUNCTION tax",
@@ -194,12 +194,12 @@ fn outside_of_a_transaction_it_is_told_afterwards() {
         "-- migrate: no-transaction\n-- migrate: requires core/20240101000000\nCREATE INDEX CONCURRENTLY by_name ON customer (name);\n",
     );
     let output = project.nu("migrate run db | get 0.notices");
-    let told = "it adds the index public.by_name to what 20240101000000_core_a.sql of track core made (touch: own)";
+    let told = "it adds the index public.by_name to an object of track core: 20240101000000_core_a.sql made that object (touch: own)";
     assert!(output.text().contains(told), "{}", output.stderr);
     assert!(
         output
             .stderr
-            .contains("ran outside of a transaction, and stays"),
+            .contains("ran outside a transaction and is not rolled back"),
         "{}",
         output.stderr
     );

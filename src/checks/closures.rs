@@ -80,7 +80,8 @@ fn evaluate_in(
         .map_err(|error| complaint(&error))?;
     if let PipelineData::ByteStream(..) = output {
         return Err(Complaint {
-            message: "it ends with a program, and nobody would see whether that fails".to_owned(),
+            message: "it ends with a program, and a failure of this program would not be seen"
+                .to_owned(),
             help: Some(
                 "put the program's output into a variable, as in `let found = (^grep TODO \
                  $migration.file); $found`, or end the closure with `| complete`"

@@ -15,13 +15,13 @@ use crate::verbs::add::{AddedRow, Order, add, template};
 
 pub struct Add;
 
-const HELP: &str = "The timestamp is the current time in UTC. If the track has a newer file, the timestamp is \
-     later than that of this file. Without --track, the track is the only one in the directory. \
-     If the directory has no migrations, its name is the track. The new file goes into the folder \
-     of the track's newest file. If only other tracks have files, the new track gets a folder of \
-     its own.\n\n\
-     The templates are TEMPLATES. Your own templates are files NAME.sql in the folder `templates` \
-     of the directory.";
+const HELP: &str = "The timestamp is the current time in UTC. If the track has a newer file, the \
+     timestamp is later than that of this file. Without --track, the track is the only one in the \
+     directory. If the directory has no migrations, its name is the track. The new file goes into the \
+     folder of the track's newest file. If only other tracks have files, the new track gets a folder \
+     of its own.\n\n\
+     The templates are TEMPLATES. Your own templates are files NAME.sql in the folder `templates` of \
+     the directory.";
 
 impl PluginCommand for Add {
     type Plugin = MigratePlugin;

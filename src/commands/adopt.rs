@@ -27,15 +27,15 @@ impl PluginCommand for Adopt {
 
     fn extra_description(&self) -> &str {
         help(
-            "Reads the other tool's history and finds the file of each applied version. If that tool \
-         records checksums, the files are compared with them. Then these files are marked as \
-         applied, with the times that the tool has recorded. All of this is one transaction. The \
-         other tool's table is not changed.\n\n\
-         Nothing is marked if a migration of that tool has failed, if a file differs, or if a version has no file. \
-         With --partial, versions without a file are left out. With --baseline, no other tool is \
-         read: all files up to a timestamp are marked.\n\n\
-         state is marked, or planned with --dry-run. It is known if the ledger already has the \
-         migration, replaced if a squash replaces it, and unmapped if it has no file.",
+            "Reads the other tool's history and finds the file of each applied version. If that \
+             tool records checksums, the files are compared with them. Then these files are \
+             marked as applied, with the times that the tool has recorded. All of this is one \
+             transaction. The other tool's table is not changed.\n\n\
+             Nothing is marked if a migration of that tool has failed, if a file differs, or if a \
+             version has no file. With --partial, versions without a file are left out. With \
+             --baseline, no other tool is read: all files up to a timestamp are marked.\n\n\
+             state is marked, or planned with --dry-run. It is known if the ledger already has \
+             the migration, replaced if a squash replaces it, and unmapped if it has no file.",
             &[columns::<AdoptRow>()],
         )
     }

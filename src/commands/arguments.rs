@@ -210,7 +210,8 @@ fn tracks(call: &EvaluatedCall) -> Result<Vec<Track>, Error> {
             Track::parse(&text).ok_or_else(|| Error::BadFlag {
                 flag: "track",
                 problem: format!(
-                    "`{text}` is no track: lower-case letters, digits and hyphens, starting with a letter"
+                    "`{text}` is not a track name: lower-case letters, digits and hyphens, \
+                     starting with a letter"
                 ),
             })
         })

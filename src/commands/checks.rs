@@ -26,11 +26,11 @@ impl PluginCommand for Checks {
     fn extra_description(&self) -> &str {
         help(
             "A validation script needs no installation to use the helpers. For your own shell, \
-         --install writes the helpers to migrate/checks.nu, in the folder for your own scripts \
-         that `$env.NU_LIB_DIRS` names. Install them again after an update of the plugin. Without \
-         --install, nothing is written.\n\n\
-         The helpers use psql to ask the database that the variables PGHOST, PGDATABASE and so on \
-         name.",
+             --install writes the helpers to migrate/checks.nu, in the folder for your own \
+             scripts that `$env.NU_LIB_DIRS` names. Install them again after an update of the \
+             plugin. Without --install, nothing is written.\n\n\
+             The helpers use psql to ask the database that the variables PGHOST, PGDATABASE and \
+             so on name.",
             &[columns::<ChecksRow>()],
         )
     }

@@ -26,15 +26,15 @@ impl PluginCommand for Drift {
 
     fn extra_description(&self) -> &str {
         help(
-            "An empty table means that nobody has changed the schema by hand. Pending migrations are \
-         left out. Standard error says with what the schema was compared.\n\n\
-         The setting record_schema makes each run record the schema. If the last run has recorded \
-         it, the table shows what was changed since then. Otherwise, or with --replay, the files \
-         of all applied migrations run in a new database, and the schemas are compared. The new \
-         database is made as by `migrate rehearse --scratch`. Validation scripts do not run \
-         there.\n\n\
-         With --against, the schema is compared with the files that `migrate snapshot` has \
-         written.",
+            "An empty table means that nobody has changed the schema by hand. Pending migrations \
+             are left out. Standard error says with what the schema was compared.\n\n\
+             The setting record_schema makes each run record the schema. If the last run has \
+             recorded it, the table shows what was changed since then. Otherwise, or with \
+             --replay, the files of all applied migrations run in a new database, and the schemas \
+             are compared. The new database is made as by `migrate rehearse --scratch`. \
+             Validation scripts do not run there.\n\n\
+             With --against, the schema is compared with the files that `migrate snapshot` has \
+             written.",
             &[columns::<DriftRow>()],
         )
     }

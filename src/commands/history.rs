@@ -26,7 +26,7 @@ impl PluginCommand for History {
     fn extra_description(&self) -> &str {
         help(
             "Shows all tracks of the database, even if the directory no longer has their files. \
-         --track shows only these tracks.",
+             --track shows only these tracks.",
             &[columns::<HistoryRow>()],
         )
     }

@@ -26,12 +26,13 @@ impl PluginCommand for Impact {
     fn extra_description(&self) -> &str {
         help(
             "NAME is a table, view, function, type, sequence, schema or another object, or \
-         TABLE.COLUMN. Without a schema, it is looked up in the search path. Put the kind before \
-         the name if several objects have this name: `view public.v`.\n\n\
-         Gives a row per object. PostgreSQL does not record which objects a function's body uses. \
-         So a function whose body contains the name has certain = false. Everything that depends \
-         on this function also has certain = false.\n\n\
-         The ledgers are left out, and so are the parts of a named table, such as its indexes.",
+             TABLE.COLUMN. Without a schema, it is looked up in the search path. Put the kind \
+             before the name if several objects have this name: `view public.v`.\n\n\
+             Gives a row per object. PostgreSQL does not record which objects a function's body \
+             uses. So a function whose body contains the name has certain = false. Everything \
+             that depends on this function also has certain = false.\n\n\
+             The ledgers are left out, and so are the parts of a named table, such as its \
+             indexes.",
             &[columns::<ImpactRow>()],
         )
     }

@@ -26,14 +26,15 @@ impl PluginCommand for Import {
 
     fn extra_description(&self) -> &str {
         help(
-            "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder of \
-         the new files. The name of this folder is the track, unless --track gives another.\n\n\
-         The SQL is copied unchanged. The tool's own marks become file names, undo files, or \
-         directives: no-transaction, transaction-control if a file has its own BEGIN and COMMIT, \
-         and `allow unset-variable` if a colon looks like a psql variable.\n\n\
-         The table shows what each file became: a migration, an undo file, or skipped. If the \
-         folder has problems, all of them are listed and nothing is written. Afterwards, `migrate \
-         adopt` marks the applied migrations.",
+            "DIRECTORY is the folder of the other tool. It is not changed. --into is the folder \
+             of the new files. The name of this folder is the track, unless --track gives \
+             another.\n\n\
+             The SQL is copied unchanged. The tool's own marks become file names, undo files, or \
+             directives: no-transaction, transaction-control if a file has its own BEGIN and \
+             COMMIT, and `allow unset-variable` if a colon looks like a psql variable.\n\n\
+             The table shows what each file became: a migration, an undo file, or skipped. If the \
+             folder has problems, all of them are listed and nothing is written. Afterwards, \
+             `migrate adopt` marks the applied migrations.",
             &[columns::<ImportRow>()],
         )
     }

@@ -25,17 +25,18 @@ impl PluginCommand for Objects {
 
     fn extra_description(&self) -> &str {
         help(
-            "A run writes into its ledger rows what each migration has created, altered and dropped. \
-         It reads this from PostgreSQL's catalogue, so the work of DO blocks and functions is \
-         included.\n\n\
-         track is null if no ledger knows the object: it was made by hand, or by an earlier \
-         version of this plugin. made_by is null if a migration has changed an object that no \
-         migration made. A part of a table, such as an index, has the track of the migration that \
-         made it, or else the track of the table. --track shows only the objects of these tracks.\n\n\
-         --rebuild is for databases that an earlier version of this plugin has migrated. Their \
-         ledger rows do not list the objects. The files of all applied migrations run in a \
-         scratch database, as for `migrate drift`, and the lists are written into these ledger \
-         rows. Without --rebuild, nothing is changed.",
+            "A run writes into its ledger rows what each migration has created, altered and \
+             dropped. It reads this from PostgreSQL's catalogue, so the work of DO blocks and \
+             functions is included.\n\n\
+             track is null if no ledger knows the object: it was made by hand, or by an earlier \
+             version of this plugin. made_by is null if a migration has changed an object that no \
+             migration made. A part of a table, such as an index, has the track of the migration \
+             that made it, or else the track of the table. --track shows only the objects of \
+             these tracks.\n\n\
+             --rebuild is for databases that an earlier version of this plugin has migrated. \
+             Their ledger rows do not list the objects. The files of all applied migrations run \
+             in a scratch database, as for `migrate drift`, and the lists are written into these \
+             ledger rows. Without --rebuild, nothing is changed.",
             &[columns::<ObjectRow>()],
         )
     }

@@ -34,28 +34,28 @@ impl PluginCommand for Rehearse {
 
     fn extra_description(&self) -> &str {
         help(
-            "Everything runs in one transaction, which is always rolled back. This transaction takes \
-         real locks and holds them until it ends. The setting lock_timeout limits how long it \
-         waits for a lock. An error ends the rehearsal. With --transaction each, a file that \
-         fails is `failed`, and the others go on. Files that run outside a transaction are \
-         skipped, so later files may lack what they create.\n\n\
-         Gives a row per migration, as `migrate run` does. The column locks has the relation, the \
-         mode, whom it blocks, and how long it is held at most; live is true if other sessions \
-         use the relation now. The column conflicts has the objects of other tracks that the \
-         migration alters or drops (by CASCADE, too), or that prevent its change, and names that \
-         exist already.\n\n\
-         Some effects cannot be rolled back: sequences advance, \\! runs its program, and \\copy \
-         ... to writes its file.\n\n\
-         --scratch applies the whole history to a new database and compares its schema with the \
-         schema of yours. An empty table means that a new installation gets the same schema. \
-         Pending migrations show as differences. The new database is made on the same server, and \
-         removed afterwards. If the user may not create a database, or if a migration would \
-         change the whole server (such as ALTER ROLE), a throw-away server on this computer is \
-         used instead.\n\n\
-         --undo runs each pending migration, its undo file, and the migration again, and compares \
-         the schemas. It gives a row for each object that an undo file leaves behind or does not \
-         restore, and for each object that differs the second time. An empty table means that the \
-         undo files work.",
+            "Everything runs in one transaction, which is always rolled back. This transaction \
+             takes real locks and holds them until it ends. The setting lock_timeout limits how \
+             long it waits for a lock. An error ends the rehearsal. With --transaction each, a \
+             file that fails is `failed`, and the others go on. Files that run outside a \
+             transaction are skipped, so later files may lack what they create.\n\n\
+             Gives a row per migration, as `migrate run` does. The column locks has the relation, \
+             the mode, whom it blocks, and how long it is held at most; live is true if other \
+             sessions use the relation now. The column conflicts has the objects of other tracks \
+             that the migration alters or drops (by CASCADE, too), or that prevent its change, \
+             and names that exist already.\n\n\
+             Some effects cannot be rolled back: sequences advance, \\! runs its program, and \
+             \\copy ... to writes its file.\n\n\
+             --scratch applies the whole history to a new database and compares its schema with \
+             the schema of yours. An empty table means that a new installation gets the same \
+             schema. Pending migrations show as differences. The new database is made on the same \
+             server, and removed afterwards. If the user may not create a database, or if a \
+             migration would change the whole server (such as ALTER ROLE), a throw-away server on \
+             this computer is used instead.\n\n\
+             --undo runs each pending migration, its undo file, and the migration again, and \
+             compares the schemas. It gives a row for each object that an undo file leaves behind \
+             or does not restore, and for each object that differs the second time. An empty \
+             table means that the undo files work.",
             &[
                 columns::<RehearsalRow>(),
                 columns_with::<Difference>("scratch"),

@@ -26,8 +26,8 @@ impl PluginCommand for Repair {
 
     fn extra_description(&self) -> &str {
         help(
-            "NAME is a version or a file name, with or without .sql. Each flag takes one name or a \
-         list. Everything is done in one transaction. The table shows what was done.",
+            "NAME is a version or a file name, with or without .sql. Each flag takes one name or \
+             a list. Everything is done in one transaction. The table shows what was done.",
             &[columns::<RepairRow>()],
         )
     }

@@ -47,9 +47,9 @@ impl PluginCommand for Root {
 
     fn extra_description(&self) -> &str {
         help(
-            "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own\n\
-         history, kept in a ledger table in the database. One run applies all tracks, core first.\n\
-         A migration can use everything that psql can do.",
+            "A migration is a file {timestamp}_{track}_{description}.sql. Every track has its own \
+             history, kept in a ledger table in the database. One run applies all tracks, core \
+             first. A migration can use everything that psql can do.",
             &[],
         )
     }

@@ -35,17 +35,18 @@ impl PluginCommand for Run {
 
     fn extra_description(&self) -> &str {
         help(
-            "The track core runs first, then the other tracks in alphabetical order. Within a track, \
-         the timestamps give the order. The directives `requires` and `before` change the order. \
-         Each migration is recorded in its track's ledger within the same transaction. If a \
-         migration fails, its whole transaction is rolled back. A run is refused if an applied \
-         file was changed or is missing.\n\n\
-         Each pending migration can have a validation script: a `.nu` file beside it. All scripts \
-         run before any SQL, each in a nu of its own. If one fails, no migration is applied. \
-         --check runs a closure of this shell for each migration in the same way. If objects of a \
-         repeatable prevent a change, they are dropped for it, and created again from their \
-         files. A file that cannot run in a transaction begins with `-- migrate: no-transaction`.\n\n\
-         Gives a row per applied migration. If nothing is pending, the table is empty.",
+            "The track core runs first, then the other tracks in alphabetical order. Within a \
+             track, the timestamps give the order. The directives `requires` and `before` change \
+             the order. Each migration is recorded in its track's ledger within the same \
+             transaction. If a migration fails, its whole transaction is rolled back. A run is \
+             refused if an applied file was changed or is missing.\n\n\
+             Each pending migration can have a validation script: a `.nu` file beside it. All \
+             scripts run before any SQL, each in a nu of its own. If one fails, no migration is \
+             applied. --check runs a closure of this shell for each migration in the same way. If \
+             objects of a repeatable prevent a change, they are dropped for it, and created again \
+             from their files. A file that cannot run in a transaction begins with `-- migrate: \
+             no-transaction`.\n\n\
+             Gives a row per applied migration. If nothing is pending, the table is empty.",
             &[columns::<RunRow>(), columns_with::<Full<RunRow>>("full")],
         )
     }

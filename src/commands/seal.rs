@@ -27,13 +27,13 @@ impl PluginCommand for Seal {
 
     fn extra_description(&self) -> &str {
         help(
-            "The lock file is TRACK.migrate.lock in the folder of the track. It has a line for each \
-         file. Commit it.\n\n\
-         Afterwards, `run`, `rehearse` and `validate` refuse the track if a file was added, \
-         changed or removed and the track was not sealed again. If two branches both change the \
-         track, merging them gives a conflict in the lock file. Keep the files of both branches, \
-         and seal again. To unseal a track, delete its lock file.\n\n\
-         This command does not connect to a database.",
+            "The lock file is TRACK.migrate.lock in the folder of the track. It has a line for \
+             each file. Commit it.\n\n\
+             Afterwards, `run`, `rehearse` and `validate` refuse the track if a file was added, \
+             changed or removed and the track was not sealed again. If two branches both change \
+             the track, merging them gives a conflict in the lock file. Keep the files of both \
+             branches, and seal again. To unseal a track, delete its lock file.\n\n\
+             This command does not connect to a database.",
             &[columns::<SealRow>()],
         )
     }

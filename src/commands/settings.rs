@@ -25,8 +25,9 @@ impl PluginCommand for Settings {
 
     fn extra_description(&self) -> &str {
         help(
-            "Passwords and the values of psql variables are not shown. The command connects to the \
-         database as a run would, and changes nothing. With --offline, it does not connect.",
+            "Passwords and the values of psql variables are not shown. The command connects to \
+             the database as a run would, and changes nothing. With --offline, it does not \
+             connect.",
             &[columns::<SettingRow>()],
         )
     }

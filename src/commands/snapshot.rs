@@ -25,11 +25,11 @@ impl PluginCommand for Snapshot {
 
     fn extra_description(&self) -> &str {
         help(
-            "The file of a table has its columns, constraints, indexes, triggers and policies. Commit \
-         the files, and a diff shows what a migration does to the schema. `migrate drift \
-         --against` compares a database with the files.\n\n\
-         The folder must not have other .sql files. The ledgers are left out. Nothing in the \
-         database is changed.",
+            "The file of a table has its columns, constraints, indexes, triggers and policies. \
+             Commit the files, and a diff shows what a migration does to the schema. `migrate \
+             drift --against` compares a database with the files.\n\n\
+             The folder must not have other .sql files. The ledgers are left out. Nothing in the \
+             database is changed.",
             &[columns::<SnapshotRow>()],
         )
     }

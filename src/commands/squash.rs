@@ -20,20 +20,21 @@ impl PluginCommand for Squash {
     }
 
     fn description(&self) -> &str {
-        "Write one migration that replaces the first ones of a track, and prove that \
-         it has the same result."
+        "Write one migration that replaces the first ones of a track, and prove that it has the \
+         same result."
     }
 
     fn extra_description(&self) -> &str {
         help(
             "Runs the files of a track up to --to in a scratch database and dumps the result with \
-         pg_dump. Then runs the dump in a second scratch database and compares both databases. \
-         The new file is kept only if nothing differs. Its timestamp follows that of the last \
-         file that it replaces. Its first line is `-- migrate: replaces core/FIRST..core/LAST`.\n\n\
-         In a database that has all of the old migrations, the new one counts as applied. A \
-         database that has none of them runs the new one instead. A database that has some of \
-         them must apply the rest first. Afterwards, the old files can be deleted.\n\n\
-         Your database is not changed. The scratch databases are made on the same server.",
+             pg_dump. Then runs the dump in a second scratch database and compares both \
+             databases. The new file is kept only if nothing differs. Its timestamp follows that \
+             of the last file that it replaces. Its first line is `-- migrate: replaces \
+             core/FIRST..core/LAST`.\n\n\
+             In a database that has all of the old migrations, the new one counts as applied. A \
+             database that has none of them runs the new one instead. A database that has some of \
+             them must apply the rest first. Afterwards, the old files can be deleted.\n\n\
+             Your database is not changed. The scratch databases are made on the same server.",
             &[columns::<SquashRow>()],
         )
     }

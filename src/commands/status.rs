@@ -27,13 +27,13 @@ impl PluginCommand for Status {
 
     fn extra_description(&self) -> &str {
         help(
-            "A migration is applied if the ledger has it, and pending if it is still to be applied. It is \
-         changed if its file differs from what was applied, and missing if its file no longer \
-         exists. A migration outside a transaction is failed if it did not succeed, and running \
-         if it has not ended. With --offline, the state is unknown.\n\n\
-         A migration is replaced if another file replaces it. It is partial if it replaces others \
-         and only some of them are applied. It is not-needed if it should run before a migration \
-         of another track that is applied already.",
+            "A migration is applied if the ledger has it, and pending if it is still to be \
+             applied. It is changed if its file differs from what was applied, and missing if its \
+             file no longer exists. A migration outside a transaction is failed if it did not \
+             succeed, and running if it has not ended. With --offline, the state is unknown.\n\n\
+             A migration is replaced if another file replaces it. It is partial if it replaces \
+             others and only some of them are applied. It is not-needed if it should run before a \
+             migration of another track that is applied already.",
             &[
                 columns::<StatusRow>(),
                 columns_with::<SummaryRow>("summary"),

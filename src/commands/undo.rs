@@ -27,17 +27,17 @@ impl PluginCommand for Undo {
 
     fn extra_description(&self) -> &str {
         help(
-            "The undo file is beside the migration. Its name ends in .down.sql instead of .sql. It \
-         runs like a migration: in one transaction, with the same directives, variables and \
-         checks. The ledger row is deleted in the same transaction. Afterwards, the migration is \
-         pending again.\n\n\
-         Without --steps and --to, one migration is undone: the one that was applied last in all \
-         tracks of the directory, or in those of --track. Several migrations are undone in \
-         reverse order.\n\n\
-         Nothing is undone if an undo file is missing, if an applied file has changed, if a \
-         migration is unfinished, or if another applied migration requires one that would be \
-         undone. Validation scripts do not run. The closures of --check and of the configuration \
-         run; in their record, `file` is the undo file.",
+            "The undo file is beside the migration. Its name ends in .down.sql instead of .sql. \
+             It runs like a migration: in one transaction, with the same directives, variables \
+             and checks. The ledger row is deleted in the same transaction. Afterwards, the \
+             migration is pending again.\n\n\
+             Without --steps and --to, one migration is undone: the one that was applied last in \
+             all tracks of the directory, or in those of --track. Several migrations are undone \
+             in reverse order.\n\n\
+             Nothing is undone if an undo file is missing, if an applied file has changed, if a \
+             migration is unfinished, or if another applied migration requires one that would be \
+             undone. Validation scripts do not run. The closures of --check and of the \
+             configuration run; in their record, `file` is the undo file.",
             &[columns::<UndoRow>(), columns_with::<Full<UndoRow>>("full")],
         )
     }

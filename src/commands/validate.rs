@@ -29,14 +29,14 @@ impl PluginCommand for Validate {
 
     fn extra_description(&self) -> &str {
         help(
-            "Gives a row per finding: wrong names, missing requirements, files that do not match the \
-         ledgers, SQL that cannot run or takes strong locks, unset variables, and failed \
-         validation scripts. An `error` would stop a run. A `warning` would not. An `info` needs \
-         no action, for example a check that passed.\n\n\
-         The validation scripts run, as before a run. A late script is only parsed, because the \
-         tables that it reads may not exist yet.\n\n\
-         To silence a rule, write `-- migrate: allow RULE` into the file. The rules are in \
-         docs/reference.md under \"Rules of `migrate validate`\".",
+            "Gives a row per finding: wrong names, missing requirements, files that do not match \
+             the ledgers, SQL that cannot run or takes strong locks, unset variables, and failed \
+             validation scripts. An `error` would stop a run. A `warning` would not. An `info` \
+             needs no action, for example a check that passed.\n\n\
+             The validation scripts run, as before a run. A late script is only parsed, because \
+             the tables that it reads may not exist yet.\n\n\
+             To silence a rule, write `-- migrate: allow RULE` into the file. The rules are in \
+             docs/reference.md under \"Rules of `migrate validate`\".",
             &[columns::<Finding>(), columns_with::<Full<Finding>>("full")],
         )
     }

@@ -20,17 +20,16 @@ impl PluginCommand for Verify {
     }
 
     fn description(&self) -> &str {
-        "Run the checks of applied migrations again, on the current database. Changes \
-         nothing."
+        "Run the checks of applied migrations again, on the current database. Changes nothing."
     }
 
     fn extra_description(&self) -> &str {
         help(
             "Two kinds of files check a migration after its SQL: a `.nu` file with the line `# \
-         migrate: after`, and a `.verify.sql` file, whose queries must each return true, or no \
-         row.\n\n\
-         Gives a row for each such file of an applied migration. A failed check is a row with ok \
-         = false, not an error.",
+             migrate: after`, and a `.verify.sql` file, whose queries must each return true, or \
+             no row.\n\n\
+             Gives a row for each such file of an applied migration. A failed check is a row with \
+             ok = false, not an error.",
             &[columns::<VerifyRow>()],
         )
     }

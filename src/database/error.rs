@@ -30,7 +30,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::citus_worker),
         help(
-            "connect to the coordinator: SELECT * FROM citus_get_active_worker_nodes() there names the workers"
+            "connect to the coordinator; there, SELECT * FROM citus_get_active_worker_nodes() \
+             lists the workers"
         )
     )]
     CitusWorker { host: String, port: String },
@@ -50,7 +51,8 @@ pub enum Error {
         None => format!("the search path of the database {database} names no schema that exists"),
     })]
     #[diagnostic(code(migrate::schema_not_found), help("{}", match schema {
-        Some(schema) => format!("correct the setting `schema`, or make it: CREATE SCHEMA \"{schema}\""),
+        Some(schema) => format!("correct the setting `schema`, or create the schema: CREATE \
+            SCHEMA \"{schema}\""),
         None => "set `schema`, or correct the search path".to_owned(),
     }))]
     SchemaMissing {
@@ -98,12 +100,12 @@ pub enum Error {
         table: String,
     },
 
-    #[error("the ledger does not hold what was written to it")]
+    #[error("a ledger row differs from what was written")]
     #[diagnostic(
         code(migrate::ledger_failed),
         help(
-            "a trigger or a rule on the ledger table changes its rows: look with `\\d+` in psql, and \
-             remove it"
+            "a trigger or a rule on the ledger table changes its rows: find it with `\\d+` in \
+             psql, and remove it"
         )
     )]
     LedgerChanged,
@@ -115,8 +117,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::ledger_busy),
         help(
-            "waited {}; try again when it is done, end it with pg_terminate_backend, or wait longer \
-             with the setting `lock_timeout`",
+            "waited {}; try again when that session has ended, end it with pg_terminate_backend, \
+             or wait longer with the setting `lock_timeout`",
             humantime::format_duration(*waited)
         )
     )]
@@ -137,8 +139,8 @@ pub enum Error {
         )
     })]
     #[diagnostic(code(migrate::ledgers_elsewhere), help("{}", if *has_some {
-        "set `schema` (or $env.MIGRATE_SCHEMA) to the one that holds this history; or bring them \
-         together with ALTER TABLE ... SET SCHEMA"
+        "set `schema` (or $env.MIGRATE_SCHEMA) to the schema with this history; or move the \
+         ledgers together with ALTER TABLE ... SET SCHEMA"
             .to_owned()
     } else {
         format!(

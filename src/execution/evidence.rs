@@ -76,7 +76,7 @@ pub fn of_transaction(kinship: &Kinship, recorded: Recorded, number: Number) -> 
     match (recorded, is_same(kinship), number) {
         (Recorded::All, ..) => Outcome::Committed,
         (Recorded::Some, ..) => Outcome::Unknown {
-            reason: "only a part of its ledger rows is there".to_owned(),
+            reason: "only some of its ledger rows exist".to_owned(),
         },
         (_, Err(reason), _) => Outcome::Unknown { reason },
         (_, Ok(()), Number::Committed) => Outcome::Committed,
@@ -128,13 +128,15 @@ fn is_same(kinship: &Kinship) -> Result<(), String> {
         Kinship::Same | Kinship::Restarted => return Ok(()),
         Kinship::Standby => "the server that answers is a standby".to_owned(),
         Kinship::Promoted { from, to } => format!(
-            "the server that answers has been promoted since (timeline {to} instead of {from}) and \
-             has no row of it"
+            "the server that answers has been promoted since (timeline {to} instead of {from}) \
+             and does not have its ledger rows"
         ),
-        Kinship::Stranger => "another database cluster answers, and has no row of it".to_owned(),
+        Kinship::Stranger => {
+            "another database cluster answers, and does not have its ledger rows".to_owned()
+        }
         Kinship::Unclear => {
-            "the server that answers has no row of it, was started since, and does not tell \
-             whether it is the same"
+            "the server that answers does not have its ledger rows, was started since, and does \
+             not tell whether it is the same"
                 .to_owned()
         }
     })

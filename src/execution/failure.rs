@@ -98,12 +98,12 @@ impl Failure {
         match (&self.outcome, self.fault.ended_by()) {
             (Outcome::Committed, Some(name)) if self.is_undo => format!(
                 "What the undo of {name} did up to its COMMIT IS in the database, and the ledger \
-                 still has its row; what came after that may be there as well.{}",
+                 still has its row; later statements may be in the database, too.{}",
                 self.before("These were undone with it, and their rows are gone")
             ),
             (Outcome::Committed, Some(name)) => format!(
-                "{name} IS in the database up to its COMMIT, without a row in the ledger; \
-                 what came after that may be there as well.{}",
+                "{name} IS in the database up to its COMMIT, without a row in the ledger; later \
+                 statements may be in the database, too.{}",
                 self.before("These were committed with it and are recorded")
             ),
             (Outcome::Prepared { id }, _) => format!(
@@ -113,8 +113,8 @@ impl Failure {
                 self.before("These are part of it")
             ),
             (Outcome::RolledBack, Some(name)) if self.fault.is_caught_by_guard() => format!(
-                "What {name} did before its ROLLBACK is gone; \
-                 what came after that may be in the database.{}",
+                "What {name} did before its ROLLBACK is gone; later statements may be in the \
+                 database.{}",
                 self.before("These were rolled back with it")
             ),
             (Outcome::RolledBack, _) if self.outside.is_some() => {
@@ -177,12 +177,12 @@ impl Failure {
                     .unwrap_or_default()
             ),
             (_, Outcome::Prepared { id }) => format!(
-                "type ROLLBACK PREPARED {} in this database, and take PREPARE TRANSACTION out of the \
-                 file: every migration already runs in a transaction",
+                "type ROLLBACK PREPARED {} in this database, and remove PREPARE TRANSACTION from \
+                 the file: every migration already runs in a transaction",
                 Literal(id)
             ),
             (_, Outcome::Unknown { .. }) => {
-                "when the server answers again, `migrate status DIR` tells what is applied"
+                "when the server answers again, `migrate status DIR` shows what is applied"
                     .to_owned()
             }
             (
@@ -210,16 +210,16 @@ impl Failure {
                 if self.not_carried.is_some() && self.outside.is_none() =>
             {
                 format!(
-                    "make way for it in a bridge, a migration with the line `-- migrate: before {}/{}`; \
-                     or let repeatables make what stands in the way: then it is dropped for this step \
-                     and applied again from their files",
+                    "drop the objects in its way in a bridge, a migration with the line `-- \
+                     migrate: before {}/{}`; or create these objects in repeatables: then they \
+                     are dropped for this step, and created again from the repeatables' files",
                     name.track,
                     name.version.as_str()
                 )
             }
             _ if !self.earlier.lost.is_empty() => {
                 "the server was restored, promoted without its last WAL, or has crashed with \
-                 synchronous_commit off: `migrate status DIR` tells what it has"
+                 synchronous_commit off: `migrate status DIR` shows what it has"
                     .to_owned()
             }
             (
@@ -299,14 +299,14 @@ impl Earlier {
             stayed.map(|(number, names)| format!("{number} of this run stayed {done}:\n{names}")),
             lost.map(|(number, names)| {
                 format!(
-                    "LOST: {number} that this run had {done}, which the ledger of the server that \
-                     answers does not say:\n{names}"
+                    "LOST: {number} that this run had {done}, but that the ledger of the server \
+                     that answers now does not have:\n{names}"
                 )
             }),
             unasked.map(|(number, names)| {
                 format!(
                     "{number} of this run had been {done} before; whether that is still true \
-                     could not be asked:\n{names}"
+                     could not be checked:\n{names}"
                 )
             }),
         ]

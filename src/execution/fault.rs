@@ -27,20 +27,20 @@ pub enum Fault {
     #[diagnostic(
         code(migrate::repeatables_stuck),
         help(
-            "these errors remain after all other repeatables were applied: correct the \
-             files; if two need each other, make one of them in two steps, or put both into \
+            "these errors remain after all other repeatables were applied: correct the files; if \
+             two repeatables need each other, create one of them in two steps, or put both into \
              one file"
         )
     )]
     Stuck { count: usize, errors: String },
 
     /// What stands in the way of a step cannot be dropped.
-    #[error("what stands in the way of {name} cannot be dropped\n{diagnostic}")]
+    #[error("an object in the way of {name} cannot be dropped\n{diagnostic}")]
     #[diagnostic(
         code(migrate::not_carried),
         help(
-            "drop it in a bridge (`-- migrate: before`), or set `carry` to false to see the error of \
-             the step itself"
+            "drop the object in a bridge (`-- migrate: before`), or set `carry` to false to see \
+             the error of the step itself"
         )
     )]
     NotDropped {
@@ -50,25 +50,26 @@ pub enum Fault {
 
     /// Somebody has changed it since, and the file does not know.
     #[error(
-        "what stands in the way of {name} was changed, or filled, since its repeatable was applied: {objects}"
+        "objects in the way of {name} were changed or filled after their repeatable was applied: \
+         {objects}"
     )]
     #[diagnostic(
         code(migrate::not_carried),
         help(
-            "put the change into the repeatable's file and run it alone first, or drop the object in a \
-             bridge (`-- migrate: before`)"
+            "put the change into the repeatable's file and run the repeatable alone first, or \
+             drop the object in a bridge (`-- migrate: before`)"
         )
     )]
     ChangedSince { name: Name, objects: String },
 
     /// A later file would pass over what is dropped.
     #[error(
-        "something stands in the way of {name}. It cannot be dropped and applied again in the same \
-         transaction, because {later} comes in between and acts on all that is there: {found}"
+        "objects in the way of {name} cannot be dropped and created again in the same \
+         transaction, because {later} runs in between and acts on all existing objects: {found}"
     )]
     #[diagnostic(
         code(migrate::not_carried),
-        help("run with --transaction each, or put it into the repeatable's file")
+        help("run with --transaction each, or put this statement into the repeatable's file")
     )]
     PassedOver {
         name: Name,
@@ -78,25 +79,25 @@ pub enum Fault {
 
     /// What was dropped for a step is not as it was, although its files were applied again.
     #[error(
-        "what was dropped for a step is not as it was after its files were applied again:\n{lost}"
+        "objects that were dropped for a step differ after their files were applied again:\n{lost}"
     )]
     #[diagnostic(
         code(migrate::not_restored),
         help(
-            "let the repeatables make it as well: put each GRANT, COMMENT and the like into the file \
-             that makes the object; or drop and make it in a bridge (`-- migrate: before`)"
+            "put each GRANT, COMMENT and the like into the repeatable that creates the object; or \
+             drop and create the object in a bridge (`-- migrate: before`)"
         )
     )]
     NotRestored { lost: String },
 
     /// Migrations have touched what their tracks may not.
-    #[error("the setting `touch` refuses what was done to the schema:\n{found}")]
+    #[error("the setting `touch` does not allow this:\n{found}")]
     #[diagnostic(
         code(migrate::touch_refused),
         help(
-            "let the other track change its own objects, and say in the file what it uses of others \
-             (`-- migrate: requires TRACK/TIMESTAMP`). `\"tracks\": {{\"{}\": {{\"touch\": \"any\"}}}}` in migrate.json \
-             allows it everything",
+            "let the other track change its own objects, and name in the file which migrations of \
+             other tracks it uses (`-- migrate: requires TRACK/TIMESTAMP`). `\"tracks\": \
+             {{\"{}\": {{\"touch\": \"any\"}}}}` in migrate.json allows the track everything",
             name.track
         )
     )]
@@ -112,7 +113,7 @@ pub enum Fault {
         code(migrate::touch_refused),
         help(
             "the user must be allowed to SELECT from all ledgers and to UPDATE that of the track; \
-             with the setting `touch` at `any`, nothing is looked at"
+             with the setting `touch` at `any`, these rights are not needed"
         )
     )]
     TouchUnknown { name: Name, why: String },
@@ -150,12 +151,12 @@ pub enum Fault {
     RowsGone { name: Name },
 
     /// A trigger or a rule on the ledger makes another row of what is written.
-    #[error("the ledger does not hold what was written to it{}", after(name.as_ref()))]
+    #[error("a ledger row differs from what was written{}", after(name.as_ref()))]
     #[diagnostic(
         code(migrate::ledger_failed),
         help(
-            "a trigger or a rule on the ledger table changes its rows: look with `\\d+` in psql, and \
-             remove it"
+            "a trigger or a rule on the ledger table changes its rows: find it with `\\d+` in \
+             psql, and remove it"
         )
     )]
     RowChanged {
@@ -245,8 +246,8 @@ fn sql_help(found: &Diagnostic) -> &'static str {
              or with --transaction each"
         }
         Some("57014") => {
-            "if it is too slow for the limit, raise that with --statement-timeout or with \
-             `-- migrate: statement-timeout 10min` in the file"
+            "if the statement is too slow for the limit, raise the limit with --statement-timeout \
+             or with `-- migrate: statement-timeout 10min` in the file"
         }
         Some("42501") => {
             "the user lacks a right that this statement needs: GRANT it, or run as the object's \
@@ -262,8 +263,8 @@ fn sql_help(found: &Diagnostic) -> &'static str {
         }
         // Of a connection that the server itself makes: a worker's, postgres_fdw's, dblink's.
         Some(code) if code.starts_with("08") => {
-            "another server that this one works with did not answer: when it does, run `migrate \
-             run` again"
+            "another server that this server connects to did not answer: when it does, run \
+             `migrate run` again"
         }
         _ => CORRECT_THE_FILE,
     }

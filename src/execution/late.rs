@@ -132,7 +132,7 @@ fn refused(text: &str) -> Option<Reply> {
     })?;
     Some(Reply {
         stderr: format!(
-            "psql: error: this check cannot use {found}: it asks within the run's own transaction\n"
+            "psql: error: this check cannot use {found}: it runs in the run's own transaction\n"
         ),
         failed: true,
         ..Reply::default()

@@ -134,7 +134,9 @@ fn refused(
             let track = &maker.track;
             let what = match change.0 {
                 Action::Created => {
-                    format!("it adds the {object} to what {made_by} of track {track} made")
+                    format!(
+                        "it adds the {object} to an object of track {track}: {made_by} made that object"
+                    )
                 }
                 Action::Altered => {
                     format!("it changes the {object} of track {track}: {made_by} made it")
@@ -241,10 +243,12 @@ impl Runner<'_, '_> {
             }),
         };
         if self.is_unsure {
-            return unknown("what it did to the schema could not be asked or recorded");
+            return unknown("its changes to the schema could not be read or recorded");
         }
         if !knows_drops {
-            return unknown("what it dropped could not be asked over a second connection");
+            return unknown(
+                "the objects that it dropped could not be read over a second connection",
+            );
         }
         let Known { deeds, uses } = match self.known(tables, steps)? {
             Ok(known) => known,
@@ -323,7 +327,10 @@ impl Runner<'_, '_> {
             }
         };
         for one in told {
-            let line = format!("{}; it ran outside of a transaction, and stays", one.what);
+            let line = format!(
+                "{}; it ran outside a transaction and is not rolled back",
+                one.what
+            );
             progress.said(&name.file_name(), &line);
             if let Some(row) = self.done.last_mut() {
                 row.notices.push(line);

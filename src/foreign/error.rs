@@ -43,9 +43,9 @@ pub enum Error {
         columns("it lacks", missing)
     )]
     #[diagnostic(code(migrate::foreign_history_unclear), help("{}", match looks_like {
-        Some(other) => format!("it looks like that of {other}: --from {other}"),
-        None => "a newer version of the tool may have changed it; `migrate adopt --baseline` marks \
-                 what is applied without it".to_owned(),
+        Some(other) => format!("it looks like the table of {other}: try --from {other}"),
+        None => "a newer version of the tool may have changed it; `migrate adopt --baseline` \
+            marks files as applied without this table".to_owned(),
     }))]
     OtherTable {
         tool: Tool,
@@ -58,7 +58,9 @@ pub enum Error {
     #[error("the history of {tool} cannot be read: {problem}")]
     #[diagnostic(
         code(migrate::foreign_history_unclear),
-        help("look at the table; `migrate adopt --baseline` marks what is applied without it")
+        help(
+            "look at the table; `migrate adopt --baseline` marks files as applied without this table"
+        )
     )]
     Unreadable { tool: Tool, problem: String },
 
@@ -114,7 +116,7 @@ pub enum Error {
     )]
     BadFolder { tool: Tool, problems: Vec<String> },
 
-    #[error("{} there already:\n{}", count(files.len(), "file is", "files are"), list(files))]
+    #[error("{} already:\n{}", count(files.len(), "file exists", "files exist"), list(files))]
     #[diagnostic(
         code(migrate::bad_import),
         help("nothing was written: give another folder, or remove these files")
@@ -124,7 +126,7 @@ pub enum Error {
     #[error("{} is inside the folder that is imported", into.display())]
     #[diagnostic(
         code(migrate::bad_import),
-        help("their files and ours must not mix: give another folder to --into")
+        help("the new files must not be among the old ones: give another folder to --into")
     )]
     IntoItself { into: PathBuf },
 
@@ -132,8 +134,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::ledger_busy),
         help(
-            "waited {}; is {tool} at work? Try again when it is done, or wait longer with the setting \
-             `lock_timeout`",
+            "waited {}; if {tool} is running, try again when it has ended, or wait longer with \
+             the setting `lock_timeout`",
             humantime::format_duration(*waited)
         )
     )]
@@ -157,8 +159,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::foreign_changed),
         help(
-            "restore them as they were applied; or mark one as it is now with `migrate repair DIR \
-             --mark-applied NAME`, and then adopt the others"
+            "restore them as they were applied; or mark the current file as applied with `migrate \
+             repair DIR --mark-applied NAME`, and then adopt the others"
         )
     )]
     Changed { tool: Tool, files: Vec<String> },

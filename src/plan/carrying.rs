@@ -165,13 +165,14 @@ pub fn load(known: &Known<'_>) -> Result<Load, String> {
         match makers.iter().find(|(_, file)| !is_repeatable(file)) {
             Some((track, file)) => {
                 return Err(format!(
-                    "{} was made by {file} of track {track}, which is no repeatable",
+                    "{} was made by {file} of track {track}, which is not a repeatable",
                     dropped.words()
                 ));
             }
             None if makers.is_empty() && !goes_with_another => {
                 return Err(format!(
-                    "{} was made by hand, or before the ledgers remembered who makes what",
+                    "{} was made by hand, or before the ledgers recorded which migration makes an \
+                     object",
                     dropped.words()
                 ));
             }
@@ -179,12 +180,12 @@ pub fn load(known: &Known<'_>) -> Result<Load, String> {
         }
         if let Some((track, file)) = makers.iter().find(|file| !known.files.contains(*file)) {
             return Err(format!(
-                "{} was made by {file} of track {track}, whose file is not there",
+                "{} was made by {file} of track {track}, whose file is missing",
                 dropped.words()
             ));
         }
         if dropped.statement().is_none() && !goes_with_another {
-            return Err(format!("{} is nothing that is dropped", dropped.words()));
+            return Err(format!("a run does not drop {}", dropped.words()));
         }
         let touched = touched.into_iter();
         dropped.files.extend(makers);
@@ -446,7 +447,7 @@ mod tests {
         ]]);
         assert_eq!(
             sentence(&made(&ALL[..2]), versioned.clone()),
-            "view s.x was made by 20240101000000_bolt_x.sql of track bolt, which is no repeatable"
+            "view s.x was made by 20240101000000_bolt_x.sql of track bolt, which is not a repeatable"
         );
         assert_eq!(
             sentence(&made(&ALL), versioned),
@@ -455,7 +456,7 @@ mod tests {
         let gone = made(&[ALL[0], ALL[1], ("repeat_acme_gone.sql", "12")]);
         assert_eq!(
             sentence(&gone, none),
-            "view s.x was made by repeat_acme_gone.sql of track acme, whose file is not there"
+            "view s.x was made by repeat_acme_gone.sql of track acme, whose file is missing"
         );
     }
 

@@ -38,7 +38,11 @@ pub enum Error {
     TracksMissing { tracks: Vec<String>, root: PathBuf },
 
     #[error("there is no track `{track}`, neither in the directory nor in the database")]
-    #[diagnostic(code(migrate::unknown_track), help("{}", if known.is_empty() { "there is no track at all".to_owned() } else { format!("there is {}", known.join(", ")) }))]
+    #[diagnostic(code(migrate::unknown_track), help("{}", match known.as_slice() {
+        [] => "there is no track at all".to_owned(),
+        [only] => format!("the only track is {only}"),
+        _ => format!("the tracks are {}", known.join(", ")),
+    }))]
     #[strum(props(culprit = "--track"))]
     UnknownTrack { track: String, known: Vec<String> },
 
@@ -51,9 +55,8 @@ pub enum Error {
     NotUndone(#[from] Hindrances),
 
     #[error(
-        "{} cannot run in the run's transaction as {}:\n{}",
+        "{} cannot run in the run's transaction because of these lines:\n{}",
         count(*files, "migration", "migrations"),
-        if *files == 1 { "it is" } else { "they are" },
         list(violations)
     )]
     #[diagnostic(code(migrate::forbidden), help("{REMOVE_TRANSACTION_CONTROL}"))]
@@ -62,10 +65,7 @@ pub enum Error {
         violations: Vec<Violation>,
     },
 
-    #[error(
-        "psql would read these in another way than they are written:\n{}",
-        list(violations)
-    )]
+    #[error("psql would not read these as they are written:\n{}", list(violations))]
     #[diagnostic(code(migrate::misread), help("{WRITE_IT_CLEARLY}"))]
     Misread { violations: Vec<Violation> },
 
@@ -79,10 +79,7 @@ pub enum Error {
     )]
     BadRepeatable { misfits: Vec<String> },
 
-    #[error(
-        "a file that verifies a migration may only have queries:\n{}",
-        list(violations)
-    )]
+    #[error("a .verify.sql file may only have queries:\n{}", list(violations))]
     #[diagnostic(code(migrate::bad_verification), help("{ONLY_QUERIES}"))]
     NoQueries { violations: Vec<Violation> },
 
@@ -128,12 +125,11 @@ pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migratio
                                               forbidden-command`, or use the setting `allow`";
 
 /// The way out for what psql reads otherwise than people.
-pub const WRITE_IT_CLEARLY: &str = "psql drops the rest of a line after a NUL byte: save the \
-                                    file as UTF-8, not as UTF-16.\npsql reads the next line \
-                                    of an E'' string as a plain string, and the server does \
-                                    not: write one string.\npsql follows a circle of \
-                                    includes until it crashes: remove one of them, or put it \
-                                    into \\if";
+pub const WRITE_IT_CLEARLY: &str = "psql drops the rest of a line after a NUL byte: save the file \
+                                    as UTF-8, not as UTF-16.\npsql reads the next line of an E'' \
+                                    string as a plain string, and the server does not: write one \
+                                    string.\npsql follows a circle of includes until it crashes: \
+                                    remove one of these includes, or put it into \\if";
 
 /// The way out for a `.verify.sql` file that does more than ask.
 pub const ONLY_QUERIES: &str = "write queries only, each of which returns true or no row: \

@@ -46,7 +46,8 @@ pub enum Hindrance {
     #[diagnostic(
         code(migrate::required),
         help(
-            "required: undo first, or together with it, what requires it (--steps, --to, --track)"
+            "required: undo the migration that requires it first, or both together (--steps, \
+             --to, --track)"
         )
     )]
     Required { name: Name, by: Name },

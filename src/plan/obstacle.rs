@@ -58,8 +58,8 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::missing),
         help(
-            "missing: restore the file, or remove its row with `migrate repair DIR --forget \
-              NAME`"
+            "missing: restore the file, or remove the ledger row with `migrate repair DIR \
+             --forget NAME`"
         )
     )]
     Missing {
@@ -74,9 +74,9 @@ pub enum Obstacle {
     #[diagnostic(
         code(migrate::duplicate_row),
         help(
-            "duplicate: look at both rows with `migrate history DIR`, and remove the wrong \
-             one with `migrate repair DIR --forget NAME`; if both have the same name, with \
-             DELETE by their `id`"
+            "duplicate: look at both rows with `migrate history DIR`, and remove the wrong one \
+             with `migrate repair DIR --forget NAME`; if both have the same name, with DELETE and \
+             the row's `id`"
         )
     )]
     DuplicateRow {

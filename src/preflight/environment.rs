@@ -60,7 +60,7 @@ fn prelude(path: PathBuf) -> Result<PathBuf, Error> {
     if path.is_file() {
         return Ok(path);
     }
-    let reason = "the setting `prelude` names it, and it is no file".to_owned();
+    let reason = "the setting `prelude` names it, and it is not a file".to_owned();
     Err(Unreadable { path, reason }.into())
 }
 

@@ -35,8 +35,8 @@ pub enum Error {
 
 /// The check's own advice comes first.
 pub fn advice(rejection: &Rejection) -> String {
-    let ours = "do what the check asks for and run `migrate run` again, or leave all checks out \
-                with --skip-validation";
+    let ours = "do what the check asks for and run `migrate run` again, or skip all checks with \
+        --skip-validation";
     match &rejection.complaint.help {
         Some(help) => format!("{help}\n{ours}"),
         None => ours.to_owned(),

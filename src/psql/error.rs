@@ -12,7 +12,7 @@ use crate::settings::{self, Origin};
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
 pub enum Error {
-    #[error("{} is not a log of this plugin, and is left as it is", path.display())]
+    #[error("{} is not a log of this plugin, and was not changed", path.display())]
     #[diagnostic(
         code(migrate::no_log),
         help(
@@ -33,7 +33,7 @@ pub enum Error {
     NoDatabase,
 
     #[error("cannot find psql: {}", match origin {
-        Some(origin) => format!("`{wanted}`{origin} is no program"),
+        Some(origin) => format!("`{wanted}`{origin} is not a program"),
         None => format!("`{wanted}` is not on PATH{}", search.as_ref().map_or(", which is not set".to_owned(), |path| format!(" ({path})"))),
     })]
     #[diagnostic(
@@ -70,8 +70,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::too_many_connections),
         help(
-            "try again when others have ended (pg_stat_activity shows them); the limits are \
-             max_connections and the CONNECTION LIMIT of the role and of the database"
+            "try again when other connections have ended (pg_stat_activity shows them); the \
+             limits are max_connections and the CONNECTION LIMIT of the role and of the database"
         )
     )]
     Full { detail: String },
@@ -80,8 +80,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::access_denied),
         help(
-            "check PGUSER; put the password into ~/.pgpass or $env.PGPASSWORD, because \
-             nobody is asked for it"
+            "check PGUSER; put the password into ~/.pgpass or $env.PGPASSWORD, because psql \
+             cannot ask for it here"
         )
     )]
     #[strum(props(culprit = "--database"))]
@@ -90,7 +90,7 @@ pub enum Error {
     #[error("there is no such database:\n{detail}")]
     #[diagnostic(
         code(migrate::database_not_found),
-        help("check the name, or make it with `createdb`")
+        help("check the name, or create the database with `createdb`")
     )]
     #[strum(props(culprit = "--database"))]
     NoSuchDatabase { detail: String },
@@ -109,9 +109,10 @@ pub enum Error {
     #[diagnostic(
         code(migrate::pooled_connection),
         help(
-            "connect to PostgreSQL itself; a pooler would give the session with the run's \
-             lock and settings to somebody else. If there is no pooler, a service file sets \
-             `options`, which replaces ours: put them into PGOPTIONS"
+            "connect to PostgreSQL itself; a pooler would give the session with the run's lock \
+             and settings to another client. If there is no pooler, a service file sets `options` \
+             and so replaces the plugin's own options: put those of the service file into \
+             PGOPTIONS"
         )
     )]
     Pooled,

@@ -79,7 +79,7 @@ impl Log {
         };
         // A pipe would wait for a reader.
         if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-            return Err(failed(io::Error::other("it is no regular file")).into());
+            return Err(failed(io::Error::other("it is not a regular file")).into());
         }
         if is_for_sources(path) || !is_ours(path).map_err(failed)? {
             return Err(Error::NoLog {

@@ -143,9 +143,9 @@ impl Rule {
         match Self::all().find(|rule| rule.name() == name) {
             Some(rule) if rule.can_be_allowed() => Ok(rule),
             Some(rule) if rule.severity() == Severity::Error => {
-                Err("it finds what stops a run, and cannot be allowed".to_owned())
+                Err("this rule finds errors that stop a run, and they cannot be allowed".to_owned())
             }
-            Some(_) => Err("it is not about a single file".to_owned()),
+            Some(_) => Err("this rule is not about a single file".to_owned()),
             None => Err("there is no such rule".to_owned()),
         }
     }

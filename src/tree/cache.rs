@@ -143,7 +143,7 @@ pub fn open(path: &Path) -> io::Result<(File, Metadata)> {
     let found = path.metadata()?;
     // A pipe would block for ever.
     if !found.is_file() {
-        return Err(io::Error::other("it is no regular file"));
+        return Err(io::Error::other("it is not a regular file"));
     }
     Ok((File::open(path)?, found))
 }

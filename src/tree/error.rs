@@ -37,14 +37,14 @@ pub enum Error {
 
     /// A track with a lock file, and files that are not as it says.
     #[error(
-        "the track {track} is sealed, and its files are not as {file} says:\n{}",
+        "the track {track} is sealed, and its files differ from {file}:\n{}",
         list(unsealed)
     )]
     #[diagnostic(
         code(migrate::not_sealed),
         help(
-            "if it is meant so, type `migrate seal {folder} --track {track}` and commit {file}; else \
-             bring the files back, as with `git restore`"
+            "if this change is intended, type `migrate seal {folder} --track {track}` and commit \
+             {file}; otherwise restore the files, for example with `git restore`"
         )
     )]
     #[strum(props(culprit = "directory"))]
@@ -60,9 +60,9 @@ pub enum Error {
     #[diagnostic(
         code(migrate::bad_seal),
         help(
-            "look at what has become of the track's files, above all after a merge, and type `migrate \
-             seal DIR --track {track}` with the track's folder, which writes it anew; without the file, \
-             nothing is compared"
+            "check the files of the track, above all after a merge. Then type `migrate seal DIR \
+             --track {track}` with the track's folder, which writes a new lock file. Without a \
+             lock file, the track is not sealed"
         )
     )]
     #[strum(props(culprit = "directory"))]

@@ -81,7 +81,7 @@ fn head(track: &Track, lines: &str) -> String {
 /// # Errors
 /// What is wrong with it, as a sentence.
 pub fn parse(track: &Track, content: &[u8]) -> Result<Entries, String> {
-    let text = std::str::from_utf8(content).map_err(|_| "it is no text".to_owned())?;
+    let text = std::str::from_utf8(content).map_err(|_| "it is not text".to_owned())?;
     let text = text.trim_start_matches('\u{feff}');
     let conflict = |line: &str| {
         ["<<<<<<<", "=======", ">>>>>>>"]
@@ -199,7 +199,7 @@ pub fn read(
         [file, other, ..] => Err(bad(
             other,
             format!(
-                "there is another one of the same track, {}",
+                "there is another lock file of the same track, {}",
                 relative(root, file)
             ),
         )),

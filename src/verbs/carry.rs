@@ -43,7 +43,9 @@ impl Loads {
             Ok(found) => found,
             Err(error) if error.is_interruption() => return Err(error),
             // The step's own error is what counts.
-            Err(error) => Some(Err(format!("what stands in the way is not known: {error}"))),
+            Err(error) => Some(Err(format!(
+                "the objects in the way are not known: {error}"
+            ))),
         };
         match found {
             None => Ok(false),
@@ -53,7 +55,7 @@ impl Loads {
             }
             Some(Ok(_)) if is_outside => {
                 failure.not_carried =
-                    Some("the file runs outside of a transaction of ours".to_owned());
+                    Some("the file runs outside the run's transaction".to_owned());
                 Ok(false)
             }
             Some(Ok(load)) => {
@@ -63,7 +65,8 @@ impl Loads {
                     progress.said(
                         "migrate",
                         &format!(
-                            "{} in the way of {step}: tried again without it, and applied again from its files",
+                            "{} in the way of {step}: these are dropped, and created again from \
+                             their files",
                             words.join(", ")
                         ),
                     );

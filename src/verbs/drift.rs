@@ -104,7 +104,7 @@ fn recorded(
     }
     let head = recorded.head;
     progress.note(&format!(
-        "compared with the schema as recorded at {} behind {}; --replay compares with the files",
+        "compared with the schema as recorded at {} after {}; --replay compares with the files",
         head.at.format("%Y-%m-%d %H:%M:%S %:z"),
         head.last
     ));

@@ -93,7 +93,7 @@ pub enum Error {
         code(migrate::commits_lost),
         help(
             "the server was restored, promoted without its last WAL, or has crashed with \
-             synchronous_commit off: `migrate status DIR` tells what it has"
+             synchronous_commit off: `migrate status DIR` shows what it has"
         )
     )]
     CommitsLost { lost: Vec<Name> },
@@ -117,8 +117,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::invalid),
         help(
-            "`migrate validate DIR` without --strict and --deny-warnings shows all of them \
-             in a table, with what to do"
+            "`migrate validate DIR` without --strict and --deny-warnings shows all findings in a \
+             table, with advice"
         )
     )]
     Invalid { findings: Vec<Finding> },
@@ -138,18 +138,20 @@ pub enum Error {
     EmptySnapshot { folder: PathBuf },
 
     #[error(
-        "the history cannot be replayed: the directory has no file for what is applied:\n{}",
+        "the history cannot be replayed: the directory lacks the files of these applied \
+         migrations:\n{}",
         list(missing)
     )]
     #[diagnostic(
         code(migrate::not_replayable),
         help(
-            "name the directory of all tracks, or compare with a snapshot: `migrate drift DIR --against FOLDER`"
+            "give the directory with all tracks, or compare with a snapshot: `migrate drift DIR \
+             --against FOLDER`"
         )
     )]
     NotReplayable { missing: Vec<String> },
 
-    #[error("nothing is named to be repaired")]
+    #[error("no migration to repair is named")]
     #[diagnostic(
         code(migrate::repair_refused),
         help("name a migration: --rehash, --forget, --mark-applied or --retry NAME")
@@ -174,7 +176,7 @@ pub enum Error {
     #[error("this plugin has a bug and cannot go on")]
     #[diagnostic(
         code(migrate::bug),
-        help("please report it with the lines above; `migrate status DIR` tells what is applied")
+        help("please report it with the lines above; `migrate status DIR` shows what is applied")
     )]
     Bug,
 }
@@ -222,8 +224,8 @@ fn left(outcome: &Outcome, what: &str) -> String {
     match outcome {
         Outcome::Committed => format!("The {what} IS committed."),
         Outcome::Unknown { reason } => format!(
-            "It is UNKNOWN whether the {what} was committed: {reason}\n`migrate status DIR` tells, \
-             when the server answers again."
+            "It is UNKNOWN whether the {what} was committed: {reason}\nWhen the server answers \
+             again, `migrate status DIR` shows it."
         ),
         Outcome::RolledBack | Outcome::Prepared { .. } | Outcome::Partial { .. } => {
             "The database was not changed.".to_owned()

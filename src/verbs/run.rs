@@ -112,7 +112,7 @@ pub(super) fn carry_out(
         if matches!(stop.fault, Fault::LockLost) && applied.len() > before {
             preflight.progress.said(
                 "migrate",
-                "a migration has freed the run's lock; it is taken again",
+                "a migration has released the run's lock; the run takes it again",
             );
             continue;
         }

@@ -212,7 +212,8 @@ fn on_its_own<T>(
     roles.retain(|role| !is_made(role));
     for role in missing.iter().filter(|role| !is_made(role)) {
         progress.note(&format!(
-            "the target has no role {role}, as which a track runs: it is made for the rehearsal alone"
+            "the target has no role {role}, which a track runs as: the role is created only for \
+             the rehearsal"
         ));
     }
     server.create_roles(&roles)?;

@@ -109,8 +109,7 @@ impl Verifying<'_> {
                 let name = path.and_then(|path| path.file_name()).unwrap_or_default();
                 let check = name.to_string_lossy().into_owned();
                 let message = format!(
-                    "a file that verifies a migration may only have \
-                                       queries:\n{}",
+                    "a .verify.sql file may only have queries:\n{}",
                     list(&found)
                 );
                 self.rows.push(unusable(migration, check, message));

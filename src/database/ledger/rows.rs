@@ -79,7 +79,7 @@ fn row(line: &str) -> Result<Row, Error> {
     };
     let track = track.unwrap_or_default();
     let track =
-        Track::parse(&track).ok_or_else(|| unreadable(format!("`{track}` is no track name")))?;
+        Track::parse(&track).ok_or_else(|| unreadable(format!("`{track}` is not a track name")))?;
     let name = name.ok_or_else(|| Error::NamelessRow {
         track: track.to_string(),
     })?;

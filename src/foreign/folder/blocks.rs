@@ -58,7 +58,7 @@ fn blocks<'a>(
         .and_then(first_line)
         .filter(|_| !marks.is_empty())
     {
-        return Err(format!("line {line} stands before the first mark"));
+        return Err(format!("the SQL in line {line} is before the first mark"));
     }
     let ends = marks.iter().skip(1).map(|(next, _)| next.start());
     let blocks = marks.iter().zip(ends.chain([content.len()]));

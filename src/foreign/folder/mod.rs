@@ -86,7 +86,7 @@ pub fn import(tool: Tool, track: &Track, sources: &[Source]) -> Result<Vec<Impor
         }
     }
     if imported.is_empty() && problems.is_empty() {
-        problems.push("there is no migration in it".to_owned());
+        problems.push("the folder has no migration".to_owned());
     }
     if !problems.is_empty() {
         return Err(Error::BadFolder { tool, problems });
@@ -128,7 +128,10 @@ fn collisions(pieces: &[Piece]) -> Vec<String> {
     }
     let downs = seen.values().filter(|piece| piece.side == Side::Down);
     for down in downs.filter(|down| !seen.contains_key(&(&down.version, Side::Up))) {
-        problems.push(format!("{}: there is nothing that it undoes", down.from));
+        problems.push(format!(
+            "{}: there is no migration for this undo file",
+            down.from
+        ));
     }
     problems
 }

@@ -58,7 +58,7 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
     let found = pattern
         .as_ref()
         .and_then(|pattern| pattern.captures(file))
-        .ok_or_else(|| format!("its name is not one of {tool}"))?;
+        .ok_or_else(|| format!("its name is not a file name of {tool}"))?;
     let part = |name: &str| found.name(name).map_or("", |found| found.as_str());
     let digits = part("version");
     let version = version(tool, digits)
@@ -79,7 +79,7 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
     };
     let content = source.content.as_slice();
     if let Some(other) = blocks::marked_for_another(tool, content) {
-        return Err(format!("it has marks of {other}'s"));
+        return Err(format!("it has marks of {other}"));
     }
     let blocks = match tool {
         Tool::Dbmate => blocks::dbmate(content)?,
@@ -95,7 +95,7 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
         }
     };
     if blocks.is_empty() {
-        return Err(format!("it has no mark of {tool}'s where it begins"));
+        return Err(format!("it has no mark of {tool}"));
     }
     Ok(Reading::Pieces(
         blocks
@@ -105,7 +105,7 @@ pub fn read(tool: Tool, source: &Source, is_outside: bool) -> Result<Reading, St
     ))
 }
 
-const PROGRAM: &str = "it is a program, and must be written as SQL first";
+const PROGRAM: &str = "it is a program: write it as SQL first";
 
 /// The patterns are constant; the tests need each of them.
 fn pattern(text: &str) -> Option<Regex> {

@@ -21,7 +21,7 @@ struct Change<'a> {
 /// The pieces in the order of the plan, and what has no counterpart.
 pub fn read(sources: &[Source], problems: &mut Vec<String>) -> (Vec<Piece>, Vec<Imported>) {
     let Some(plan) = sources.iter().find(|source| source.path == PLAN) else {
-        problems.push(format!("there is no {PLAN} in it"));
+        problems.push(format!("the folder has no {PLAN}"));
         return (vec![], vec![]);
     };
     let text = String::from_utf8_lossy(&plan.content);
@@ -90,7 +90,7 @@ fn changes<'a>(text: &'a str, problems: &mut Vec<String>) -> Vec<Change<'a>> {
         }
         match change(line, changes.last().map(|last| &last.version)) {
             Some(change) => changes.push(change),
-            None => problems.push(format!("{PLAN}, line {number}: it is no change: {line}")),
+            None => problems.push(format!("{PLAN}, line {number} is not a change: {line}")),
         }
     }
     changes

@@ -225,11 +225,11 @@ fn all_that_is_wrong_is_said_at_once() {
     assert_eq!(problems.len(), 4, "{problems:?}");
     let problems = imported(Tool::Sqlx, &[("1_a.down.sql", "SELECT 1;\n")]).unwrap_err();
     assert!(
-        problems[0].contains("nothing that it undoes"),
+        problems[0].contains("no migration for this undo file"),
         "{problems:?}"
     );
     let problems = imported(Tool::Dbmate, &[]).unwrap_err();
-    assert_eq!(problems, ["there is no migration in it"]);
+    assert_eq!(problems, ["the folder has no migration"]);
     assert!(imported(Tool::Predecessor, &[("a.sql", "")]).is_err());
 }
 
@@ -240,13 +240,13 @@ fn nothing_of_a_file_is_lost_on_the_way() {
         problems.join(", ")
     };
     let before = "-- Licence.\n\nCREATE TABLE lost (x int);\n-- migrate:up\nSELECT 1;\n";
-    assert!(problem(Tool::Dbmate, before).ends_with("line 3 stands before the first mark"));
+    assert!(problem(Tool::Dbmate, before).ends_with("the SQL in line 3 is before the first mark"));
     let comments = "-- Licence.\n-- migrate:up\nSELECT 1;\n";
     assert!(imported(Tool::Dbmate, &[("1_a.sql", comments)]).is_ok());
     let envsub = "-- +goose ENVSUB ON\n-- +goose Up\nSELECT ${X};\n";
     assert!(problem(Tool::Goose, envsub).contains("ENVSUB"));
     let goose = "-- +goose Up\nSELECT 1;\n-- +goose Down\nSELECT 2;\n";
-    assert!(problem(Tool::Sqlx, goose).contains("marks of goose's"));
+    assert!(problem(Tool::Sqlx, goose).contains("marks of goose"));
     assert!(problem(Tool::Dbmate, &format!("-- migrate:up\n{goose}")).contains("goose"));
 }
 

@@ -123,7 +123,8 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         hazard(
             Rule::RenamingColumn,
             "programs that know the old name fail at once",
-            "a new column beside the old one until no program uses that (examples/zero-downtime)",
+            "a new column beside the old one, until no program uses the old one \
+             (examples/zero-downtime)",
         ),
     ),
     (
@@ -131,14 +132,14 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         hazard(
             Rule::RenamingTable,
             "programs that know the old name fail at once",
-            "a view with the old name, until no program uses that",
+            "a view with the old name, until no program uses it",
         ),
     ),
     (
         "renaming-object",
         hazard(
             Rule::RenamingObject,
-            "whoever knows the old name fails at once",
+            "whatever uses the old name fails at once",
             "a second object with the new name, until nobody uses the old one",
         ),
     ),
@@ -146,7 +147,7 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         "ban-set-schema",
         hazard(
             Rule::BanSetSchema,
-            "whoever knows the old schema fails at once",
+            "whatever uses the old schema fails at once",
             "a view with the old name in the old schema, until nobody uses it",
         ),
     ),
@@ -186,8 +187,8 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         "ban-drop-schema",
         hazard(
             Rule::BanDropSchema,
-            "with CASCADE everything in it is gone",
-            "drop what is in it by name, so that nothing else goes with it",
+            "with CASCADE, everything in it is dropped",
+            "drop the objects in it by name, so that nothing else is dropped",
         ),
     ),
     (
@@ -202,7 +203,7 @@ pub(super) const HAZARDS: [(&str, Hazard); 31] = [
         "ban-drop-constraint",
         hazard(
             Rule::BanDropConstraint,
-            "what it kept out can come in, and ON CONFLICT on it fails",
+            "rows that it refused can come in, and ON CONFLICT with it fails",
             "add its successor in the same migration",
         ),
     ),

@@ -23,7 +23,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::bad_repeatable),
         help(
-            "a repeatable is one file, repeat_TRACK_NAME.sql, applied whenever it has changed: edit it, or name another"
+            "a repeatable is one file, repeat_TRACK_NAME.sql, that is applied again whenever it \
+             changes: edit this file, or choose another name"
         )
     )]
     BadRepeatable { problem: String },
@@ -43,8 +44,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::unknown_template),
         help(
-            "there is {}; your own are files NAME.sql in the directory's folder `templates`, or in \
-             the folder that the setting `templates` names",
+            "the templates are {}; your own templates are files NAME.sql in the directory's \
+             folder `templates`, or in the folder that the setting `templates` names",
             known.join(", ")
         )
     )]

@@ -19,7 +19,7 @@ pub fn from_description(description: &str) -> Result<String, Error> {
     let description = description.trim();
     if parse_recorded(description).is_some() {
         return Err(bad(
-            "it is a whole file name; the timestamp, the track and the ending come by themselves"
+            "it is a whole file name; `migrate add` adds the timestamp, the track and the ending"
                 .to_owned(),
         ));
     }

@@ -16,7 +16,8 @@ pub enum Error {
     #[diagnostic(
         code(migrate::nothing_to_squash),
         help(
-            "name a later timestamp, or another track; `migrate status DIR --offline` lists them"
+            "name a later timestamp, or another track; `migrate status DIR --offline` lists the \
+             migrations"
         )
     )]
     TooFew {
@@ -26,8 +27,8 @@ pub enum Error {
     },
 
     #[error("{}", match taken_by {
-        Some(taken) => format!("the new file would come right after {last}, and {taken} has \
-                                that place"),
+        Some(taken) => format!("the new file needs the timestamp right after {last}, but {taken} \
+            has it"),
         None => format!("there is no timestamp after that of {last}"),
     })]
     #[diagnostic(
@@ -36,17 +37,17 @@ pub enum Error {
     )]
     NoRoom { last: Name, taken_by: Option<Name> },
 
-    #[error("the range requires {needed}, and that requires {back} itself")]
+    #[error("the range requires {needed}, and {needed} requires {back} of the range")]
     #[diagnostic(
         code(migrate::squash_entangled),
         help(
-            "another track runs in the middle of the range, so that it cannot be one step: end it \
-             before the migration that requires the other track"
+            "another track runs in the middle of the range, so one file cannot replace the range: \
+             end the range before the migration that requires the other track"
         )
     )]
     Entangled { needed: Name, back: Requirement },
 
-    #[error("{bridge} is a bridge before {to}, and the new file cannot be one")]
+    #[error("{bridge} is a bridge before {to}, and the new file cannot be a bridge")]
     #[diagnostic(
         code(migrate::squash_entangled),
         help("end the range before the bridge")
@@ -54,19 +55,20 @@ pub enum Error {
     Bridging { bridge: Name, to: Requirement },
 
     #[error(
-        "these change the whole server, which a dump of the database does not contain:\n{}",
+        "these migrations change the whole server, and a dump of one database does not contain \
+         that:\n{}",
         list(reaches)
     )]
     #[diagnostic(
         code(migrate::squash_reaches),
         help(
-            "roles, tablespaces and the like would be missing from the new file: end the range before \
-             these, or make them elsewhere"
+            "roles, tablespaces and the like would be missing from the new file: end the range \
+             before these migrations, or make such changes elsewhere"
         )
     )]
     Reaching { reaches: Vec<String> },
 
-    #[error("pg_dump wrote the meta-command \\{command}, which no migration may hold")]
+    #[error("pg_dump wrote the meta-command \\{command}, which is not allowed in a migration")]
     #[diagnostic(
         code(migrate::dump_failed),
         help("please report it, with the version of pg_dump")
@@ -74,14 +76,14 @@ pub enum Error {
     OddDump { command: String },
 
     #[error(
-        "the new file does not make what the old ones make:\n{}",
+        "the new file does not have the same result as the old files:\n{}",
         list(differences.iter().map(named))
     )]
     #[diagnostic(
         code(migrate::squash_differs),
         help(
-            "pg_dump does not carry this over, or another track's objects were changed: end the range \
-             before the migration that makes it"
+            "pg_dump leaves this out, or a migration changes objects of another track: end the \
+             range before the migration that makes the difference"
         )
     )]
     Differs { differences: Vec<Difference> },
@@ -89,8 +91,8 @@ pub enum Error {
 
 fn named(found: &Difference) -> String {
     let how = match (&found.target, &found.scratch) {
-        (Some(_), None) => "only by the old files",
-        (None, _) => "only by the new one",
+        (Some(_), None) => "made only by the old files",
+        (None, _) => "made only by the new file",
         _ => "different",
     };
     format!("{} {}: {how}", found.kind, found.name)

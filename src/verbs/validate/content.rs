@@ -37,10 +37,7 @@ pub fn content(
     }
     let circles = material.circles.iter().cloned().map(in_circle);
     for found in inspection.misread.iter().cloned().chain(circles) {
-        let message = format!(
-            "psql reads {} in another way than it is written",
-            found.found
-        );
+        let message = format!("psql does not read {} as it is written", found.found);
         let rule = Rule::Misread;
         findings.push(at(migration, &found, rule, message, WRITE_IT_CLEARLY));
     }
@@ -74,7 +71,7 @@ pub fn content(
             findings.push(Finding {
                 file: Some(script.path.to_owned()),
                 help: Some(SAY_THE_ENCODING.to_owned()),
-                ..Finding::about(migration, Rule::NotUtf8, "it is not UTF-8".to_owned())
+                ..Finding::about(migration, Rule::NotUtf8, "the file is not UTF-8".to_owned())
             });
         }
     })?;

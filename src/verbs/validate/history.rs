@@ -97,8 +97,7 @@ pub fn gone(status: &Status<'_>) -> Finding {
         ..Finding::new(
             Rule::RepeatableGone,
             format!(
-                "{name} is applied, and its file is gone; the objects that it made are \
-                     still there"
+                "{name} is applied, and its file is gone; the objects that it made still exist"
             ),
             "drop its objects in a migration, and type `migrate repair DIR --forget NAME`",
         )

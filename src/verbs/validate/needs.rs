@@ -132,7 +132,8 @@ pub fn foreign(
         Finding {
             measured,
             help: Some(format!(
-                "its track may touch its own objects only (setting `touch`): let {} do it",
+                "its track may touch its own objects only (setting `touch`): let the track {} \
+                 make this change",
                 need.maker.track
             )),
             ..Finding::about(migration, Rule::ForeignObject, message)

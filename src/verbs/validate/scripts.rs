@@ -53,8 +53,8 @@ pub fn parsed(migration: &Migration, script: &Script, verdict: Verdict) -> Optio
 /// A late script, or one behind the SQL, which only a run can run.
 pub fn postponed(migration: &Migration, script: &Script) -> Finding {
     let when = match script.stage {
-        Stage::After => "it runs only in a run, right after its own SQL",
-        _ => "it is late and runs only in a run, right before its own SQL",
+        Stage::After => "a run executes it right after the SQL of its migration",
+        _ => "it is late: a run executes it right before the SQL of its migration",
     };
     let message = format!("{} parses; {when}", script.name());
     about(migration, Some(script), Rule::ValidationLate, message)
@@ -86,7 +86,7 @@ fn about(migration: &Migration, script: Option<&Script>, rule: Rule, message: St
 
 /// What is no query in a `.verify.sql` file.
 pub fn no_query(migration: &Migration, found: &Violation) -> Finding {
-    let message = format!("{} is no query", found.found);
+    let message = format!("{} is not a query", found.found);
     Finding {
         file: Some(found.path.clone()),
         line: Some(found.line),

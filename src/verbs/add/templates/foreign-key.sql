@@ -1,8 +1,9 @@
 -- migrate: no-transaction
 -- {{title}}
 --
--- ADD CONSTRAINT ... NOT VALID checks only new rows, and holds its lock only briefly. VALIDATE then checks
--- the old rows, and others can write. In one transaction, the lock would be held until both are done.
+-- ADD CONSTRAINT ... NOT VALID checks only new rows, and holds its lock only briefly. VALIDATE then
+-- checks the old rows, and others can write. In one transaction, the lock would be held until both
+-- are done.
 
 -- Put the names of your tables for these, and remove them:
 CREATE TABLE IF NOT EXISTS example (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY);
