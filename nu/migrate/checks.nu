@@ -1,7 +1,7 @@
 # Checks for validation scripts: what a migration needs, in a line each.
 #
-# Each passes in silence, or fails with what was expected and what was found. They ask the
-# database that PG* name, through psql, and work in any nushell:
+# A helper returns nothing if the check passes. Otherwise, its error says what was expected and what
+# was found. The helpers use psql and its PG* variables, and work in any nushell:
 #
 #     use migrate/checks.nu *
 #     require-table customer
@@ -11,9 +11,9 @@
 
 # Ask the database, and get a table with types: numbers, bools, datetimes, lists, records.
 #
-# The values are for :name, :'name' and :"name" in the text, safely quoted. Text, numbers and
-# bools come as they are (numeric as a float), json as records and lists, timestamps as datetimes
-# (those without a time zone as UTC), everything else as text. Give each column a name of its own.
+# The values replace :name, :'name' and :"name" in the SQL. Text, numbers and bools keep their type
+# (numeric becomes a float), json becomes records and lists, timestamps become datetimes (without a
+# time zone: in UTC), everything else becomes text. Give each column a name of its own.
 @example "The customers without an email" {
     query "SELECT id, name FROM customer WHERE email IS NULL"
 }
@@ -22,7 +22,7 @@
 }
 export def query [
     sql: string # a SELECT, VALUES, TABLE or WITH
-    values: record = {} # what :'name' stands for
+    values: record = {} # the values of :'name' and so on
 ]: nothing -> table {
     let sql_text = $sql | str trim | str trim --right --char ";"
     let names = $values | columns
@@ -159,12 +159,12 @@ def stands-for [replaced: list<string>, wanted: string]: nothing -> bool {
 
 # Require that a migration is applied, or comes earlier in the same plan.
 #
-# Its track may be another party's. Outside of a validation script, name the ledgers' schema and
+# The migration may be of any track. Outside a validation script, name the ledgers' schema and
 # prefix in $env.MIGRATION: { ledger: { schema: public, prefix: migrations_ } }.
-@example "Of another track" { require-migration impl 20231201130000 }
+@example "A migration of another track" { require-migration impl 20231201130000 }
 export def require-migration [
     track: string # the track
-    version: any # its 14 digits
+    version: any # the timestamp of 14 digits
 ]: nothing -> nothing {
     let digits = $version | into string
     let planned = $env.MIGRATION?.planned? | default []
@@ -212,8 +212,8 @@ export def require-empty [
 }
 
 # Require that a table has rows.
-@example "Any" { require-rows currency }
-@example "A number of them" { require-rows currency --at-least 100 }
+@example "At least one row" { require-rows currency }
+@example "At least 100 rows" { require-rows currency --at-least 100 }
 export def require-rows [
     table: string # table or schema.table
     --at-least: int = 1 # how many
@@ -237,8 +237,8 @@ export def require-not-null [
     }
 }
 
-# Require that no two rows have the same values, before a unique constraint is added. As for the
-# constraint, a row with a NULL in it is like no other.
+# Require that no two rows have the same values, before a unique constraint is added. As in the
+# constraint, a row with a NULL differs from all others.
 @example "Two columns together" { require-unique invoice [customer_id number] }
 export def require-unique [
     table: string # table or schema.table
