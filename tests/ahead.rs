@@ -25,22 +25,11 @@ fn add(project: &Project, first: usize, texts: &[&str]) {
     }
 }
 
-/// A line for the project on which messages are counted.
-fn counted(project: &mut Project) -> Messages {
-    let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
-    project
-        .set("PGHOST", "127.0.0.1")
-        .set("PGPORT", &line.port.to_string())
-        .set("PGSSLMODE", "disable")
-        .set("PGGSSENCMODE", "disable");
-    line
-}
-
 /// How many messages each of 20 files costs: what 25 files take, less what 5 take.
 fn messages_per_file(text: &str, flags: &str) -> f64 {
     let count = |files: usize| {
         let mut project = project(&vec![text; files]);
-        let line = counted(&mut project);
+        let line = Messages::of(&mut project);
         let rows = project.nu(&format!("migrate run ./db {flags} | length"));
         assert_eq!(rows.text(), files.to_string());
         line.count()
@@ -66,7 +55,7 @@ fn a_plain_file_costs_no_message_more_than_psql_alone() {
 #[test]
 fn a_command_that_changes_nothing_costs_few_messages() {
     let mut project = project(&["CREATE TABLE t# (id int);\n"]);
-    let line = counted(&mut project);
+    let line = Messages::of(&mut project);
     let messages = |command: &str| {
         let before = line.count();
         assert_eq!(project.nu(command).text(), "", "{command}");

@@ -376,12 +376,7 @@ fn two_runs_at_once_leave_one_record_that_counts() {
 #[test]
 fn it_costs_six_messages() {
     let mut project = Project::with(&[CORE, IMPL]);
-    let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
-    project
-        .set("PGHOST", "127.0.0.1")
-        .set("PGPORT", &line.port.to_string())
-        .set("PGSSLMODE", "disable")
-        .set("PGGSSENCMODE", "disable");
+    let line = Messages::of(&mut project);
     run(&project, "");
     let mut number = 1;
     let mut messages = |is_recorded: &str| {

@@ -255,12 +255,7 @@ fn who_cannot_know_whose_it_is_is_refused() {
 fn it_costs_four_messages_and_without_the_setting_none() {
     let mut project = Project::new();
     project.write(CORE.0, CORE.1);
-    let line = Messages::to(project.environment["PGPORT"].parse().unwrap());
-    project
-        .set("PGHOST", "127.0.0.1")
-        .set("PGPORT", &line.port.to_string())
-        .set("PGSSLMODE", "disable")
-        .set("PGGSSENCMODE", "disable");
+    let line = Messages::of(&mut project);
     passes(&project, "migrate run db");
     let mut number = 1;
     let mut messages = |touch: &str| {

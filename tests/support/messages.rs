@@ -6,15 +6,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use super::Project;
+
 /// Counts what asks the server to do something: simple queries.
 pub(crate) struct Messages {
-    pub(crate) port: u16,
     queries: Arc<AtomicUsize>,
 }
 
 impl Messages {
-    /// A line to the server on this port of 127.0.0.1, without TLS.
-    pub(crate) fn to(server: u16) -> Self {
+    /// Puts such a line, without TLS, between the project and its server.
+    pub(crate) fn of(project: &mut Project) -> Self {
+        let server: u16 = project.environment["PGPORT"].parse().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let queries = Arc::new(AtomicUsize::new(0));
@@ -28,7 +30,12 @@ impl Messages {
                 thread::spawn(move || pass_on(client, server, &count));
             }
         });
-        Self { port, queries }
+        project
+            .set("PGHOST", "127.0.0.1")
+            .set("PGPORT", &port.to_string())
+            .set("PGSSLMODE", "disable")
+            .set("PGGSSENCMODE", "disable");
+        Self { queries }
     }
 
     pub(crate) fn count(&self) -> usize {

@@ -57,7 +57,8 @@ impl Routine {
         self.blocks > 0
     }
 
-    fn is_routine(&self) -> bool {
+    /// Does the statement define a routine, as its first words say?
+    pub(super) fn is_routine(&self) -> bool {
         matches!(
             self.head,
             [Head::Create, Head::Routine, ..]

@@ -153,6 +153,7 @@ impl<'a> Scanner<'a> {
         match byte {
             // For psql a lone carriage return ends a comment too.
             b'-' if self.cursor.is_at(b"--") => {
+                self.cursor.skip_to(b'\r', b'\n');
                 self.cursor.take_while(|byte| !b"\r\n".contains(&byte));
             }
             b'/' if self.cursor.is_at(b"/*") => self.cursor.skip_block_comment(),
@@ -316,6 +317,11 @@ impl<'a> Scanner<'a> {
         self.begin();
         let line = self.cursor.line();
         let range = self.cursor.take_while(is_word_part);
+        // Most words stand in long lists of values, where nobody asks for them.
+        if range.len() > 1 && !self.is_heard() {
+            self.statement.word_count += 1;
+            return;
+        }
         let word = String::from_utf8_lossy(self.cursor.slice(range)).to_ascii_uppercase();
         match (word.as_str(), self.cursor.peek()) {
             ("E", Some(b'\'')) => return self.string(true),
@@ -336,6 +342,13 @@ impl<'a> Scanner<'a> {
         }
         self.routine.word(&word, self.parentheses == 0);
         self.word(&word);
+    }
+
+    /// May a further word of this statement matter?
+    fn is_heard(&self) -> bool {
+        self.statement.words.len() < KEPT_WORDS
+            || self.routine.is_routine()
+            || self.statement.starts_with(&["COPY"])
     }
 
     fn parenthesis(&mut self, depth: usize) {
