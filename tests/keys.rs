@@ -6,6 +6,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
 use crate::support::Project;
 use crate::support::nu::{NU, PLUGIN};
 
@@ -79,8 +82,13 @@ impl Shell {
 }
 
 impl Drop for Shell {
+    /// Where SIGHUP is ignored, as under `nohup`, nu would outlive its terminal.
     fn drop(&mut self) {
-        let _ = self.keys.write_all(b"\x03\x04");
+        let script = self.script.id();
+        let children = std::fs::read_to_string(format!("/proc/{script}/task/{script}/children"));
+        for nu in children.unwrap_or_default().split_whitespace() {
+            let _ = kill(Pid::from_raw(nu.parse().unwrap()), Signal::SIGKILL);
+        }
         let _ = self.script.kill();
         let _ = self.script.wait();
     }

@@ -1,5 +1,13 @@
 //! Scripts that are too large to be held in memory: read in pieces, and judged as if they were not.
 
+use std::path::Path;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::interrupts::child_of;
 use crate::support::Project;
 
 /// A script of about five megabytes in 100,000 lines, with a first and a last one of its own.
@@ -90,4 +98,28 @@ fn a_script_four_times_as_large_needs_no_more_memory() {
         .collect();
     assert!(kilobytes[1] < kilobytes[0] + 8_000, "{kilobytes:?}");
     assert_eq!(project.sql("SELECT count(*) FROM b"), "398901");
+}
+
+#[test]
+fn ctrl_c_ends_the_judging_of_a_large_script() {
+    let project = Project::with(&[(NAME, &large("CREATE TABLE t (line text);", "").repeat(4))]);
+    for command in ["migrate validate ./db --offline", "migrate run ./db"] {
+        let shell = project
+            .command(command)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_secs(1));
+        let plugin = child_of(shell.id(), "nu_plugin_migra");
+        kill(Pid::from_raw(shell.id().cast_signed()), Signal::SIGINT).unwrap();
+        let pressed = Instant::now();
+        let output = shell.wait_with_output().unwrap();
+        assert!(!output.status.success(), "{command}");
+        while Path::new(&format!("/proc/{plugin}")).exists() {
+            assert!(pressed.elapsed() < Duration::from_secs(10), "{command}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    assert_eq!(project.tables(), "");
 }

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::Circumstances;
 use super::diagnosis::{Stage, fault_of};
 use super::fault::Fault;
 use super::runner::Runner;
@@ -108,7 +109,10 @@ impl Runner<'_, '_> {
     /// that act on whatever is there do not.
     fn refuse_to_be_passed_over(&self, name: &Name, later: &[Step]) -> Result<(), Fault> {
         for step in later {
-            let Ok(material) = Material::read(&step.migration, &self.circumstances.folders) else {
+            let Circumstances {
+                folders, interrupt, ..
+            } = self.circumstances;
+            let Ok(material) = Material::read(&step.migration, folders, interrupt) else {
                 continue;
             };
             let mut found = None;

@@ -2,6 +2,7 @@
 //! connection. The old one cannot know; a run must not guess.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::evidence::{self, Left, Number, Recorded};
 pub use super::evidence::{Outcome, OwnRow};
@@ -228,12 +229,15 @@ fn invalid_indexes(database: &mut Database, path: &Path) -> Vec<String> {
     named(database.invalid_indexes().unwrap_or_default(), path)
 }
 
+/// How long a large file is looked through for a name.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// Those of these indexes that a file names.
 pub(super) fn named(mut indexes: Vec<String>, path: &Path) -> Vec<String> {
     let mut named = Vec::new();
     if !indexes.is_empty() {
         // What cannot be read any more names nothing.
-        let _ = each_script(path, |script| {
+        let _ = each_script(path, &Interrupt::after(PATIENCE), |script| {
             named.extend(indexes.extract_if(.., |index| names_index(script, index)));
         });
     }

@@ -80,7 +80,7 @@ impl Runner<'_, '_> {
         };
         let (copy, mut file) = self.copy(step)?;
         let mut written = Ok(());
-        let read = each_script(path, |script| {
+        let read = each_script(path, &self.circumstances.interrupt, |script| {
             if written.is_ok() {
                 written = file.write_all(&unwrapped(script, pair));
             }

@@ -9,9 +9,9 @@ use thiserror::Error as ThisError;
 use super::Obstacles;
 use super::hindrance::Hindrances;
 use crate::checks;
-use crate::error::{Report, Unreadable, count, list};
+use crate::error::{Report, count, list};
 use crate::sql::inspection::Violation;
-use crate::tree::BadDirective;
+use crate::tree::{self, BadDirective};
 
 #[derive(Debug, ThisError, Diagnostic, EnumProperty)]
 pub enum Error {
@@ -103,7 +103,7 @@ pub enum Error {
 
     #[error(transparent)]
     #[diagnostic(transparent)]
-    Unreadable(#[from] Unreadable),
+    Tree(#[from] tree::Error),
 
     #[error(transparent)]
     #[diagnostic(transparent)]
@@ -151,7 +151,7 @@ impl Report for Error {
             Self::Refused(cause) => Some(cause),
             Self::NotUndone(cause) => Some(cause),
             Self::BadDirective(cause) => Some(cause),
-            Self::Unreadable(cause) => Some(cause),
+            Self::Tree(cause) => Some(cause),
             Self::Check(cause) => Some(cause),
             _ => None,
         }

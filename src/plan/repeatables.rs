@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 
 use super::status::{State, Status};
 use crate::database::ledger::Row;
-use crate::error::Unreadable;
 use crate::sql::lexer::Item;
 use crate::sql::variables::Variables;
 use crate::tree::checksum::{Parts, digest};
-use crate::tree::{Material, Migration};
+use crate::tree::{self, Material, Migration};
 
 /// Why a repeatable is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
@@ -51,14 +50,14 @@ pub fn parts(
     migration: &Migration,
     material: &Material,
     users: &Variables,
-) -> Result<Parts, Unreadable> {
+) -> Result<Parts, tree::Error> {
     let mut parts = migration.checksum.parts().clone();
     parts.extend(variables(material, users)?);
     Ok(parts)
 }
 
 /// The user's psql variables that files use, with what their values come down to.
-fn variables(material: &Material, users: &Variables) -> Result<Parts, Unreadable> {
+fn variables(material: &Material, users: &Variables) -> Result<Parts, tree::Error> {
     if users.is_empty() {
         return Ok(Parts::new());
     }
@@ -81,7 +80,7 @@ pub fn by_variables<'a>(
     status: Status<'a>,
     material: &Material,
     users: &Variables,
-) -> Result<Status<'a>, Unreadable> {
+) -> Result<Status<'a>, tree::Error> {
     let Some(row) = status.row.filter(|_| status.state == State::Applied) else {
         return Ok(status);
     };

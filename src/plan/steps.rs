@@ -3,12 +3,11 @@
 
 use super::{Direction, Error, Reason, Step, fit, repeatables};
 use crate::checks::{self, Script, Verification};
-use crate::error::Unreadable;
 use crate::settings::TransactionControl;
 use crate::sql::inspection::Violation;
 use crate::sql::rules::Rule;
 use crate::sql::variables::Variables;
-use crate::tree::{Judgement, Material, Migration, Track};
+use crate::tree::{self, Judgement, Material, Migration, Track};
 
 /// The steps of these migrations.
 ///
@@ -16,7 +15,7 @@ use crate::tree::{Judgement, Material, Migration, Track};
 /// A file cannot be read, or files hold what no run can live with; all of them are named.
 pub fn steps(
     pending: &[&Migration],
-    read: impl Fn(&Migration) -> Result<Material, Unreadable>,
+    read: impl Fn(&Migration) -> Result<Material, tree::Error>,
     control: TransactionControl,
     users: impl Fn(&Track) -> Variables,
 ) -> Result<Vec<Step>, Error> {
@@ -100,7 +99,7 @@ pub fn steps(
 pub fn down(
     recorded: Vec<String>,
     files: &[Migration],
-    read: impl Fn(&Migration) -> Result<Material, Unreadable>,
+    read: impl Fn(&Migration) -> Result<Material, tree::Error>,
     control: TransactionControl,
     users: impl Fn(&Track) -> Variables,
 ) -> Result<Vec<Step>, Error> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::Reader;
 use super::text::{Text, each_piece};
+use crate::process::interrupt::Interrupt;
 use crate::sql::inspection::Violation;
 use crate::sql::lexer::{Command, Item};
 use crate::sql::script::Script;
@@ -55,11 +56,12 @@ pub fn follow(
     script: &Path,
     text: &Text,
     start: Start<'_>,
-    reader: &mut Reader,
+    (reader, interrupt): (&mut Reader, &Interrupt),
 ) -> io::Result<Includes> {
     let mut walk = Walk {
         start,
         reader,
+        interrupt,
         folder: Some(start.folder.to_owned()),
         seen: BTreeSet::from([script.to_owned()]),
         open: vec![(script.to_owned(), false)],
@@ -77,6 +79,7 @@ pub fn follow(
 struct Walk<'a> {
     start: Start<'a>,
     reader: &'a mut Reader,
+    interrupt: &'a Interrupt,
     /// Where psql stands now, if that can be told.
     folder: Option<PathBuf>,
     seen: BTreeSet<PathBuf>,
@@ -96,12 +99,16 @@ struct Including<'a> {
 impl Walk<'_> {
     fn collect(&mut self, script: Including<'_>, text: &Text) -> io::Result<()> {
         // Most files include nothing, and a look for the words is much cheaper than a scan.
-        if !text.has(script.path, &[b"\\i", b"\\copy", b"\\COPY", b"\\cd"])? {
+        if !text.has(
+            script.path,
+            self.interrupt,
+            &[b"\\i", b"\\copy", b"\\COPY", b"\\cd"],
+        )? {
             return Ok(());
         }
         let mut branches = Vec::new();
         match text {
-            Text::Large => each_piece(script.path, |piece| {
+            Text::Large => each_piece(script.path, self.interrupt, |piece| {
                 self.collect_piece(script, piece, &mut branches);
             }),
             Text::Held(content) => {
@@ -268,6 +275,10 @@ mod tests {
     use super::*;
     use std::fs;
 
+    fn never() -> Interrupt {
+        Interrupt::after(std::time::Duration::from_secs(60))
+    }
+
     fn text(content: &[u8]) -> Text {
         Text::Held(content.to_vec())
     }
@@ -291,7 +302,7 @@ mod tests {
             &root.join("m.sql"),
             &text(content),
             start,
-            &mut Reader::new(),
+            (&mut Reader::new(), &never()),
         )
         .unwrap();
         assert_eq!(
@@ -344,7 +355,7 @@ mod tests {
             &root.join("m.sql"),
             &text(content),
             start,
-            &mut Reader::new(),
+            (&mut Reader::new(), &never()),
         )
         .unwrap()
         .files;
@@ -382,16 +393,26 @@ mod tests {
         let script = root.join("m.sql");
         let content = b"\\if :again\n\\ir m.sql\n\\endif\n";
         assert_eq!(
-            follow(&script, &text(content), start, &mut Reader::new())
-                .unwrap()
-                .circles,
+            follow(
+                &script,
+                &text(content),
+                start,
+                (&mut Reader::new(), &never())
+            )
+            .unwrap()
+            .circles,
             []
         );
         let content = b"SELECT 1;\n\\i m.sql\n";
         assert_eq!(
-            follow(&script, &text(content), start, &mut Reader::new())
-                .unwrap()
-                .circles[0]
+            follow(
+                &script,
+                &text(content),
+                start,
+                (&mut Reader::new(), &never())
+            )
+            .unwrap()
+            .circles[0]
                 .line,
             2
         );

@@ -1,14 +1,16 @@
-//! What a migration consists of, as it is at this moment: its scripts, read once for all who judge them.
-//! Large scripts are read anew by each. Must not judge what it reads.
+//! What a migration consists of, as it is at this moment. Small scripts are read and lexed once for all
+//! who judge them, large ones anew by each. What is right and wrong in SQL is for `sql` to know.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::WorkingFolder;
 use super::cache::Reader;
 use super::includes::Content;
 use super::migration::{Migration, follow};
 use super::text::{Text, each_piece};
-use crate::error::Unreadable;
+use super::{Error, WorkingFolder};
+use crate::error::{Interrupted, Unreadable};
+use crate::process::interrupt::Interrupt;
 use crate::sql::inspection::{Inspection, Inspector, Violation};
 use crate::sql::lexer::{Item, scan};
 use crate::sql::script::Script;
@@ -18,6 +20,7 @@ use crate::sql::variables::usage::{Leftovers, Uses};
 pub struct Material {
     own: Source,
     included: Vec<Source>,
+    interrupt: Interrupt,
     /// The includes that lead back to a file they are in.
     pub circles: Vec<Violation>,
     /// The text of the validation script, if there is one.
@@ -43,30 +46,31 @@ impl Source {
         Self { path, text, items }
     }
 
-    fn each(&self, mut each: impl FnMut(&Script<'_>)) -> Result<(), Unreadable> {
-        match &self.text {
-            Text::Held(content) => {
-                each(&Script::scanned(
-                    &self.path,
-                    content,
-                    self.items.as_slice().into(),
-                ));
-                Ok(())
-            }
-            Text::Large => {
-                each_piece(&self.path, each).map_err(|error| Unreadable::new(&self.path, &error))
-            }
+    fn each(&self, interrupt: &Interrupt, mut each: impl FnMut(&Script<'_>)) -> Result<(), Error> {
+        if let Text::Held(content) = &self.text {
+            let items = self.items.as_slice().into();
+            each(&Script::scanned(&self.path, content, items));
+            return Ok(());
+        }
+        match each_piece(&self.path, interrupt, each) {
+            Err(_) if interrupt.requested() => Err(Interrupted.into()),
+            Err(error) => Err(Unreadable::new(&self.path, &error).into()),
+            Ok(()) => Ok(()),
         }
     }
 }
 
 impl Material {
     /// Reads a migration and what it includes.
-    pub fn read(migration: &Migration, folders: &WorkingFolder) -> Result<Self, Unreadable> {
+    pub fn read(
+        migration: &Migration,
+        folders: &WorkingFolder,
+        interrupt: &Interrupt,
+    ) -> Result<Self, Error> {
         let path = migration.path.as_path();
         let mut reader = Reader::new();
         let read = reader.read(path).and_then(|text| {
-            let includes = follow(path, &text, folders, &mut reader)?;
+            let includes = follow(path, &text, folders, &mut reader, interrupt)?;
             Ok((text, includes))
         });
         let (text, includes) = read.map_err(|error| Unreadable::new(path, &error))?;
@@ -80,6 +84,7 @@ impl Material {
         Ok(Self {
             own: Source::new(path.to_owned(), text),
             included: included.collect(),
+            interrupt: interrupt.clone(),
             circles: includes.circles,
             validation: migration.validation_text()?,
             verification: migration.verification_text()?,
@@ -89,26 +94,27 @@ impl Material {
     /// Hands over the migration's own script, which comes in pieces if it is large.
     ///
     /// # Errors
-    /// A large script cannot be read any more; so with the other ways to go through scripts.
-    pub fn own(&self, each: impl FnMut(&Script<'_>)) -> Result<(), Unreadable> {
-        self.own.each(each)
+    /// A large script cannot be read any more, or the user interrupts; so with the other ways to go
+    /// through scripts.
+    pub fn own(&self, each: impl FnMut(&Script<'_>)) -> Result<(), Error> {
+        self.own.each(&self.interrupt, each)
     }
 
     /// The scripts among what it includes.
-    pub fn included(&self, mut each: impl FnMut(&Script<'_>)) -> Result<(), Unreadable> {
+    pub fn included(&self, mut each: impl FnMut(&Script<'_>)) -> Result<(), Error> {
         self.included
             .iter()
-            .try_for_each(|source| source.each(&mut each))
+            .try_for_each(|source| source.each(&self.interrupt, &mut each))
     }
 
     /// Its own script, then those that it includes.
-    pub fn scripts(&self, mut each: impl FnMut(&Script<'_>)) -> Result<(), Unreadable> {
+    pub fn scripts(&self, mut each: impl FnMut(&Script<'_>)) -> Result<(), Error> {
         self.own(&mut each)?;
         self.included(each)
     }
 
     /// What its scripts hold, found in one go.
-    pub fn judge(&self, users: &Variables) -> Result<Judgement, Unreadable> {
+    pub fn judge(&self, users: &Variables) -> Result<Judgement, Error> {
         let mut inspector = Inspector::default();
         let mut uses = Uses::new(users);
         let mut leftovers = Leftovers::default();
@@ -144,18 +150,25 @@ pub struct Judgement {
 /// Hands over a script of any size.
 ///
 /// # Errors
-/// It cannot be read to its end.
-pub fn each_script(path: &Path, each: impl FnMut(&Script<'_>)) -> Result<(), Unreadable> {
+/// It cannot be read to its end, or the user interrupts.
+pub fn each_script(
+    path: &Path,
+    interrupt: &Interrupt,
+    each: impl FnMut(&Script<'_>),
+) -> Result<(), Error> {
     let read = Reader::new().read(path);
     let text = read.map_err(|error| Unreadable::new(path, &error))?;
-    Source::new(path.to_owned(), text).each(each)
+    Source::new(path.to_owned(), text).each(interrupt, each)
 }
+
+/// How long a message may wait for what it is to show.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a script has around a line, which is all of it unless it is large: the number of the first line,
 /// and the text.
 pub fn around(path: &Path, line: usize) -> Option<(usize, Vec<u8>)> {
     let mut found = None;
-    let read = each_script(path, |script| {
+    let read = each_script(path, &Interrupt::after(PATIENCE), |script| {
         if script.line <= line {
             found = Some((script.line, script.content.to_vec()));
         }

@@ -1,7 +1,6 @@
 //! One migration: its files, what it asks for, and its checksum at this moment.
 
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::cache::{self, Examined, Reader};
@@ -9,8 +8,8 @@ use super::checksum::{self, Checksum, Part};
 use super::directives::{Directives, Reading, Replacement};
 use super::includes::{self, Content, Included, Includes, Start};
 use super::name::{Name, Requirement};
-use super::text::Text;
-use super::{Error, WorkingFolder, relative};
+use super::text::{Interruptible, Text};
+use super::{BadDirective, Error, WorkingFolder, relative};
 use crate::error::{Interrupted, Unreadable};
 use crate::process::interrupt::Interrupt;
 
@@ -37,15 +36,21 @@ pub fn examine(
     interrupt: &Interrupt,
 ) -> Result<Examined, Error> {
     let mut reader = Reader::new();
-    let unreadable = |error: io::Error| Unreadable::new(path, &error);
+    // Whatever went wrong behind a Ctrl-C, it was that.
+    let unreadable = |error: io::Error| {
+        if interrupt.requested() {
+            Error::from(Interrupted)
+        } else {
+            Unreadable::new(path, &error).into()
+        }
+    };
     let text = reader.read(path).map_err(unreadable)?;
-    let directives = directives(path, &text)?;
-    let includes = follow(path, &text, folders, &mut reader).map_err(unreadable)?;
-    let checksum = checksum(path, &text, &includes.files, interrupt);
+    let directives = directives(path, &text, interrupt).map_err(unreadable)??;
+    let includes = follow(path, &text, folders, &mut reader, interrupt).map_err(unreadable)?;
+    let checksum = checksum(path, &text, &includes.files, interrupt).map_err(unreadable)?;
     if interrupt.requested() {
         return Err(Interrupted.into());
     }
-    let checksum = checksum.map_err(unreadable)?;
     let replaces = directives.replaces.as_ref();
     let checksum = match replaces.map(Replacement::recorded) {
         Some(others) => checksum.standing_for(others),
@@ -65,17 +70,19 @@ pub fn examine_once(
     cache::recall(path, folders).map_or_else(|| examine(path, folders, interrupt), Ok)
 }
 
-fn directives(path: &Path, text: &Text) -> Result<Directives, Error> {
+fn directives(
+    path: &Path,
+    text: &Text,
+    interrupt: &Interrupt,
+) -> io::Result<Result<Directives, BadDirective>> {
     let mut reading = Reading::default();
     let mut taken = Ok(());
-    let read = text.lines(path, |line, block| {
+    text.lines(path, interrupt, |line, block| {
         if taken.is_ok() {
             taken = reading.take(path, (line, block));
         }
-    });
-    taken?;
-    read.map_err(|error| Unreadable::new(path, &error))?;
-    Ok(reading.finish())
+    })?;
+    Ok(taken.map(|()| reading.finish()))
 }
 
 pub(super) fn follow(
@@ -83,12 +90,13 @@ pub(super) fn follow(
     text: &Text,
     folders: &WorkingFolder,
     reader: &mut Reader,
+    interrupt: &Interrupt,
 ) -> io::Result<Includes> {
     let start = Start {
         folder: folders.of(path),
         home: folders.home.as_deref(),
     };
-    includes::follow(path, text, start, reader)
+    includes::follow(path, text, start, (reader, interrupt))
 }
 
 fn checksum(
@@ -106,7 +114,7 @@ fn checksum(
     });
     match text {
         Text::Held(content) => Ok(Checksum::of(content, parts)),
-        Text::Large => Checksum::of_large(&mut stream(path, interrupt)?, parts),
+        Text::Large => Checksum::of_large(&mut Interruptible::open(path, interrupt)?, parts),
     }
 }
 
@@ -115,39 +123,12 @@ fn content_of<'a>(file: &'a Included, interrupt: &Interrupt) -> checksum::Conten
         None => checksum::Content::Absent,
         Some(Content::Script(Text::Held(content))) => checksum::Content::Script(content),
         // Gone since it was found: as if it had not been there.
-        Some(Content::Script(Text::Large) | Content::Data) => match stream(&file.path, interrupt) {
-            Err(_) => checksum::Content::Absent,
-            Ok(stream) => checksum::Content::Data(Box::new(stream)),
-        },
-    }
-}
-
-fn stream(path: &Path, interrupt: &Interrupt) -> io::Result<Interruptible> {
-    let (file, _) = cache::open(path)?;
-    Ok(Interruptible {
-        file,
-        interrupt: interrupt.clone(),
-    })
-}
-
-/// A file that is large enough to press Ctrl-C while it is read.
-struct Interruptible {
-    file: File,
-    interrupt: Interrupt,
-}
-
-impl Read for Interruptible {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.interrupt.requested() {
-            return Err(io::Error::other("interrupted"));
+        Some(Content::Script(Text::Large) | Content::Data) => {
+            match Interruptible::open(&file.path, interrupt) {
+                Err(_) => checksum::Content::Absent,
+                Ok(stream) => checksum::Content::Data(Box::new(stream)),
+            }
         }
-        self.file.read(buffer)
-    }
-}
-
-impl Seek for Interruptible {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        self.file.seek(to)
     }
 }
 

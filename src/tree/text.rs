@@ -1,12 +1,13 @@
 //! The text of a script: in memory, or left in its file where it is large.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use memchr::memmem;
 
 use super::cache;
+use crate::process::interrupt::Interrupt;
 use crate::sql::script::{Script, pieces};
 
 /// From how many bytes on a file is large.
@@ -34,24 +35,29 @@ impl Text {
     }
 
     /// Is one of these words in it? None has the end of a line in it.
-    pub fn has(&self, path: &Path, words: &[&[u8]]) -> io::Result<bool> {
+    pub fn has(&self, path: &Path, interrupt: &Interrupt, words: &[&[u8]]) -> io::Result<bool> {
         let has = |text: &[u8]| words.iter().any(|word| memmem::find(text, word).is_some());
         let mut found = false;
-        self.lines(path, |_, block| found = found || has(block))?;
+        self.lines(path, interrupt, |_, block| found = found || has(block))?;
         Ok(found)
     }
 
     /// Hands over whole lines, as many as a block has, each time with the number of the first.
     ///
     /// # Errors
-    /// A large file cannot be read to its end.
-    pub fn lines(&self, path: &Path, mut each: impl FnMut(usize, &[u8])) -> io::Result<()> {
+    /// A large file cannot be read to its end, or the user interrupts.
+    pub fn lines(
+        &self,
+        path: &Path,
+        interrupt: &Interrupt,
+        mut each: impl FnMut(usize, &[u8]),
+    ) -> io::Result<()> {
         match self {
             Self::Held(content) => {
                 each(1, content);
                 Ok(())
             }
-            Self::Large => lines(cache::open(path)?.0, BLOCK, each),
+            Self::Large => lines(Interruptible::open(path, interrupt)?, BLOCK, each),
         }
     }
 }
@@ -78,10 +84,42 @@ fn lines(mut file: impl Read, block: usize, mut each: impl FnMut(usize, &[u8])) 
 /// Hands over a large script piece by piece.
 ///
 /// # Errors
-/// It cannot be read to its end.
-pub fn each_piece(path: &Path, each: impl FnMut(&Script<'_>)) -> io::Result<()> {
-    let (file, _) = cache::open(path)?;
-    pieces(path, file, each)
+/// It cannot be read to its end, or the user interrupts.
+pub fn each_piece(
+    path: &Path,
+    interrupt: &Interrupt,
+    each: impl FnMut(&Script<'_>),
+) -> io::Result<()> {
+    pieces(path, Interruptible::open(path, interrupt)?, each)
+}
+
+/// A file that is large enough to press Ctrl-C while it is read.
+pub struct Interruptible {
+    file: File,
+    interrupt: Interrupt,
+}
+
+impl Interruptible {
+    pub fn open(path: &Path, interrupt: &Interrupt) -> io::Result<Self> {
+        let (file, _) = cache::open(path)?;
+        let interrupt = interrupt.clone();
+        Ok(Self { file, interrupt })
+    }
+}
+
+impl Read for Interruptible {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.interrupt.requested() {
+            return Err(io::Error::other("interrupted"));
+        }
+        self.file.read(buffer)
+    }
+}
+
+impl Seek for Interruptible {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.file.seek(to)
+    }
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ impl Loads {
                 .collect();
             let mut files = plan::steps(
                 &files,
-                |migration| Material::read(migration, &folders),
+                |migration| Material::read(migration, &folders, &context.caller.interrupt),
                 settings.transaction_control,
                 |track| settings.variables_of(track.as_str()),
             )?;

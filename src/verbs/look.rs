@@ -109,7 +109,11 @@ pub fn require_settings(
 /// Has a file of the plan a statement that makes this role?
 fn makes_role(context: &Context, plan: &Plan, role: &str) -> Result<bool, plan::Error> {
     for step in plan.steps() {
-        let material = Material::read(&step.migration, &context.folders())?;
+        let material = Material::read(
+            &step.migration,
+            &context.folders(),
+            &context.caller.interrupt,
+        )?;
         let mut makes_it = false;
         material.scripts(|script| {
             makes_it |= cluster::reaches(script)
@@ -155,7 +159,7 @@ pub fn make_plan(
     let read = |migrations: &[&Migration]| {
         plan::steps(
             migrations,
-            |migration| Material::read(migration, &folders),
+            |migration| Material::read(migration, &folders, &context.caller.interrupt),
             settings.transaction_control,
             |track| settings.variables_of(track.as_str()),
         )
@@ -177,7 +181,8 @@ pub fn look_at_variables(
     for status in statuses.iter_mut() {
         let repeatable = status.migration.filter(|found| found.name.is_repeatable());
         if let (Some(migration), State::Applied) = (repeatable, status.state) {
-            let material = Material::read(migration, &context.folders())?;
+            let material =
+                Material::read(migration, &context.folders(), &context.caller.interrupt)?;
             let users = settings.variables_of(status.track.as_str());
             *status = by_variables(*status, &material, &users)?;
         }

@@ -72,7 +72,7 @@ fn pairs(context: &Context, plan: &Plan) -> Result<(Vec<Pair>, Vec<Name>), Error
     let downs = plan::down(
         recorded.collect(),
         &files,
-        |migration| Material::read(migration, &folders),
+        |migration| Material::read(migration, &folders, &context.caller.interrupt),
         settings.transaction_control,
         |track| settings.variables_of(track.as_str()),
     )?;

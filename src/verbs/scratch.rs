@@ -17,7 +17,7 @@ use crate::process::interrupt::Interrupt;
 use crate::process::progress::Progress;
 use crate::psql;
 use crate::sql::cluster::{self, Reach};
-use crate::tree::{self, Material, relative};
+use crate::tree::{Material, relative};
 
 /// How long the clearing up may take.
 const CLEARING_UP: Duration = Duration::from_secs(20);
@@ -127,7 +127,7 @@ pub(super) fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
     let folders = context.folders();
     let mut found = Vec::new();
     for migration in &tree.migrations {
-        let material = Material::read(migration, &folders).map_err(tree::Error::from)?;
+        let material = Material::read(migration, &folders, &context.caller.interrupt)?;
         let scripts = material.scripts(|script| {
             let file = relative(&context.root, script.path);
             let reaches = cluster::reaches(script).into_iter();
@@ -136,7 +136,7 @@ pub(super) fn reaches(context: &Context) -> Result<Vec<Reaching>, Error> {
                 reach,
             }));
         });
-        scripts.map_err(tree::Error::from)?;
+        scripts?;
     }
     Ok(found)
 }

@@ -108,7 +108,7 @@ fn plan_undo(
     let steps = plan::down(
         recorded.collect(),
         &files,
-        |migration| Material::read(migration, &folders),
+        |migration| Material::read(migration, &folders, &context.caller.interrupt),
         settings.transaction_control,
         |track| settings.variables_of(track.as_str()),
     )?;

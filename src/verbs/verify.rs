@@ -63,7 +63,7 @@ impl Verifying<'_> {
         };
         let text = migration
             .validation_text()
-            .map_err(crate::plan::Error::from)?;
+            .map_err(crate::tree::Error::from)?;
         let script = match Script::read(path, &text.unwrap_or_default()) {
             Ok(script) if script.stage == Stage::After => script,
             // It has had its turn.
@@ -86,7 +86,7 @@ impl Verifying<'_> {
     fn queries(&mut self, migration: &Migration) -> Result<(), Error> {
         let text = migration
             .verification_text()
-            .map_err(crate::plan::Error::from)?;
+            .map_err(crate::tree::Error::from)?;
         match verification(migration, text.as_deref()) {
             Ok(None) => {}
             Ok(Some(verification)) => {

@@ -90,7 +90,7 @@ pub(super) fn of_failure(context: &Context, failure: &Failure) -> Vec<Conflict> 
             &mut makers,
             name.track.as_str(),
             &name.file_name(),
-            &by_words(file),
+            &by_words(context, file),
         );
     }
     in_the_way(diagnostic, &live, &makers)
@@ -106,7 +106,8 @@ fn known(database: &mut Database) -> (Vec<Object>, Makers) {
 
 /// The SQL of a migration and of what it includes.
 fn text(context: &Context, migration: &Migration) -> String {
-    let Ok(material) = Material::read(migration, &context.folders()) else {
+    let Ok(material) = Material::read(migration, &context.folders(), &context.caller.interrupt)
+    else {
         return String::new();
     };
     let mut text = String::new();
@@ -119,10 +120,10 @@ fn text(context: &Context, migration: &Migration) -> String {
 }
 
 /// What a file makes, as its words say.
-fn by_words(migration: &Migration) -> Vec<Change> {
+fn by_words(context: &Context, migration: &Migration) -> Vec<Change> {
     let mut statements = Vec::new();
     // The same here.
-    let _ = each_script(&migration.path, |script| {
+    let _ = each_script(&migration.path, &context.caller.interrupt, |script| {
         statements.extend(lint(script, None, true))
     });
     let made = statements

@@ -4,6 +4,7 @@
 //! It knows strings in all their forms, dollar quotes, nested comments, quoted identifiers, psql
 //! variables, inline COPY data and `BEGIN ATOMIC` bodies (PostgreSQL's `psqlscan.l`).
 
+mod checkpoint;
 mod cursor;
 mod meta;
 mod routine;
@@ -11,7 +12,8 @@ mod scan;
 
 use std::ops::Range;
 
-pub use scan::{Beginning, Checkpoint, scan, scan_ahead, scan_from};
+pub use checkpoint::{Beginning, Checkpoint, scan_ahead, scan_from};
+pub use scan::scan;
 
 /// What some editors put before UTF-8 text; psql skips it.
 pub const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";

@@ -3,20 +3,19 @@
 use std::path::PathBuf;
 
 use super::{Finding, names};
-use crate::error::Unreadable;
 use crate::plan::error::{REMOVE_TRANSACTION_CONTROL, WRITE_IT_CLEARLY, give_a_value};
 use crate::plan::{Fit, in_circle, place};
 use crate::settings::TransactionControl;
 use crate::sql::inspection::{Violation, needs_no_transaction};
 use crate::sql::rules::Rule;
-use crate::tree::{Judgement, Material, Migration};
+use crate::tree::{self, Judgement, Material, Migration};
 
 pub fn content(
     migration: &Migration,
     material: &Material,
     judgement: &Judgement,
     control: TransactionControl,
-) -> Result<Vec<Finding>, Unreadable> {
+) -> Result<Vec<Finding>, tree::Error> {
     let near_miss = migration.directives.near_miss.iter();
     let mut findings: Vec<_> = near_miss
         .map(|found| names::unreadable(found, &migration.path, Some(found.line)))

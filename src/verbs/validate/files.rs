@@ -60,7 +60,11 @@ impl Validation<'_> {
     /// What `migrate undo` would stumble over. That it drops things is its purpose.
     pub(super) fn undo_file(&mut self, undo: &Migration) -> Result<(), plan::Error> {
         let settings = &self.context.caller.settings;
-        let material = Material::read(undo, &self.context.folders())?;
+        let material = Material::read(
+            undo,
+            &self.context.folders(),
+            &self.context.caller.interrupt,
+        )?;
         let judgement = material.judge(&settings.variables_of(undo.name.track.as_str()))?;
         let found = content::content(undo, &material, &judgement, settings.transaction_control)?;
         self.findings.extend(

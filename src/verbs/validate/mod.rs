@@ -193,6 +193,7 @@ impl Validation<'_> {
         Readings::new(Manner {
             folders: self.context.folders(),
             settings: self.context.caller.settings.clone(),
+            interrupt: self.context.caller.interrupt.clone(),
             major: database.map(|database| database.server.major()),
         })
     }

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use crate::plan::{self, Fit, place};
+use crate::process::interrupt::Interrupt;
 use crate::settings::Settings;
 use crate::sql::script::Script;
 use crate::sql::unsafe_ddl::{Statement, lint};
@@ -50,7 +51,7 @@ impl Linted {
 
 impl<'m> Reading<'m> {
     fn of(migration: &'m Migration, manner: &Manner) -> Result<Self, plan::Error> {
-        let material = Material::read(migration, &manner.folders)?;
+        let material = Material::read(migration, &manner.folders, &manner.interrupt)?;
         let settings = &manner.settings;
         let judgement = material.judge(&settings.variables_of(migration.name.track.as_str()))?;
         let fit = place(
@@ -83,6 +84,7 @@ impl<'m> Reading<'m> {
 pub struct Manner {
     pub folders: WorkingFolder,
     pub settings: Settings,
+    pub interrupt: Interrupt,
     /// The server's major version, where one is connected.
     pub major: Option<u32>,
 }
