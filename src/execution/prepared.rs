@@ -86,6 +86,10 @@ impl Runner<'_, '_> {
             }
         });
         read.map_err(|error| lost(&error, step))?;
+        // What was copied is what was compared.
+        if stamp.is_none() || stamp != Stamp::of(path) {
+            return Err(changed(step));
+        }
         written.map_err(|error| not_written(&error, step))?;
         Ok(Prepared {
             file: copy.0.clone(),

@@ -20,6 +20,8 @@ pub struct Script<'a> {
     pub offset: usize,
     /// The line where it begins, from 1.
     pub line: usize,
+    /// Is it a piece of a large script?
+    pub is_piece: bool,
 }
 
 impl<'a> Script<'a> {
@@ -35,6 +37,7 @@ impl<'a> Script<'a> {
             items,
             offset: 0,
             line: 1,
+            is_piece: false,
         }
     }
 
@@ -101,6 +104,7 @@ pub fn pieces_in_windows(
             items: beginning.items.into(),
             offset,
             line: checkpoint.line(),
+            is_piece: true,
         });
         if is_end {
             return Ok(());

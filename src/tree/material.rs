@@ -167,11 +167,68 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a script has around a line, which is all of it unless it is large: the number of the first line,
 /// and the text.
 pub fn around(path: &Path, line: usize) -> Option<(usize, Vec<u8>)> {
-    let mut found = None;
+    let mut before = (1, Vec::new());
+    let mut found: Option<(usize, Vec<u8>)> = None;
     let read = each_script(path, &Interrupt::after(PATIENCE), |script| {
-        if script.line <= line {
-            found = Some((script.line, script.content.to_vec()));
+        let end = script.line_of(script.content.len());
+        match &mut found {
+            // What follows it is shown as well.
+            Some((_, text)) if !text.is_empty() && script.line <= line + CONTEXT => {
+                text.extend(first_lines(script.content));
+            }
+            Some(_) => {}
+            None if line <= end => {
+                let (first, mut text) = std::mem::take(&mut before);
+                text.extend(script.content);
+                found = Some((first, text));
+            }
+            None => {
+                let last = last_lines(script.content);
+                before = (
+                    end - memchr::memchr_iter(b'\n', last).count(),
+                    last.to_vec(),
+                );
+            }
         }
     });
     read.ok().and(found)
+}
+
+/// How many lines a message shows before and after the one in question, at most.
+const CONTEXT: usize = 3;
+
+fn first_lines(text: &[u8]) -> &[u8] {
+    let end = memchr::memchr_iter(b'\n', text).nth(CONTEXT - 1);
+    end.and_then(|end| text.get(..=end)).unwrap_or(text)
+}
+
+fn last_lines(text: &[u8]) -> &[u8] {
+    let start = memchr::memrchr_iter(b'\n', text).nth(CONTEXT);
+    start
+        .and_then(|start| text.get(start + 1..))
+        .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_line_is_there_where_two_pieces_meet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.sql");
+        let lines: String = (1..=300_000)
+            .map(|line| format!("SELECT {line:07};\n"))
+            .collect();
+        std::fs::write(&path, &lines).unwrap();
+        // A piece has 1 MiB, and a line 16 bytes.
+        for line in [1, 65_534, 65_535, 65_536, 65_537, 65_538, 300_000] {
+            let (first, text) = around(&path, line).unwrap();
+            let text = String::from_utf8(text).unwrap();
+            for near in line.saturating_sub(2).max(1)..=(line + 2).min(300_000) {
+                let expected = format!("SELECT {near:07};");
+                assert_eq!(text.lines().nth(near - first), Some(&*expected), "{line}");
+            }
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::execution::conflicts::{Conflict, concerns, in_the_way, met, take};
 use crate::execution::row::RehearsalRow;
 use crate::process::progress::Progress;
 use crate::psql;
-use crate::sql::unsafe_ddl::{Family, Named, lint};
+use crate::sql::unsafe_ddl::{Family, Linting, Named};
 use crate::tree::{Material, Migration, each_script};
 
 /// Who made what. A user who may not read the ledgers is told so, and nobody's track.
@@ -121,11 +121,12 @@ fn text(context: &Context, migration: &Migration) -> String {
 
 /// What a file makes, as its words say.
 fn by_words(context: &Context, migration: &Migration) -> Vec<Change> {
-    let mut statements = Vec::new();
+    let mut linting = Linting::new(None, true);
     // The same here.
     let _ = each_script(&migration.path, &context.caller.interrupt, |script| {
-        statements.extend(lint(script, None, true))
+        linting.take(script)
     });
+    let statements = linting.finish();
     let made = statements
         .into_iter()
         .flat_map(|statement| statement.deed.made);

@@ -109,8 +109,11 @@ fn collect(inspection: &mut Inspection, script: &Script<'_>) {
         line,
         found,
     };
-    if let Some(at) = memchr::memchr(0, script.content) {
-        let found = violation(script.line_of(at), "a NUL byte".to_owned());
+    let is_nul = |told: &Violation| told.path == script.path && told.found == NUL;
+    if let Some(at) = memchr::memchr(0, script.content)
+        && !inspection.misread.iter().any(is_nul)
+    {
+        let found = violation(script.line_of(at), NUL.to_owned());
         inspection.misread.push(found);
     }
     for item in script.items.iter() {
@@ -146,6 +149,8 @@ fn collect(inspection: &mut Inspection, script: &Script<'_>) {
         }
     }
 }
+
+const NUL: &str = "a NUL byte";
 
 fn frees_all_locks(text: &[u8]) -> bool {
     memmem::find(&text.to_ascii_lowercase(), b"pg_advisory_unlock_all").is_some()

@@ -156,9 +156,9 @@ impl<'a> Cursor<'a> {
         inside
     }
 
-    /// Does this text stand right before, in whatever case, blanks aside?
-    pub(super) fn is_behind(&self, text: &[u8]) -> bool {
-        let before = self.content.get(..self.position).unwrap_or_default();
+    /// Does this text stand right before, in whatever case, blanks aside, and not before a place?
+    pub(super) fn is_behind(&self, text: &[u8], start: usize) -> bool {
+        let before = self.content.get(start..self.position).unwrap_or_default();
         let before = before.trim_ascii_end();
         before
             .len()

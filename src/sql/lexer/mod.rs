@@ -95,6 +95,16 @@ pub struct Argument {
     pub is_literal: bool,
 }
 
+impl Item {
+    /// Its bytes.
+    pub fn range(&self) -> &Range<usize> {
+        match self {
+            Self::Statement(statement) => &statement.range,
+            Self::Command(command) => &command.range,
+        }
+    }
+}
+
 impl Statement {
     pub fn starts_with(&self, words: &[&str]) -> bool {
         self.words.len() >= words.len() && self.words.iter().zip(words).all(|(a, b)| a == b)

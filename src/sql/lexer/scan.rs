@@ -71,7 +71,7 @@ impl Scanner<'_> {
             byte => {
                 match byte {
                     // `ARRAY[:ids]` has no slices.
-                    b'[' => self.brackets.push(!self.cursor.is_behind(b"array")),
+                    b'[' => self.brackets.push(!self.is_behind(b"array")),
                     b']' => drop(self.brackets.pop()),
                     _ => {}
                 }
@@ -81,6 +81,11 @@ impl Scanner<'_> {
                 self.cursor.next();
             }
         }
+    }
+
+    /// Does the statement have this text right before?
+    fn is_behind(&self, text: &[u8]) -> bool {
+        self.statement.line > 0 && self.cursor.is_behind(text, self.statement.range.start)
     }
 
     /// Notes where the statement begins, if it has not begun.
@@ -175,7 +180,7 @@ impl Scanner<'_> {
         let line = self.cursor.line();
         let start = self.cursor.position();
         // `'key':value` is how SQL writes a JSON object.
-        let is_in_brackets = is_in_brackets || self.cursor.is_behind(b"'");
+        let is_in_brackets = is_in_brackets || self.is_behind(b"'");
         self.cursor.next();
         let mut ahead = self.cursor.at(self.cursor.position());
         let (close, form): (&[u8], _) = match ahead.peek()? {

@@ -3,6 +3,7 @@
 
 mod deed;
 mod hazards;
+mod reduced;
 mod uses;
 
 use squawk_linter::{Linter, Version};
@@ -12,6 +13,7 @@ use crate::sql::lexer::Item;
 use crate::sql::script::Script;
 pub use deed::{Deed, Family, Named};
 use hazards::HAZARDS;
+pub use reduced::Linting;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
@@ -73,10 +75,10 @@ pub fn rules() -> impl Iterator<Item = &'static str> {
     HAZARDS.iter().map(|(name, _)| *name)
 }
 
-/// What the linter finds in a script, statement by statement. Text that is not UTF-8 is left alone.
+/// What the linter finds in a whole script, statement by statement. Text that is not UTF-8 is left alone.
 ///
 /// `major` is the server's major version; `is_in_transaction` tells how the script is going to run.
-pub fn lint(script: &Script<'_>, major: Option<u32>, is_in_transaction: bool) -> Vec<Statement> {
+fn lint(script: &Script<'_>, major: Option<u32>, is_in_transaction: bool) -> Vec<Statement> {
     let (masked, variables) = masked(script);
     let Ok(text) = String::from_utf8(masked) else {
         return vec![];
@@ -193,10 +195,6 @@ fn masked(script: &Script<'_>) -> (Vec<u8>, Vec<usize>) {
             }
         }
         is_behind_copy = matches!(item, Item::Statement(statement) if statement.copies_in);
-    }
-    // A piece can begin within the data of a COPY.
-    if script.offset > 0 {
-        blank(0..items.first().map_or(content.len(), start));
     }
     // A command such as \gset ends the statement before it.
     for end in ends {

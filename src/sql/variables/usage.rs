@@ -8,7 +8,7 @@ use regex::bytes::Regex;
 
 use super::{INJECTED, Variables, is_psqls_own};
 use crate::sql::inspection::Violation;
-use crate::sql::lexer::{Command, Form, Item, Statement, Variable};
+use crate::sql::lexer::{Command, Form, Item, Variable};
 use crate::sql::script::Script;
 
 /// What a migration leaves in psql, which the next one must not see.
@@ -88,18 +88,16 @@ impl<'a> Uses<'a> {
     }
 
     pub fn own(&mut self, script: &Script<'_>) {
-        let mut before: Option<&Statement> = None;
-        for item in script.items.iter() {
+        for (index, item) in script.items.iter().enumerate() {
             self.known.judge(item, script, &mut self.found);
-            self.known.take(item, before, script);
-            match item {
-                Item::Statement(statement) => before = Some(statement),
-                Item::Command(command) if is_include(command) => {
-                    self.known.join(&self.included);
-                }
-                Item::Command(_) => {}
+            self.known.take(item, index, script);
+            if let Item::Command(command) = item
+                && is_include(command)
+            {
+                self.known.join(&self.included);
             }
         }
+        self.known.keep_last(script);
         self.everywhere.take_all(script);
     }
 
@@ -154,6 +152,27 @@ struct Known<'a> {
     anything: bool,
     /// How many `\if` are open.
     depth: usize,
+    /// The last statement of the piece before: has it variables, and its text.
+    last: (bool, Vec<u8>),
+}
+
+/// A statement that `\gset` makes variables of.
+struct Query<'a> {
+    has_variables: bool,
+    text: &'a [u8],
+}
+
+/// The last statement before an item.
+fn statement_before<'a>(index: usize, script: &Script<'a>) -> Option<Query<'a>> {
+    let before = script.items.iter().take(index).rev();
+    let mut statements = before.filter_map(|item| match item {
+        Item::Statement(statement) => Some(statement),
+        Item::Command(_) => None,
+    });
+    statements.next().map(|statement| Query {
+        has_variables: !statement.variables.is_empty(),
+        text: script.text(&statement.range),
+    })
 }
 
 impl<'a> Known<'a> {
@@ -164,6 +183,7 @@ impl<'a> Known<'a> {
             queries: vec![],
             anything: false,
             depth: 0,
+            last: (false, Vec::new()),
         }
     }
 
@@ -174,17 +194,21 @@ impl<'a> Known<'a> {
     }
 
     fn take_all(&mut self, script: &Script<'_>) {
-        let mut before = None;
-        for item in script.items.iter() {
-            self.take(item, before, script);
-            if let Item::Statement(statement) = item {
-                before = Some(statement);
-            }
+        for (index, item) in script.items.iter().enumerate() {
+            self.take(item, index, script);
+        }
+        self.keep_last(script);
+    }
+
+    /// Keeps the last statement of a piece, which `\gset` may be about in the next.
+    fn keep_last(&mut self, script: &Script<'_>) {
+        if let Some(last) = statement_before(script.items.len(), script) {
+            self.last = (last.has_variables, last.text.to_vec());
         }
     }
 
-    /// Notes what an item sets.
-    fn take(&mut self, item: &Item, before: Option<&Statement>, script: &Script<'_>) {
+    /// Notes what the item of this index sets.
+    fn take(&mut self, item: &Item, index: usize, script: &Script<'_>) {
         let variables = match item {
             Item::Statement(statement) => &statement.variables,
             Item::Command(command) => &command.variables,
@@ -213,11 +237,14 @@ impl<'a> Known<'a> {
             }
             "gset" => {
                 self.anything |= argument(0).is_some_and(|prefix| !prefix.is_literal);
-                self.anything |= before.is_some_and(|before| !before.variables.is_empty());
-                let statement = before.map(|before| script.text(&before.range));
+                let (has_variables, last) = &self.last;
+                let query = statement_before(index, script).unwrap_or(Query {
+                    text: last,
+                    has_variables: *has_variables,
+                });
                 let prefix = literal(0).unwrap_or_default().to_owned();
-                self.queries
-                    .push((prefix, statement.unwrap_or_default().to_vec()));
+                self.anything |= query.has_variables;
+                self.queries.push((prefix, query.text.to_vec()));
             }
             _ if is_include(command) => {
                 self.anything |= argument(0).is_none_or(|file| !file.is_literal);
@@ -364,6 +391,17 @@ mod tests {
         let found = unset(&main, &[include], &users);
         let lines: Vec<_> = found.iter().map(ToString::to_string).collect();
         assert_eq!(lines, ["b.sql, line 2: :nowhere"]);
+    }
+
+    #[test]
+    fn gset_is_about_the_last_statement_of_the_piece_before() {
+        let users = Variables::new();
+        let mut uses = Uses::new(&users);
+        uses.own(&script("SELECT 7 AS k;\n"));
+        uses.own(&script("\\gset\nSELECT :k, :z;\n"));
+        let found = uses.finish();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].found, ":z");
     }
 
     #[test]

@@ -20,11 +20,14 @@ pub fn hazards(
     // What is included comes first: a script that includes others goes on with what they have made.
     let migration = reading.migration;
     let mut found = Vec::new();
-    for script in &reading.included {
+    for script in reading.scripts.iter().skip(1) {
         let database = database.as_deref_mut();
         found.extend(of_script(migration, script, surroundings, database)?);
     }
-    let mut findings = of_script(migration, &reading.own, surroundings, database)?;
+    let mut findings = Vec::new();
+    if let Some(own) = reading.scripts.first() {
+        findings = of_script(migration, own, surroundings, database)?;
+    }
     findings.append(&mut found);
     // What stands for others runs on fresh databases alone, where nobody waits for a lock.
     if migration.directives.replaces.is_some() {

@@ -69,7 +69,7 @@ impl Foreign {
 impl<'m> Words<'m> {
     /// `path` says where names without a schema are looked for.
     pub fn of(reading: &Reading<'m>, path: Vec<String>) -> Self {
-        let scripts = std::iter::once(&reading.own).chain(&reading.included);
+        let scripts = reading.scripts.iter();
         let scripts: Vec<_> = scripts.map(|script| script.statements.as_slice()).collect();
         Self::in_scripts(reading.migration, &scripts, path)
     }
@@ -239,7 +239,7 @@ impl Making<'_> {
 mod tests {
     use super::*;
     use crate::sql::script::script;
-    use crate::sql::unsafe_ddl::lint;
+    use crate::sql::unsafe_ddl::Linting;
     use crate::tree::examples::migration;
 
     /// `user maker object` of what these files need of each other; `there` is there already.
@@ -248,7 +248,9 @@ mod tests {
         let words: Vec<_> = std::iter::zip(&migrations, files)
             .map(|(migration, (_, sql))| {
                 let path = vec!["public".to_owned()];
-                Words::in_scripts(migration, &[&lint(&script(sql), None, true)], path)
+                let mut linting = Linting::new(None, true);
+                linting.take(&script(sql));
+                Words::in_scripts(migration, &[&linting.finish()], path)
             })
             .collect();
         let planned = Planned::of(&words, |it| it.name == there);

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::plan::{self, Fit, place};
 use crate::process::interrupt::Interrupt;
 use crate::settings::Settings;
-use crate::sql::script::Script;
-use crate::sql::unsafe_ddl::{Statement, lint};
+use crate::sql::unsafe_ddl::{Linting, Statement};
 use crate::tree::{Judgement, Material, Migration, Name, WorkingFolder};
 
 /// A pending file with what it includes.
@@ -16,9 +15,8 @@ pub struct Reading<'m> {
     pub migration: &'m Migration,
     pub material: Material,
     pub judgement: Judgement,
-    pub own: Linted,
-    /// The scripts that it includes.
-    pub included: Vec<Linted>,
+    /// Its own script, then those that it includes.
+    pub scripts: Vec<Linted>,
 }
 
 /// A script with what the linter finds in it.
@@ -27,26 +25,6 @@ pub struct Linted {
     pub statements: Vec<Statement>,
     /// Does it name the setting `search_path`?
     pub sets_path: bool,
-}
-
-impl Linted {
-    fn of(path: &Path) -> Self {
-        Self {
-            path: path.to_owned(),
-            statements: vec![],
-            sets_path: false,
-        }
-    }
-
-    /// Goes on with the next piece of a script.
-    fn take(&mut self, piece: &Script<'_>, mut statements: Vec<Statement>) {
-        // A large file is mostly one statement over and over.
-        statements.dedup();
-        self.statements.append(&mut statements);
-        self.sets_path |= String::from_utf8_lossy(piece.content)
-            .to_lowercase()
-            .contains("search_path");
-    }
 }
 
 impl<'m> Reading<'m> {
@@ -60,19 +38,28 @@ impl<'m> Reading<'m> {
             settings.transaction_control,
         );
         let is_in_transaction = fit != Some(Fit::NoTransaction);
-        let mut scripts: Vec<Linted> = Vec::new();
+        let mut scripts: Vec<(PathBuf, Linting, bool)> = Vec::new();
         material.scripts(|script| {
             if script.offset == 0 {
-                scripts.push(Linted::of(script.path));
+                let linting = Linting::new(manner.major, is_in_transaction);
+                scripts.push((script.path.to_owned(), linting, false));
             }
-            if let Some(linted) = scripts.last_mut() {
-                linted.take(script, lint(script, manner.major, is_in_transaction));
+            if let Some((_, linting, sets_path)) = scripts.last_mut() {
+                linting.take(script);
+                *sets_path |= String::from_utf8_lossy(script.content)
+                    .to_lowercase()
+                    .contains("search_path");
             }
         })?;
-        let included = scripts.split_off(scripts.len().min(1));
+        let linted = scripts
+            .into_iter()
+            .map(|(path, linting, sets_path)| Linted {
+                path,
+                statements: linting.finish(),
+                sets_path,
+            });
         Ok(Self {
-            own: scripts.pop().unwrap_or_else(|| Linted::of(&migration.path)),
-            included,
+            scripts: linted.collect(),
             judgement,
             material,
             migration,
