@@ -390,31 +390,12 @@ mod tests {
             folder: root,
             home: None,
         };
-        let script = root.join("m.sql");
-        let content = b"\\if :again\n\\ir m.sql\n\\endif\n";
-        assert_eq!(
-            follow(
-                &script,
-                &text(content),
-                start,
-                (&mut Reader::new(), &never())
-            )
-            .unwrap()
-            .circles,
-            []
-        );
-        let content = b"SELECT 1;\n\\i m.sql\n";
-        assert_eq!(
-            follow(
-                &script,
-                &text(content),
-                start,
-                (&mut Reader::new(), &never())
-            )
-            .unwrap()
-            .circles[0]
-                .line,
-            2
-        );
+        let circles = |content: &[u8]| {
+            let reader = (&mut Reader::new(), &never());
+            let found = follow(&root.join("m.sql"), &text(content), start, reader);
+            found.unwrap().circles
+        };
+        assert_eq!(circles(b"\\if :again\n\\ir m.sql\n\\endif\n"), []);
+        assert_eq!(circles(b"SELECT 1;\n\\i m.sql\n")[0].line, 2);
     }
 }

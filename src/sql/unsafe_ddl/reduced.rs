@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
+use memchr::memmem;
+
 use super::{Statement, lint};
 use crate::sql::lexer::{Item, Statement as Scanned};
 use crate::sql::script::Script;
@@ -22,8 +24,8 @@ pub struct Linting {
     text: Vec<u8>,
     /// The line where it begins.
     line: usize,
-    /// What the INSERTs that were kept begin with: one of each tells what they use.
-    inserts: BTreeSet<Vec<String>>,
+    /// What the INSERTs of rows that were kept begin with: one of each tells what they use.
+    inserts: BTreeSet<Vec<u8>>,
     is_in_data: bool,
     is_utf8: bool,
     found: Vec<Statement>,
@@ -103,7 +105,13 @@ impl Linting {
         if !statement.starts_with(&["INSERT"]) {
             return true;
         }
-        let beginning: Vec<_> = statement.words.iter().take(4).cloned().collect();
+        // A query may use other objects than the one before; rows do not.
+        let lower_case = text.to_ascii_lowercase();
+        let at = |word: &[u8]| memmem::find(&lower_case, word);
+        let (Some(end), None) = (at(b"values"), at(b"select")) else {
+            return true;
+        };
+        let beginning = text.get(..end).unwrap_or_default().to_vec();
         text.len() <= LONGEST && self.inserts.insert(beginning)
     }
 
@@ -165,6 +173,18 @@ mod tests {
                 .map(|found| format!("{} {}", found.line, found.rule))
                 .collect()
         })
+    }
+
+    #[test]
+    fn rows_are_left_out_and_what_they_go_into_is_not() {
+        let text = "INSERT INTO \"a\" VALUES (1);\nINSERT INTO \"b\" VALUES (1);\n\
+                    INSERT INTO \"b\" VALUES (2);\nINSERT INTO t SELECT * FROM c;\n\
+                    INSERT INTO t SELECT * FROM d;\n";
+        let mut linting = Linting::new(Some(15), true);
+        let take = |piece: &Script<'_>| linting.take(piece);
+        pieces_in_windows(Path::new("a.sql"), text.as_bytes(), 10, take).unwrap();
+        let kept = String::from_utf8(linting.text).unwrap();
+        assert_eq!(kept, text.replace("INSERT INTO \"b\" VALUES (2);", ""));
     }
 
     #[test]

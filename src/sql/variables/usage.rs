@@ -88,6 +88,7 @@ impl<'a> Uses<'a> {
     }
 
     pub fn own(&mut self, script: &Script<'_>) {
+        self.known.begin(script);
         for (index, item) in script.items.iter().enumerate() {
             self.known.judge(item, script, &mut self.found);
             self.known.take(item, index, script);
@@ -194,10 +195,18 @@ impl<'a> Known<'a> {
     }
 
     fn take_all(&mut self, script: &Script<'_>) {
+        self.begin(script);
         for (index, item) in script.items.iter().enumerate() {
             self.take(item, index, script);
         }
         self.keep_last(script);
+    }
+
+    /// A script of its own begins without a statement before it.
+    fn begin(&mut self, script: &Script<'_>) {
+        if script.offset == 0 {
+            self.last = (false, Vec::new());
+        }
     }
 
     /// Keeps the last statement of a piece, which `\gset` may be about in the next.
@@ -398,7 +407,10 @@ mod tests {
         let users = Variables::new();
         let mut uses = Uses::new(&users);
         uses.own(&script("SELECT 7 AS k;\n"));
-        uses.own(&script("\\gset\nSELECT :k, :z;\n"));
+        uses.own(&Script {
+            offset: 15,
+            ..script("\\gset\nSELECT :k, :z;\n")
+        });
         let found = uses.finish();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].found, ":z");
