@@ -50,6 +50,7 @@ mod ledger;
 mod lexing;
 mod locks;
 mod log;
+mod memory;
 mod misuse;
 mod names;
 mod neighbours;

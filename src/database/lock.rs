@@ -9,9 +9,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 use super::identity::{Identity, Known, identify};
+use super::ledger::memory;
 use super::ledger::table::Place;
 use super::questions::CHECKS_CONNECTION;
-use super::{Database, Error, parse_json, questions};
+use super::{Database, Error, parse, parse_json, questions, unexpected};
 use crate::error::Interrupted;
 use crate::process::watch::{LONG, Watch};
 use crate::psql;
@@ -193,8 +194,13 @@ impl Database {
     /// # Errors
     /// psql fails, or no process can be started.
     pub fn make_ready(&mut self) -> Result<(), psql::Error> {
+        memory::forget(&self.server.reached());
+        self.session.send(&identify());
+        // A process is started while the server answers.
         self.session.watch()?;
-        self.identify().map(drop)
+        let output = self.session.receive().map_err(unexpected)?;
+        self.know(parse(&output)?);
+        Ok(())
     }
 
     /// Which server this is, and which of its processes serves us.
@@ -203,9 +209,13 @@ impl Database {
     /// psql fails.
     pub fn identify(&mut self) -> Result<Identity, psql::Error> {
         let known: Known = self.ask_json(&identify())?;
+        Ok(self.know(known))
+    }
+
+    fn know(&mut self, known: Known) -> Identity {
         self.has_plpgsql = known.has_plpgsql;
         self.identity = Some(known.identity.clone());
-        Ok(known.identity)
+        known.identity
     }
 }
 

@@ -6,6 +6,7 @@ pub mod examples;
 pub mod legacy;
 pub mod made;
 pub mod makers;
+pub mod memory;
 pub mod objects;
 pub mod recorded;
 mod renaming;

@@ -24,6 +24,37 @@ impl Place {
         )
     }
 
+    /// Asks for a text that is another one as soon as the answer to [`Self::rows_query`] may be: a line. A
+    /// version of a row is told by its place and its transaction, which no other has as long as the server
+    /// runs. New columns and other names of columns leave the rows as they are, but not the catalogue's.
+    pub fn mark_query(&self, tables: &[Table]) -> String {
+        let versions = "pg_catalog.concat(count(*), ' ', sum(pg_catalog.hashtextextended(ctid::text || xmin::text, tableoid::bigint)))";
+        let marks: Vec<_> = tables
+            .iter()
+            .map(|table| {
+                let name = self.table(&table.track);
+                format!(
+                    "(SELECT {versions} FROM {name}), (SELECT {versions} FROM pg_catalog.pg_attribute WHERE attrelid = {}::regclass)",
+                    Literal(&name)
+                )
+            })
+            .collect();
+        format!(
+            "COPY (SELECT pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(), \
+             pg_catalog.current_setting('TimeZone'),\n  {})) TO STDOUT;\n",
+            marks.join(",\n  ")
+        )
+    }
+
+    /// Asks for the mark and for the rows that have it.
+    pub fn marked_query(&self, tables: &[Table]) -> String {
+        format!(
+            "{}\\;\n{}",
+            self.mark_query(tables).trim_end_matches(";\n"),
+            self.rows_query(tables)
+        )
+    }
+
     fn rows_of(&self, table: &Table) -> String {
         let added = if table.is_current {
             "state, execution_id::text AS execution_id, applied_by, error, validation_time_ms, parts"
