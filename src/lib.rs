@@ -178,8 +178,12 @@ mod verbs;
 // The commands as nushell sees them.
 mod commands;
 
+// The bytes that nushell is sent.
+mod wire;
+
 pub use checks::questions::{ASK, ask};
 pub use commands::MigratePlugin;
+pub use wire::Wire;
 
 /// What the integration tests use from inside. No part of the plugin's interface.
 #[doc(hidden)]

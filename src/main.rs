@@ -1,20 +1,16 @@
 //! The plugin's executable: hands the plugin to nushell, or puts a late check's question to the run.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Mutex;
 
 use nu_plugin::{MsgPackSerializer, serve_plugin, serve_plugin_io};
-use nu_plugin_migrate::{ASK, MigratePlugin, ask};
+use nu_plugin_migrate::{ASK, MigratePlugin, Wire, ask};
 
 #[global_allocator]
 static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-/// As much as nushell reads at once.
-const BUFFER: usize = 16 * 1024;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
@@ -38,15 +34,13 @@ fn main() -> ExitCode {
 /// a time, which is 700 calls to the system for a table of 1000 migrations.
 fn serve() -> Result<(), String> {
     let output = io::stdout().as_fd().try_clone_to_owned();
-    let output = File::from(output.map_err(|error| error.to_string())?);
-    let mut output = BufWriter::with_capacity(BUFFER, output);
+    let mut output = File::from(output.map_err(|error| error.to_string())?);
     // How nushell is told the encoding: its length, then its name.
     output
         .write_all(b"\x07msgpack")
-        .and_then(|()| output.flush())
         .map_err(|error| error.to_string())?;
     let input = || (io::stdin().lock(), MsgPackSerializer);
-    let output = (Mutex::new(output), MsgPackSerializer);
+    let output = Wire::new(output);
     serve_plugin_io(&MigratePlugin, "migrate", input, move || output)
         .map_err(|error| error.to_string())
 }
