@@ -1,7 +1,8 @@
 //! Where every migration stands: the files and the ledgers, joined.
 //! Pure; `status` shows it and the plan is made from it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashMap};
 
 use super::repeatables::Due;
 use super::replacement;
@@ -241,31 +242,43 @@ fn state(migration: &Migration, row: &Row) -> State {
     }
 }
 
-struct Known<'a> {
-    by_name: BTreeMap<&'a str, (usize, &'a Row)>,
-    by_version: BTreeMap<(&'a Track, Version), (usize, &'a Row)>,
+type Index<'a, K> = HashMap<K, (usize, &'a Row)>;
+
+struct Known<'r, 'a> {
+    rows: &'r [&'a Row],
+    by_name: Index<'a, &'a str>,
+    /// Where a file's name is unknown; to read the versions out of all names takes longer than the rest.
+    by_version: OnceCell<Index<'a, (&'a Track, Version)>>,
 }
 
-impl<'a> Known<'a> {
-    fn new(rows: &[&'a Row]) -> Self {
-        let indexed = || rows.iter().copied().enumerate();
+impl<'r, 'a> Known<'r, 'a> {
+    fn new(rows: &'r [&'a Row]) -> Self {
+        let indexed = rows.iter().copied().enumerate();
         Self {
-            by_name: indexed()
+            rows,
+            by_name: indexed
                 .map(|(index, row)| (row.name.as_str(), (index, row)))
                 .collect(),
-            by_version: indexed()
-                .filter_map(|(index, row)| Some(((&row.track, row.version()?), (index, row))))
-                .collect(),
+            by_version: OnceCell::new(),
         }
     }
 
-    fn row_of(&self, migration: &'a Migration) -> Option<(usize, &'a Row)> {
+    fn row_of(&self, migration: &Migration) -> Option<(usize, &'a Row)> {
         let name = &migration.name;
         let by_name = self.by_name.get(name.file_name().as_str());
         by_name
             // A repeatable's row has no version.
-            .or_else(|| self.by_version.get(&(&name.track, name.version.clone())))
+            .or_else(|| self.by_version().get(&(&name.track, name.version.clone())))
             .copied()
+    }
+
+    fn by_version(&self) -> &Index<'a, (&'a Track, Version)> {
+        let indexed = || self.rows.iter().copied().enumerate();
+        self.by_version.get_or_init(|| {
+            indexed()
+                .filter_map(|(index, row)| Some(((&row.track, row.version()?), (index, row))))
+                .collect()
+        })
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 
 use super::UNDO;
 
@@ -95,12 +95,10 @@ impl Version {
 
     /// The moment the digits name, or `None` where they are no date-time.
     pub fn timestamp(&self) -> Option<DateTime<FixedOffset>> {
-        // chrono reads second 60 as a leap second; no leap second is meant here.
-        if self.0.ends_with("60") {
-            return None;
-        }
-        NaiveDateTime::parse_from_str(&self.0, VERSION_FORMAT)
-            .ok()
+        let part = |from: usize, to: usize| self.0.get(from..to)?.parse().ok();
+        let year = self.0.get(..4)?.parse().ok()?;
+        NaiveDate::from_ymd_opt(year, part(4, 6)?, part(6, 8)?)?
+            .and_hms_opt(part(8, 10)?, part(10, 12)?, part(12, 14)?)
             .map(|moment| moment.and_utc().fixed_offset())
     }
 }
@@ -145,7 +143,7 @@ impl Name {
 
     /// The file name, with `.sql`. This is also the migration's name in the ledger.
     pub fn file_name(&self) -> String {
-        format!("{}.sql", self.stem())
+        self.stem() + ".sql"
     }
 
     /// The name of the file that undoes it.
@@ -155,7 +153,12 @@ impl Name {
 
     /// The file name without its ending, which the companions share.
     pub fn stem(&self) -> String {
-        format!("{}_{}_{}", self.version, self.track, self.description)
+        [
+            self.version.as_str(),
+            self.track.as_str(),
+            &self.description,
+        ]
+        .join("_")
     }
 }
 
