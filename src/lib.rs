@@ -63,8 +63,8 @@
 //! 9. If psql ends instead, `execution/diagnosis.rs` tells what broke and `execution/outcome.rs` asks the
 //!    server, over a new connection, what became of it. `execution/failure.rs` is the message. Where
 //!    something stood in a step's way, `verbs/carry.rs` asks whether the run can go on without it.
-//! 10. `RunRow` (`execution/row.rs`) becomes a row of the table by the columns in `commands/run.rs`;
-//!     an error becomes nushell's in `commands/error.rs`.
+//! 10. `RunRow` (`execution/row.rs`) becomes a row of the table by the columns in `commands/run.rs`,
+//!     which `commands/wire.rs` sends; an error becomes nushell's in `commands/error.rs`.
 //!
 //! # How to add ...
 //!
@@ -178,12 +178,8 @@ mod verbs;
 // The commands as nushell sees them.
 mod commands;
 
-// The bytes that nushell is sent.
-mod wire;
-
 pub use checks::questions::{ASK, ask};
-pub use commands::MigratePlugin;
-pub use wire::Wire;
+pub use commands::{MigratePlugin, Wire};
 
 /// What the integration tests use from inside. No part of the plugin's interface.
 #[doc(hidden)]

@@ -31,6 +31,7 @@ mod tests;
 mod undo;
 mod validate;
 mod verify;
+mod wire;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -46,6 +47,7 @@ use crate::settings::Shell;
 use crate::verbs::{Context, Error};
 pub use plugin::MigratePlugin;
 use table::{Full, Row, table};
+pub use wire::Wire;
 
 /// Runs a command: who calls, then the work, then the table.
 fn answer<R: Row + Send>(
