@@ -111,7 +111,6 @@ impl Later {
                 major: database.server.major(),
                 catalogues: written.as_deref(),
                 is_locked: false,
-                may_be_ledgers: true,
             },
         );
         let output = database.session.ask(&text)?;

@@ -33,12 +33,10 @@ impl Runner<'_, '_> {
         let execution_id = &self.circumstances.common.execution_id;
         let place = &self.database.place;
         let locks_all = |step: &Step| step.plain.is_some_and(|plain| !plain.may_grant);
-        let is_locked = matches!(since, Since::Begin) && steps.iter().all(locks_all);
         let touched = Touched {
             major: self.database.server.major(),
             catalogues: self.written.as_deref(),
-            is_locked,
-            may_be_ledgers: !is_locked || self.makes_ledgers,
+            is_locked: matches!(since, Since::Begin) && steps.iter().all(locks_all),
         };
         let text = script::remember(place, &tracks, execution_id, since, newest, lost, touched);
         let output = self
@@ -77,7 +75,6 @@ impl Runner<'_, '_> {
             major: self.database.server.major(),
             catalogues: self.written.as_deref(),
             is_locked: false,
-            may_be_ledgers: true,
         }
     }
 

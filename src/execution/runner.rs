@@ -34,8 +34,6 @@ pub struct Runner<'a, 'c> {
     pub receipts: Receipts,
     /// The number of the newest object before the transaction.
     pub newest: i64,
-    /// Does the transaction make a ledger, or change one?
-    pub makes_ledgers: bool,
     /// May the transaction have dropped something, or changed a column that was there?
     pub has_replaced: bool,
     /// The catalogues that it has written to, where that is known.
@@ -82,7 +80,6 @@ impl<'a, 'c> Runner<'a, 'c> {
             done: vec![],
             receipts: Receipts::default(),
             newest: 0,
-            makes_ledgers: false,
             has_replaced: false,
             written: None,
             is_unsure: false,

@@ -73,7 +73,6 @@ impl Runner<'_, '_> {
             .filter(|step| seen.insert(&step.migration.name.track))
             .filter_map(|step| self.ensure(tables, step))
             .collect();
-        self.makes_ledgers = !ledgers.is_empty();
         let output = self
             .database
             .session

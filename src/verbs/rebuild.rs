@@ -46,7 +46,6 @@ fn present(database: &mut Database) -> Result<BTreeMap<Object, i64>, Error> {
         major: database.server.major(),
         catalogues: None,
         is_locked: false,
-        may_be_ledgers: true,
     };
     let question = drops(&database.place, Rows::All, touched, "\\;");
     let present: Vec<Present> = crate::database::parse_json(&database.read(&question)?)?;

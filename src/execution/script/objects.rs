@@ -139,18 +139,6 @@ pub fn remember(
         };
         ("", format!("(p.attnum = 0 OR {is_locked}{IS_LAST})"))
     };
-    // To look for the ledgers takes an eighth of the time.
-    let (hidden, is_shown) = if touched.may_be_ledgers {
-        (
-            format!(
-                "hidden (id) AS MATERIALIZED (\n{}\n), ",
-                relations(&place.prefix)
-            ),
-            " AND c.oid NOT IN (SELECT id FROM hidden)",
-        )
-    } else {
-        (String::new(), "")
-    };
     let (affected, touched) = touched.queries();
     let statement = include_str!("objects.sql")
         .replace("{recorded}", &recorded)
@@ -158,8 +146,7 @@ pub fn remember(
         .replace("{touched}", &touched)
         .replace("{lost}", was_there)
         .replace("{is_new_column}", &is_new_column)
-        .replace("{hidden}", &hidden)
-        .replace("{is_shown}", is_shown)
+        .replace("{ledgers}", &relations(&place.prefix))
         .replace("{newest}", &newest.to_string())
         .replace("{since}", &age)
         .replace("{is_ours}", is_ours)
@@ -206,8 +193,6 @@ pub struct Touched<'a> {
     /// Does the transaction still hold a lock on each relation whose columns it has written? Then the
     /// columns of all others need not be looked at: they are most of a catalogue.
     pub is_locked: bool,
-    /// May a ledger have been made, or be among relations that a file did not name? None is told.
-    pub may_be_ledgers: bool,
 }
 
 impl Touched<'_> {

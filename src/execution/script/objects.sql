@@ -4,7 +4,9 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
 {recorded}
 ), ends AS MATERIALIZED (
   SELECT array_agg(written ORDER BY written) AS written FROM recorded
-), {hidden}own AS MATERIALIZED (
+), hidden (id) AS MATERIALIZED (
+{ledgers}
+), own AS MATERIALIZED (
   SELECT oid, quote_ident(nspname) AS name FROM pg_catalog.pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema'
 ), affected (id) AS MATERIALIZED (
@@ -13,7 +15,7 @@ WITH recorded (ledger, id, written, name) AS MATERIALIZED (
   SELECT c.oid, own.name || '.' || quote_ident(c.relname) AS name, pg_catalog.age(c.xmin) AS age, c.xmin, c.cmin, c.relkind,
     {kind:pg_class} AS kind
   FROM pg_catalog.pg_class c JOIN own ON own.oid = c.relnamespace
-  WHERE c.oid = ANY (ARRAY(SELECT id FROM affected)) AND c.relkind <> 't'{is_shown}
+  WHERE c.oid = ANY (ARRAY(SELECT id FROM affected)) AND c.relkind <> 't' AND c.oid NOT IN (SELECT id FROM hidden)
 ), touched (class, id, part_of, kind, name, age, cmin, is_row, attnum) AS (
 {touched}
 ){lost}, placed AS MATERIALIZED (
