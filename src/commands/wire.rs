@@ -29,16 +29,7 @@ impl Wire {
 
 impl PluginWrite<PluginOutput> for Wire {
     fn write(&self, message: &PluginOutput) -> Result<(), ShellError> {
-        let mut output = self.lock();
-        if !is_table(message) {
-            return MsgPackSerializer.encode(message, &mut *output);
-        }
-        let mut serializer = rmp_serde::Serializer::new(&mut *output);
-        message
-            .serialize(&mut serializer)
-            .map_err(|error| ShellError::PluginFailedToEncode {
-                msg: error.to_string(),
-            })
+        encode(message, &mut *self.lock())
     }
 
     fn flush(&self) -> Result<(), ShellError> {
@@ -52,6 +43,17 @@ impl PluginWrite<PluginOutput> for Wire {
     fn is_stdout(&self) -> bool {
         true
     }
+}
+
+fn encode(message: &PluginOutput, output: &mut impl Write) -> Result<(), ShellError> {
+    if !is_table(message) {
+        return MsgPackSerializer.encode(message, output);
+    }
+    message
+        .serialize(&mut rmp_serde::Serializer::new(output))
+        .map_err(|error| ShellError::PluginFailedToEncode {
+            msg: error.to_string(),
+        })
 }
 
 /// Is it a table, or a row of one?
@@ -91,10 +93,7 @@ mod tests {
         );
         let mut bytes = Vec::new();
         let message = PluginOutput::Data(1, StreamData::List(row.clone()));
-        assert!(is_table(&message));
-        message
-            .serialize(&mut rmp_serde::Serializer::new(&mut bytes))
-            .unwrap();
+        encode(&message, &mut bytes).unwrap();
         let mut named = Vec::new();
         MsgPackSerializer.encode(&message, &mut named).unwrap();
         assert!(bytes.len() * 4 < named.len() * 3, "{}", bytes.len());

@@ -158,9 +158,8 @@ pub struct Timeouts {
 
 impl Timeouts {
     /// A query within these limits, for which row level security is an error and not a filter. All of
-    /// it is one message, and so one transaction: nothing stays in the session, which may be a pooler's.
-    ///
-    /// All of it sees the same moment.
+    /// it is one message, and so one transaction, which sees one moment: nothing stays in the session, which
+    /// may be a pooler's.
     pub fn reading(&self, query: &str) -> String {
         format!(
             "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY\\; {}\\;\n{query}",
