@@ -157,6 +157,7 @@ mod tests {
             "-- words\n\\set x 1\nBEGIN;\nSELECT 1;\nCOMMIT;\n-- more\n"
         ));
         assert!(pair("start transaction; end work"));
+        assert!(pair("BEGIN /* ; */ -- 1\n; SELECT 1; COMMIT \\g\n"));
         for other in [
             "BEGIN; SELECT 1;",
             "BEGIN; COMMIT; SELECT 1;",
@@ -165,6 +166,13 @@ mod tests {
             "BEGIN ISOLATION LEVEL SERIALIZABLE; COMMIT;",
             "BEGIN; COMMIT AND CHAIN;",
             "COMMIT;",
+            // Blanks in their place would take the include, or a variable's value.
+            "BEGIN\n\\ir b.sql\n; SELECT 1; COMMIT;",
+            "BEGIN; SELECT 1; COMMIT\n\\ir b.sql\n;",
+            "BEGIN; SELECT 1; COMMIT :how;",
+            "BEGIN; SELECT 1; */ COMMIT;",
+            "BEGIN (); COMMIT;",
+            "BEGIN $1; COMMIT 1;",
         ] {
             assert!(!pair(other), "{other}");
         }

@@ -31,11 +31,12 @@ pub fn unwrapped(script: &Script<'_>, pair: &[Range<usize>; 2]) -> Vec<u8> {
             continue;
         };
         let relative = ["ir", "include_relative"].contains(&command.name.as_str());
-        let is_absolute = command
+        // Without an argument, psql has its own words for it.
+        let is_bound = command
             .arguments
             .first()
-            .is_some_and(|argument| argument.text.starts_with(b"/"));
-        if relative && !is_absolute {
+            .is_none_or(|argument| argument.text.starts_with(b"/"));
+        if relative && !is_bound {
             let name_end = command.range.start + 1 + command.name.len();
             bound.extend(content.get(done..command.range.start).unwrap_or_default());
             // psql joins quoted and unquoted parts that touch into one argument.
@@ -60,13 +61,13 @@ mod tests {
 
     #[test]
     fn unwrapping_keeps_every_line_and_finds_its_includes() {
-        let text = "\u{feff}-- ü\nBEGIN\n;\n\\ir parts/x.sql\n\\ir :file\n\\ir '/abs'\nSELECT 1; COMMIT;\n";
+        let text = "\u{feff}-- ü\nBEGIN\n;\n\\ir parts/x.sql\n\\ir :file\n\\ir '/abs'\n\\ir\nSELECT 1; COMMIT;\n";
         let script = script(text);
         let pair = inspect(&script, &[]).outer_pair.unwrap();
         let bare = String::from_utf8(unwrapped(&script, &pair)).unwrap();
         assert_eq!(
             bare,
-            "\u{feff}-- ü\n     \n \n\\i '/db/'parts/x.sql\n\\i '/db/':file\n\\ir '/abs'\nSELECT 1;        \n"
+            "\u{feff}-- ü\n     \n \n\\i '/db/'parts/x.sql\n\\i '/db/':file\n\\ir '/abs'\n\\ir\nSELECT 1;        \n"
         );
     }
 }

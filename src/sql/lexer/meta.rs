@@ -60,6 +60,8 @@ impl Scanner<'_> {
             self.cursor.take_while(|byte| byte != b'\n');
         }
         let range = start..self.cursor.position();
+        // A command in the midst of a statement is of its text; one that sends it ends it.
+        self.statement.has_more |= self.statement.line > 0 && !SENDERS.contains(&name.as_str());
         match name.as_str() {
             "r" | "reset" => self.forget_query(),
             "if" => self.branches.push(self.parentheses),

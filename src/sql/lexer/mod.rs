@@ -43,6 +43,8 @@ pub struct Statement {
     pub copies_in: bool,
     /// How many words it has in all.
     word_count: usize,
+    /// Has it more than words and literals: a number, an operator, a variable, a meta-command?
+    has_more: bool,
     /// How many words of a COPY are read from its first FROM on.
     copy_words: usize,
     /// Has it an E'' string that goes on in the next line with an escaped quote? psql sees single
@@ -117,8 +119,12 @@ impl Statement {
             .any(|window| window == words)
     }
 
+    /// Is it made of these words and nothing else but comments?
     pub fn is_only(&self, words: &[&str]) -> bool {
-        self.word_count == words.len() && self.literals.is_empty() && self.starts_with(words)
+        self.word_count == words.len()
+            && self.literals.is_empty()
+            && !self.has_more
+            && self.starts_with(words)
     }
 }
 

@@ -76,7 +76,7 @@ impl Scanner<'_> {
                     _ => {}
                 }
                 if !byte.is_ascii_whitespace() {
-                    self.begin();
+                    self.begin_with_more();
                 }
                 self.cursor.next();
             }
@@ -94,6 +94,12 @@ impl Scanner<'_> {
             self.statement.line = self.cursor.line();
             self.statement.range = self.cursor.position()..self.cursor.position();
         }
+    }
+
+    /// What comes here is neither a word nor a literal.
+    fn begin_with_more(&mut self) {
+        self.begin();
+        self.statement.has_more = true;
     }
 
     fn word(&mut self, word: &str) {
@@ -164,12 +170,13 @@ impl Scanner<'_> {
             let inside = self.cursor.take_until(delimiter);
             self.statement.literals.push(inside);
         } else {
+            self.begin_with_more();
             self.cursor.next();
         }
     }
 
     fn variable(&mut self) {
-        self.begin();
+        self.begin_with_more();
         let found = self.reference(self.brackets.last() == Some(&true));
         self.statement.variables.extend(found);
     }
@@ -256,7 +263,7 @@ impl Scanner<'_> {
     }
 
     fn parenthesis(&mut self, depth: usize) {
-        self.begin();
+        self.begin_with_more();
         self.cursor.next();
         self.parentheses = depth;
     }
@@ -314,7 +321,7 @@ impl Scanner<'_> {
         if self.cursor.next() == Some(b';') {
             self.end_statement();
         } else {
-            self.begin();
+            self.begin_with_more();
         }
     }
 }
