@@ -10,7 +10,8 @@ are not installed are left out, and told.
               status   with nothing pending
               no-op    the run command with nothing pending
               one      the run command with one more file
-  databases   one after the other, and by par-each: runs on --databases databases in one nu
+  databases   runs on --databases databases in one nu: one after the other, by par-each, and by par-each
+              with two threads for each core; psql the same
   large       status, no-op, one on top and apply of --large files in 50 tracks, with the
               plugin's memory
   all         everything: the tools also with 1 and 20 ms of latency each way (with the smallest
@@ -32,6 +33,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent import futures
 
 sys.dont_write_bytecode = True
 import chart  # noqa: E402
@@ -201,28 +203,44 @@ def nu_lines(ours, server, script, database="postgres"):
     return done.stdout.split("\n")
 
 
-def databases(server, ours, options, work):
-    """Runs on many databases in one shell and one plugin."""
-    folder = known_tools.files(ours, 10, work)
+def databases(server, floor, ours, options, work):
+    """Runs on many databases in one shell and one plugin, beside as many runs of psql."""
     names = [f"tenant_{number}" for number in range(options.databases)]
+    cores = os.cpu_count()
+    ways = {"each": 1, "par-each": cores, f"par-each --threads {2 * cores}": 2 * cores}
+    folder, glued = (known_tools.files(tool, 10, work) for tool in (ours, floor))
     listed = "[" + " ".join(names) + "]"
-    each = f"{{|db| migrate run '{folder}' --database $db --quiet }} | ignore"
-    found = {"each": [], "par-each": []}
+
+    def by_ours(way):
+        each = f"{{|db| migrate run '{folder}' --database $db --quiet }} | ignore"
+        lines = nu_lines(ours, server, f"migrate status '{folder}' --offline | ignore; "
+                                       f"print (timeit {{ {listed} | {way} {each} }} | into int)")
+        return int(lines[0]) / 1e6
+
+    def by_psql(way):
+        one = lambda name: timed(floor.command("apply", glued, server.url(name)), server.environment(name))
+        start = time.perf_counter()
+        with futures.ThreadPoolExecutor(ways[way]) as pool:
+            list(pool.map(one, names))
+        return (time.perf_counter() - start) * 1000
+
+    found = {floor.name: {way: [] for way in ways}, ours.name: {way: [] for way in ways}}
     for number in range(options.rounds):
-        for way in sorted(found, reverse=number % 2 == 1):
-            for name in names:
-                server.make(name)
-            lines = nu_lines(ours, server, f"migrate status '{folder}' --offline | ignore; "
-                                           f"print (timeit {{ {listed} | {way} {each} }} | into int)")
-            found[way].append(int(lines[0]) / 1e6)
-            if any(count(server, name) != 10 for name in names):
-                raise SystemExit(f"{way}: a database lacks tables")
+        for way in sorted(ways, reverse=number % 2 == 1):
+            for tool, run in ((floor, by_psql), (ours, by_ours)):
+                for name in names:
+                    server.make(name)
+                found[tool.name][way].append(run(way))
+                if any(count(server, name) != 10 for name in names):
+                    raise SystemExit(f"{tool.name}, {way}: a database lacks tables")
     for name in names:
         server.drop(name)
-    one, all_at_once = (statistics.median(found[way]) for way in ("each", "par-each"))
-    print(f"\n### {options.databases} databases, 10 migrations each, median of {options.rounds} rounds\n")
-    print(f"one after the other {one:.0f} ms, par-each {all_at_once:.0f} ms: {one / all_at_once:.2f}x "
-          f"faster on {os.cpu_count()} cores")
+    print(f"\n### {options.databases} databases, 10 migrations each: median ms of {options.rounds} rounds "
+          f"(how many times as fast as one after the other), {cores} cores\n")
+    print("| | " + " | ".join(ways) + " |\n|---|" + "---:|" * len(ways))
+    for name, times in found.items():
+        medians = {way: statistics.median(times[way]) for way in ways}
+        print(f"| {name} | " + " | ".join(f"{ms:.0f} ({medians['each'] / ms:.2f}x)" for ms in medians.values()) + " |")
     return found
 
 
@@ -277,6 +295,7 @@ def main():
         print(f"{server.version}, {os.cpu_count()} cores")
         for tool in wanted:
             print(f"- {tool.name}: {tool.version() if tool in tools else 'not installed'}")
+        floor = next(tool for tool in every if tool.name == known_tools.FLOOR)
         ours = next(tool for tool in every if isinstance(tool, known_tools.Ours))
         if "tools" in options.what:
             for latency in options.latency:
@@ -287,7 +306,7 @@ def main():
                     if options.chart and not latency:
                         draw(found, failed, n, options.rounds, server.version, options.chart)
         if "databases" in options.what:
-            record["databases"] = databases(server, ours, options, work)
+            record["databases"] = databases(server, floor, ours, options, work)
         if "large" in options.what:
             record["large"] = large(server, ours, options, work)
     if options.json:
