@@ -5,7 +5,7 @@ use super::notices;
 use super::row::RunRow;
 use super::runner::Runner;
 use super::script::{self, Bracket, Followed, Transaction};
-use crate::database::ledger::table::Started;
+use crate::database::ledger::entry::Started;
 use crate::plan::Step;
 
 /// How an attempt ended.

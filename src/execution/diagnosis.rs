@@ -8,7 +8,7 @@ use std::process::ExitStatus;
 use memchr::memmem;
 
 use super::fault::Fault;
-use crate::database::ledger::table::ROW_CHANGED;
+use crate::database::ledger::guard::ROW_CHANGED;
 use crate::execution::frame::Frame;
 use crate::execution::script::{Completion, TRANSACTION_ENDED};
 use crate::psql::message::{Diagnostic, decisive_error, error_of, psqls_own_error};

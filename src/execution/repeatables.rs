@@ -9,7 +9,7 @@ use super::fault::Fault;
 use super::row::RunRow;
 use super::runner::Runner;
 use super::script::Transaction;
-use crate::database::ledger::table::Started;
+use crate::database::ledger::entry::Started;
 use crate::database::parse;
 use crate::error::list;
 use crate::plan::repeatables::Due;

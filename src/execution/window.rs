@@ -8,7 +8,7 @@ use super::prepared::Prepared;
 use super::runner::Runner;
 use super::script::{self, Bracket, Followed, Transaction};
 use crate::checks::Check;
-use crate::database::ledger::table::Started;
+use crate::database::ledger::entry::Started;
 use crate::database::parse;
 use crate::plan::Step;
 

@@ -1,13 +1,17 @@
 //! The ledgers: what the database remembers of each track's migrations.
 //! Rows and tables as data; must not speak to psql itself.
 
+mod edits;
+pub mod entry;
 #[cfg(test)]
 pub mod examples;
+pub mod guard;
 pub mod legacy;
 pub mod made;
 pub mod makers;
 pub mod memory;
 pub mod objects;
+pub mod receipts;
 pub mod recorded;
 mod renaming;
 pub mod rows;

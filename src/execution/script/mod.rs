@@ -28,7 +28,8 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::database::ledger::table::{Entry, Place, Started};
+    use crate::database::ledger::entry::{Entry, Started};
+    use crate::database::ledger::table::Place;
     use std::collections::BTreeMap;
 
     fn transaction() -> Transaction {

@@ -3,7 +3,8 @@
 use super::objects::NEWEST;
 use super::state::{Limits, clean_session, in_one_message, joined};
 use crate::database::kinds;
-use crate::database::ledger::table::{Entry, Place};
+use crate::database::ledger::entry::Entry;
+use crate::database::ledger::table::Place;
 use crate::database::lock::is_held;
 use crate::database::questions::INVALID_INDEXES;
 

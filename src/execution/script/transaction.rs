@@ -7,7 +7,8 @@ use super::completion;
 use super::constraints::Followed;
 use super::objects::NEWEST;
 use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeout};
-use crate::database::ledger::table::{Entry, Place};
+use crate::database::ledger::entry::Entry;
+use crate::database::ledger::table::Place;
 use crate::database::lock::is_held;
 use crate::sql::quote::{Argument, Literal};
 
