@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::carry::Loads;
 use super::look::{look_under_lock, make_plan, require_settings};
-use super::run::{circumstances, failure};
+use super::resume::failure;
+use super::undertaking::circumstances;
 use super::whose::{add_conflicts, of_failure};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};

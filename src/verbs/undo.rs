@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, FixedOffset};
 
 use super::look::{look, require_settings};
-use super::run::{Look, Undertaking, carry_out};
+use super::undertaking::{Look, Undertaking, carry_out};
 use super::{Context, Error};
 use crate::database::{Database, Ledgers};
 use crate::execution::row::RunRow;

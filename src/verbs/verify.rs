@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::look::look;
-use super::run::circumstances;
+use super::undertaking::circumstances;
 use super::{Context, Error};
 use crate::checks::{Broken, Check, Rejection, Script, Stage, Verdict};
 use crate::database::{Database, unexpected};
