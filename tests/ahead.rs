@@ -10,6 +10,7 @@ use nix::unistd::Pid;
 use crate::interrupts::child_of;
 use crate::support::Project;
 use crate::support::messages::Messages;
+use crate::support::server::SERVER;
 
 /// Migrations `a1`, `a2`, ... with these texts.
 fn project(texts: &[&str]) -> Project {
@@ -63,10 +64,7 @@ fn a_command_that_changes_nothing_costs_few_messages() {
     };
     messages("migrate run ./db --quiet | ignore");
     // First words, ledgers; and the connection's watch (PostgreSQL 14), the lock, the ledgers under it.
-    let since = |version: u32| {
-        let is_there = format!("SELECT current_setting('server_version_num')::int >= {version}");
-        usize::from(project.sql(&is_there) == "t")
-    };
+    let since = |version: u32| usize::from(SERVER.version() >= version);
     // And what a login trigger has set (PostgreSQL 17).
     let (watch, login) = (since(140_000), since(170_000));
     assert_eq!(messages("migrate status ./db | ignore"), 2 + login);

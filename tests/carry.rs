@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::support::Project;
+use crate::support::server::SERVER;
 
 const TABLE: (&str, &str) = (
     "core/20240101000000_core_a.sql",
@@ -152,6 +153,10 @@ fn grants_of_any_repeatable_come_back_and_one_made_by_hand_stops_it() {
 
 #[test]
 fn what_was_revoked_by_hand_does_not_come_back_silently() {
+    // Only functions of this form stand on tables (PostgreSQL 14).
+    if SERVER.version() < 140_000 {
+        return;
+    }
     let project = project(&[(
         "impl/repeat_impl_f.sql",
         "CREATE OR REPLACE FUNCTION f() RETURNS numeric LANGUAGE sql BEGIN ATOMIC SELECT sum(net) FROM price; END;\n",
@@ -281,8 +286,8 @@ fn triggers_and_policies_are_carried_too() {
         (
             "acme/repeat_acme_trigger.sql",
             "CREATE OR REPLACE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';\n\
-             CREATE OR REPLACE TRIGGER \"no ü\" INSTEAD OF INSERT ON prices FOR EACH ROW EXECUTE FUNCTION no();\n\
-             CREATE OR REPLACE TRIGGER small BEFORE UPDATE OF net ON price FOR EACH ROW EXECUTE FUNCTION no();\n",
+             DROP TRIGGER IF EXISTS \"no ü\" ON prices;\nCREATE TRIGGER \"no ü\" INSTEAD OF INSERT ON prices FOR EACH ROW EXECUTE FUNCTION no();\n\
+             DROP TRIGGER IF EXISTS small ON price;\nCREATE TRIGGER small BEFORE UPDATE OF net ON price FOR EACH ROW EXECUTE FUNCTION no();\n",
         ),
         (
             "acme/repeat_acme_policy.sql",

@@ -20,7 +20,9 @@ impl Tenants {
 impl Drop for Tenants {
     fn drop(&mut self) {
         for name in &self.0 {
-            SERVER.sql("postgres", &format!("DROP DATABASE {name} WITH (FORCE)"));
+            let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname";
+            SERVER.sql("postgres", &format!("{end} = '{name}'"));
+            SERVER.sql("postgres", &format!("DROP DATABASE {name}"));
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn pair() -> Option<Pair> {
     let mut project = Project::on(&server);
     project.write("db/20240101000000_core_a.sql", "SELECT 1;\n");
     project.nu("migrate run ./db").text();
-    let standby = cluster.standby();
+    let standby = cluster.standby()?;
     let second = standby.start().unwrap();
     server.sql("postgres", "CREATE TABLE marker ()");
     await_on(&second, "SELECT to_regclass('marker') IS NOT NULL");

@@ -7,6 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::Project;
+use crate::support::server::SERVER;
 
 /// A run that sleeps in its second file.
 fn sleeping(directive: &str) -> (Project, Child) {
@@ -173,8 +174,7 @@ fn the_largest_data_file_is_no_reason_to_wait() {
 #[test]
 fn a_killed_nu_plugin_or_psql_frees_the_server_within_two_seconds() {
     // Earlier servers notice only when the statement ends, as the README says.
-    let version = crate::support::server::SERVER.sql("postgres", "SHOW server_version_num");
-    if version.parse::<u32>().unwrap() < 140_000 {
+    if SERVER.version() < 140_000 {
         return;
     }
     for victim in ["nu", "plugin", "psql"] {

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use crate::support::Project;
 use crate::support::nu::{NU, PLUGIN};
+use crate::support::server::SERVER;
 
 const A: (&str, &str) = ("20240101000000_core_a.sql", "CREATE TABLE a (id int);\n");
 const WAITS: (&str, &str) = (
@@ -178,8 +179,7 @@ fn an_index_and_a_copy_tell_how_far_they_are() {
         r"migrate: 1/2 20240102000000_core_index\.sql, [2-9]\.\d s, index on t: building index[^,]*, \d+ %",
     );
     assert!(index.unwrap().is_match(&seen), "{seen:?}");
-    let version = crate::support::server::SERVER.sql("postgres", "SHOW server_version_num");
-    if version.parse::<u32>().unwrap() >= 140_000 {
+    if SERVER.version() >= 140_000 {
         let copy = regex::Regex::new(
             r"migrate: 2/2 20240103000000_core_copy\.sql, [2-9]\.\d s, [1-9]\d* rows copied",
         );

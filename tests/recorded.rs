@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::Project;
 use crate::support::messages::Messages;
 use crate::support::nu::Output;
+use crate::support::server::SERVER;
 
 const CORE: (&str, &str) = (
     "core/20240101000000_core_a.sql",
@@ -248,8 +249,7 @@ fn what_keeps_a_schema_from_being_recorded_is_told_and_the_run_stands() {
     };
     alter("major", "9");
     is_stale(&project, "recorded by PostgreSQL 9, and this is PostgreSQL");
-    let major = project.sql("SELECT current_setting('server_version_num')::int / 10000");
-    alter("major", &major);
+    alter("major", &(SERVER.version() / 10_000).to_string());
     alter("question", "\"other\"");
     is_stale(&project, "another version of this plugin");
 }

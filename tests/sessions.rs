@@ -8,13 +8,6 @@ const A: &str = "20240101000000_core_a.sql";
 const B: &str = "20240102000000_core_b.sql";
 const C: &str = "20240103000000_core_c.sql";
 
-fn server_version() -> u32 {
-    SERVER
-        .sql("postgres", "SHOW server_version_num")
-        .parse()
-        .unwrap()
-}
-
 #[test]
 fn timeouts_of_a_session_do_not_end_a_run() {
     let project = Project::with(&[
@@ -28,7 +21,7 @@ fn timeouts_of_a_session_do_not_end_a_run() {
         ("idle_session_timeout", 140_000),
         ("transaction_timeout", 170_000),
     ] {
-        if server_version() >= since {
+        if SERVER.version() >= since {
             let database = &project.database;
             project.sql(&format!(
                 "ALTER DATABASE {database} SET {timeout} = '500ms'"
@@ -66,7 +59,7 @@ fn a_database_that_cannot_hold_an_error_text_learns_that_its_file_failed() {
 
 #[test]
 fn what_a_login_trigger_sets_holds_for_every_file() {
-    if server_version() < 170_000 {
+    if SERVER.version() < 170_000 {
         eprintln!("login triggers came with PostgreSQL 17");
         return;
     }

@@ -54,6 +54,12 @@ impl Server {
         }
     }
 
+    /// The version, in the server's own numbering: 150018 for 15.18.
+    pub(crate) fn version(&self) -> u32 {
+        let version = self.sql("postgres", "SHOW server_version_num");
+        version.parse().unwrap()
+    }
+
     /// Runs SQL as the superuser and gives what it prints.
     pub(crate) fn sql(&self, database: &str, sql: &str) -> String {
         let output = Command::new(&*PSQL)
@@ -334,8 +340,14 @@ impl Cluster {
         }
     }
 
-    /// A hot standby of this cluster, which runs; it does not run yet. Nobody waits for it.
-    pub(crate) fn standby(&self) -> Self {
+    /// A hot standby of this cluster, which runs; it does not run yet. Nobody waits for it. `None` where the
+    /// server came without the program that copies it.
+    pub(crate) fn standby(&self) -> Option<Self> {
+        let copy = self.initdb.with_file_name("pg_basebackup");
+        if !copy.exists() {
+            eprintln!("no standby: there is no {}", copy.display());
+            return None;
+        }
         let folder = tempfile::Builder::new()
             .prefix("migrate-standby-")
             .tempdir()
@@ -356,7 +368,7 @@ impl Cluster {
             self.port
         );
         let status = standby
-            .command(&standby.initdb.with_file_name("pg_basebackup"))
+            .command(&copy)
             .args([
                 "-D",
                 "data",
@@ -370,7 +382,7 @@ impl Cluster {
             .status()
             .unwrap();
         assert!(status.success());
-        standby
+        Some(standby)
     }
 
     /// Ends a background process of the server as a crash would; the server starts itself again.
