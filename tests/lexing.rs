@@ -2,14 +2,15 @@
 //! stand all over the scripts and tell which part of which query each one is.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::LazyLock;
 
-use nu_plugin_migrate::testing::{Item, scan};
+use nu_plugin_migrate::testing::{Item, Script, inspect, scan, unwrapped};
 use proptest::prelude::*;
 use regex::Regex;
 
 use crate::support::Project;
-use crate::support::wire::{bare, sent};
+use crate::support::wire::{Sent, bare, sent};
 
 static MARK: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"m\d+_").unwrap());
 
@@ -205,20 +206,23 @@ const PARTS: &[&str] = &[
 
 fn script() -> impl Strategy<Value = String> {
     let part = proptest::sample::select(PARTS);
-    proptest::collection::vec(part, 1..24).prop_map(|parts| {
-        let mut number = 0;
-        let mut script = String::new();
-        for part in parts {
-            for (index, piece) in part.split('@').enumerate() {
-                if index > 0 {
-                    number += 1;
-                    script += &format!("m{number}_");
-                }
-                script += piece;
+    proptest::collection::vec(part, 1..24).prop_map(marked)
+}
+
+/// The parts with a marked word for each `@`.
+fn marked(parts: Vec<&str>) -> String {
+    let mut number = 0;
+    let mut script = String::new();
+    for part in parts {
+        for (index, piece) in part.split('@').enumerate() {
+            if index > 0 {
+                number += 1;
+                script += &format!("m{number}_");
             }
+            script += piece;
         }
-        script
-    })
+    }
+    script
 }
 
 proptest! {
@@ -291,4 +295,70 @@ fn what_only_looks_like_a_commit_runs() {
         project.sql("SELECT json_agg(a ORDER BY a) FROM t"),
         r#"["COMMIT;", "a'; COMMIT; --", "b'; COMMIT;\nc", "tail"]"#
     );
+}
+
+/// What may stand around and between the outer BEGIN and COMMIT.
+const AROUND: &[&str] = &[
+    " -- c\n",
+    "\\set x 1\n",
+    "\\if true\n",
+    "\\if false\n",
+    "\\else\n",
+    "\\endif\n",
+    "SELECT @;",
+    "SELECT @ ",
+    "SELECT @\\;",
+    ";",
+    "\\;",
+    "\n",
+    " \\g\n",
+    " \\gx\n",
+    "\\r\n",
+    "\\p\n",
+    "\\q\n",
+    "\\echo a \\\\",
+    "SELECT '@;@';",
+    "COMMIT;",
+];
+
+fn wrapped() -> impl Strategy<Value = String> {
+    let around = || proptest::collection::vec(proptest::sample::select(AROUND), 0..5);
+    let begin = [
+        "BEGIN;",
+        "BEGIN ",
+        "begin work;\n",
+        "BEGIN\\;",
+        "BEGIN \\g\n",
+    ];
+    let end = ["COMMIT;", "COMMIT", "end\n;", "COMMIT\\;", "COMMIT \\g\n"];
+    let select = |from: [&'static str; 5]| proptest::sample::select(from.to_vec());
+    (around(), select(begin), around(), select(end), around()).prop_map(
+        |(before, begin, between, end, behind)| {
+            marked([before, vec![begin], between, vec![end], behind].concat())
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn without_its_outer_pair_a_script_sends_the_same_queries(script in wrapped()) {
+        let read = Script::new(Path::new("/db/a.sql"), script.as_bytes());
+        if let Some(pair) = inspect(&read, &[]).outer_pair {
+            let marks_of = |sent: &Sent| {
+                let found: Vec<_> = sent.queries.iter().map(|query| marks(query)).collect();
+                found.into_iter().filter(|found| !found.is_empty()).collect::<Vec<_>>()
+            };
+            let whole = sent(script.as_bytes());
+            let inside = sent(&unwrapped(&read, &pair));
+            prop_assert_eq!(marks_of(&whole), marks_of(&inside), "{}", script);
+            let has = |word: &str| {
+                let mut queries = whole.queries.iter();
+                queries.any(|query| query.to_uppercase().contains(word))
+            };
+            let is_left_open = whole.is_all && has("BEGIN") && !has("COMMIT") && !has("END");
+            prop_assert!(!is_left_open, "{}", script);
+        }
+    }
 }

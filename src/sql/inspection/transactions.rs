@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Violation;
-use crate::sql::lexer::{Item, Statement};
+use crate::sql::lexer::{Command, Item, Statement};
 use crate::sql::script::Script;
 
 /// The statements of a script that PostgreSQL refuses inside a transaction (its manual says so of
@@ -77,26 +77,69 @@ pub struct Pair {
     end: Option<Range<usize>>,
     /// Is there transaction control between them? An end is one, if more statements follow it.
     has_inner: bool,
+    /// The branches of `\if` that are open, by their number.
+    branches: Vec<usize>,
+    branch_count: usize,
+    /// Where BEGIN is: COMMIT in another branch may not happen.
+    home: Option<usize>,
+    /// Does the statement before belong to the same query?
+    is_joined: bool,
 }
 
 impl Pair {
     pub fn take(&mut self, script: &Script<'_>) {
         for item in script.items.iter() {
-            let Item::Statement(statement) = item else {
-                continue;
-            };
-            let range = || Some(script.in_file(&statement.range));
-            if !std::mem::replace(&mut self.is_begun, true) {
-                self.begin = is_any(statement, &BEGINS).then(range).flatten();
-                continue;
-            }
-            self.has_inner |= self.end.take().is_some();
-            if is_any(statement, &ENDS) {
-                self.end = range();
-            } else {
-                self.has_inner |= transaction_control(statement).is_some();
+            match item {
+                Item::Statement(statement) => self.take_statement(statement, script),
+                Item::Command(command) => self.take_command(command, script),
             }
         }
+    }
+
+    fn take_statement(&mut self, statement: &Statement, script: &Script<'_>) {
+        let range = || Some(script.in_file(&statement.range));
+        let joins_next = script.text(&statement.range).ends_with(b"\\;");
+        let is_joined = std::mem::replace(&mut self.is_joined, joins_next);
+        if !std::mem::replace(&mut self.is_begun, true) {
+            self.begin = is_any(statement, &BEGINS).then(range).flatten();
+            self.home = self.branches.last().copied();
+            return;
+        }
+        self.has_inner |= self.end.take().is_some();
+        let is_at_home = self.branches.last().copied() == self.home;
+        // Without a COMMIT that it is joined to, the statement before would wait for another end; and
+        // one that joins what follows is not sent yet.
+        if is_any(statement, &ENDS) && is_at_home && !is_joined && !joins_next {
+            self.end = range();
+        } else {
+            self.has_inner |= transaction_control(statement).is_some();
+        }
+    }
+
+    fn take_command(&mut self, command: &Command, script: &Script<'_>) {
+        match command.name.as_str() {
+            "if" => self.open_branch(),
+            "elif" | "else" => {
+                self.branches.pop();
+                self.open_branch();
+            }
+            "endif" => drop(self.branches.pop()),
+            // What follows it does not happen.
+            "q" | "quit" => self.has_inner |= self.is_begun && self.end.is_none(),
+            // Alone, it sends the last query again, which would no longer be COMMIT.
+            _ if command.sends_query() => {
+                let start = script.in_file(&command.range).start;
+                let is_alone = self.end.as_ref().map(|end| end.end <= start);
+                let executes = ["g", "gx"].contains(&command.name.as_str());
+                self.has_inner |= is_alone.is_some_and(|is_alone| is_alone || !executes);
+            }
+            _ => {}
+        }
+    }
+
+    fn open_branch(&mut self) {
+        self.branch_count += 1;
+        self.branches.push(self.branch_count);
     }
 
     /// Where the two are.
@@ -158,6 +201,10 @@ mod tests {
         ));
         assert!(pair("start transaction; end work"));
         assert!(pair("BEGIN /* ; */ -- 1\n; SELECT 1; COMMIT \\g\n"));
+        assert!(pair("BEGIN\\; SELECT 1; \\g\nCOMMIT;\n\\q\n"));
+        assert!(pair(
+            "\\if :x\n\\q\n\\else\nBEGIN;\n\\if :y\nSELECT 1;\n\\endif\nCOMMIT;\n\\endif\n"
+        ));
         for other in [
             "BEGIN; SELECT 1;",
             "BEGIN; COMMIT; SELECT 1;",
@@ -173,6 +220,16 @@ mod tests {
             "BEGIN; SELECT 1; */ COMMIT;",
             "BEGIN (); COMMIT;",
             "BEGIN $1; COMMIT 1;",
+            // The INSERT would be sent again, or not at all.
+            "BEGIN; INSERT INTO t VALUES (1); COMMIT;\n\\g\n",
+            "BEGIN; INSERT INTO t VALUES (1); COMMIT \\g \\gexec\n",
+            "BEGIN; INSERT INTO t VALUES (1)\\; COMMIT;\n\\r\n",
+            // COMMIT may not happen.
+            "BEGIN; SELECT 1; COMMIT\\;\n\\r\n",
+            "BEGIN; SELECT 1; COMMIT \\gdesc\n",
+            "BEGIN;\n\\if :x\nCOMMIT;\n\\endif\n",
+            "\\if :x\nBEGIN;\n\\else\nCOMMIT;\n\\endif\n",
+            "BEGIN; SELECT 1;\n\\q\nCOMMIT;",
         ] {
             assert!(!pair(other), "{other}");
         }

@@ -4,7 +4,7 @@ use super::scan::Scanner;
 use super::{Argument, Command, Item, Variable};
 
 /// They send the query before them, as a semicolon would.
-const SENDERS: [&str; 10] = [
+pub(super) const SENDERS: [&str; 10] = [
     "g",
     "gx",
     "gset",

@@ -128,6 +128,13 @@ impl Statement {
     }
 }
 
+impl Command {
+    /// Does it send the query before it, or, where there is none, the last one again?
+    pub fn sends_query(&self) -> bool {
+        meta::SENDERS.contains(&self.name.as_str())
+    }
+}
+
 impl Argument {
     pub fn literal(&self) -> Option<&str> {
         self.is_literal
