@@ -56,6 +56,34 @@ fn queries_behind_a_migration_must_give_true_or_no_row() {
 }
 
 #[test]
+fn a_row_without_columns_is_a_row() {
+    for (query, wrong) in [
+        (
+            "SELECT FROM b WHERE id = 1;",
+            "it gave 1 row without columns",
+        ),
+        (
+            "TABLE a;\nSELECT FROM b",
+            "line 2: it gave 2 rows without columns",
+        ),
+        (
+            "SELECT true\\; SELECT FROM b\\;",
+            "it gave 2 rows without columns",
+        ),
+    ] {
+        let project = with(&[("verify.sql", query)]);
+        let output = project.nu("migrate run db");
+        assert!(output.stderr.contains(wrong), "{query}: {}", output.stderr);
+        assert_eq!(project.tables(), "");
+    }
+    let project = with(&[("verify.sql", "SELECT FROM b WHERE id = 3;\nSELECT true\\;")]);
+    assert_eq!(project.nu("migrate run db | length").text(), "2");
+    project.sql("INSERT INTO b VALUES (3)");
+    let verified = project.nu("migrate verify db | get 0.ok");
+    assert_eq!(verified.text(), "false");
+}
+
+#[test]
 fn a_query_that_does_not_hold_rolls_its_group_back() {
     let project = with(&[(
         "verify.sql",

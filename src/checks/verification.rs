@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::{Answer, Check, Complaint, Rejection, Verdict};
-use crate::error::list;
+use crate::error::{self, list};
 use crate::psql::Ending;
 use crate::psql::message::decisive_error;
 use crate::sql::inspection::Violation;
@@ -22,6 +22,9 @@ const SHOWN_CHARACTERS: usize = 120;
 /// What psql writes for true.
 const TRUE: &str = "t";
 
+/// Says below an answer how many rows it has: those without columns are not to be seen.
+const COUNT: &str = "\\qecho :ROW_COUNT\n";
+
 /// Queries that must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verification {
@@ -34,6 +37,15 @@ struct Query {
     /// Where it stands, from 1.
     line: usize,
     text: String,
+}
+
+impl Query {
+    /// Without its semicolon: an empty statement behind it would have a count of its own.
+    fn statement(&self) -> &str {
+        let text = self.text.as_str();
+        text.strip_suffix(';')
+            .map_or(text, |text| text.strip_suffix('\\').unwrap_or(text))
+    }
 }
 
 impl Verification {
@@ -100,7 +112,7 @@ impl Verification {
         let mut complaints = Vec::new();
         for query in &self.queries {
             let patience = limit.saturating_sub(began.elapsed());
-            let text = format!("{set}{}\n;\n", query.text);
+            let text = format!("{set}{}\n;\n{COUNT}", query.statement());
             let reply = match session.answer(&text, patience, folder) {
                 Err(Ending::Overdue) => {
                     complaints.push((query.line, "it took too long".to_owned()));
@@ -149,9 +161,20 @@ impl Verification {
     }
 }
 
-/// What an answer is instead of true or nothing.
+/// What an answer is instead of true or nothing. Its last line is the number of its rows.
 fn wrong(stdout: &str) -> Option<String> {
-    let rows: Vec<_> = stdout.lines().filter(|row| *row != TRUE).collect();
+    let mut rows: Vec<_> = stdout.lines().collect();
+    let count = rows.last().and_then(|count| count.parse().ok());
+    rows.truncate(rows.len() - usize::from(count.is_some()));
+    if let Some(count @ 1..) = count
+        && rows.is_empty()
+    {
+        return Some(format!(
+            "it gave {} without columns",
+            error::count(count, "row", "rows")
+        ));
+    }
+    rows.retain(|row| *row != TRUE);
     let first = match rows.as_slice() {
         [] => return None,
         [""] => return Some("it gave NULL".to_owned()),
@@ -233,17 +256,24 @@ mod tests {
                 Err(ending) => panic!("{ending:?}"),
             }
         };
-        assert_eq!(verdict([gave("t\n"), gave(""), gave("t\nt\n")]), "");
         assert_eq!(
-            verdict([gave("t"), gave("f"), gave("")]),
+            verdict([gave("t\n1\n"), gave("0\n"), gave("t\nt\n2\n")]),
+            ""
+        );
+        assert_eq!(
+            verdict([gave("t\n1\n"), gave("f\n1\n"), gave("0\n")]),
             "line 2: it gave false"
+        );
+        assert_eq!(
+            verdict([gave("t\n1\n"), gave("0\n"), gave("2\n")]),
+            "line 3: it gave 2 rows without columns"
         );
         let failed = Reply {
             stderr: "psql:a.sql:1: ERROR:  42P01: relation \"x\" does not exist".to_owned(),
             failed: true,
             ..Reply::default()
         };
-        let found = verdict([gave("\n"), gave("1|a\n2|b\n3|c\n4|d\n"), failed]);
+        let found = verdict([gave("\n1\n"), gave("1|a\n2|b\n3|c\n4|d\n4\n"), failed]);
         for expected in [
             "line 1: it gave NULL",
             "line 2: it gave 1|a, 2|b, 3|c, and 1 more",
