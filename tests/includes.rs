@@ -39,6 +39,26 @@ fn a_line_that_moves_into_an_include_is_a_change() {
 }
 
 #[test]
+fn data_that_changes_is_a_change_however_its_copy_is_written() {
+    for copy in ["\\Copy a from 'rows.csv'", "\\copy a(x)from 'rows.csv'"] {
+        let script = format!("CREATE TABLE a (x int);\n{copy}\n");
+        let project = Project::with(&[(NAME, script.as_str()), ("rows.csv", "1\n")]);
+        project.nu("migrate run db").text();
+        assert_eq!(project.sql("SELECT x FROM a"), "1", "{copy}");
+        // Earlier versions did not see the data.
+        let recorded = "SELECT migration_hash FROM migrations_core";
+        assert_ne!(project.sql(recorded), sha256(&script));
+        project.write("db/rows.csv", "2\n");
+        assert_eq!(state(&project), "changed", "{copy}");
+        let earlier = sha256(&script);
+        project.sql(&format!(
+            "UPDATE migrations_core SET migration_hash = '{earlier}'"
+        ));
+        assert_eq!(state(&project), "applied", "{copy}");
+    }
+}
+
+#[test]
 fn an_include_that_was_absent_is_a_change_when_it_appears() {
     let project = Project::with(&[(NAME, "\\if false\n\\ir later.psql\n\\endif\n")]);
     project.nu("migrate run db").text();

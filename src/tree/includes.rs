@@ -10,7 +10,7 @@ use super::cache::Reader;
 use super::text::{Text, each_piece};
 use crate::process::interrupt::Interrupt;
 use crate::sql::inspection::Violation;
-use crate::sql::lexer::{Command, Item};
+use crate::sql::lexer::{Command, Item, copied_from};
 use crate::sql::script::Script;
 
 /// A file that a migration includes.
@@ -99,11 +99,7 @@ struct Including<'a> {
 impl Walk<'_> {
     fn collect(&mut self, script: Including<'_>, text: &Text) -> io::Result<()> {
         // Most files include nothing, and a look for the words is much cheaper than a scan.
-        if !text.has(
-            script.path,
-            self.interrupt,
-            &[b"\\i", b"\\copy", b"\\COPY", b"\\cd"],
-        )? {
+        if !text.has(script.path, self.interrupt, &[b"\\i", b"\\c", b"\\C"])? {
             return Ok(());
         }
         let mut branches = Vec::new();
@@ -154,7 +150,7 @@ impl Walk<'_> {
     }
 
     fn include(&mut self, script: Including<'_>, command: &Command, text: &[u8], in_branch: bool) {
-        let Some(target) = target(command) else {
+        let Some(target) = target(command, text) else {
             return;
         };
         let Some(name) = self.expand(target.written) else {
@@ -199,6 +195,7 @@ impl Walk<'_> {
             self.start.folder.join(target.written)
         };
         let is_in_first_form = script.is_in_first_form
+            && target.is_in_first_form
             && content.is_some()
             && first_path == path
             && !text.trim_ascii_end().ends_with(b";");
@@ -237,37 +234,59 @@ struct Target<'a> {
     is_script: bool,
     /// Is it beside the script, or where psql stands?
     is_beside: bool,
+    /// May the first form of the checksum cover it?
+    is_in_first_form: bool,
 }
 
 /// The file a meta-command reads.
-fn target(command: &Command) -> Option<Target<'_>> {
-    let literal = |index: usize| command.arguments.get(index)?.literal();
+fn target<'a>(command: &'a Command, text: &'a [u8]) -> Option<Target<'a>> {
     let script = |is_beside| {
         Some(Target {
-            written: literal(0)?,
+            written: command.arguments.first()?.literal()?,
             is_script: true,
             is_beside,
+            is_in_first_form: true,
         })
     };
     match command.name.as_str() {
         "i" | "include" => script(false),
         "ir" | "include_relative" => script(true),
         "copy" => {
-            let is_from = |index: &usize| {
-                literal(*index).is_some_and(|word| word.eq_ignore_ascii_case("from"))
-            };
-            let from = (0..command.arguments.len()).find(is_from)?;
-            let written = literal(from + 1)?;
-            let is_file =
-                !["stdin", "pstdin", "program"].contains(&written.to_lowercase().as_str());
-            is_file.then_some(Target {
+            let data = |written, is_in_first_form| Target {
                 written,
                 is_script: false,
                 is_beside: false,
-            })
+                is_in_first_form,
+            };
+            // What is found by a FROM between blanks stays what it was in every checksum so far.
+            let is_in_one_case = text.starts_with(b"\\copy") || text.starts_with(b"\\COPY");
+            let found = between_blanks(command).map(|written| data(written, is_in_one_case));
+            found.or_else(|| Some(data(copied_file(text)?, false)))
         }
         _ => None,
     }
+}
+
+/// The argument behind FROM.
+fn between_blanks(command: &Command) -> Option<&str> {
+    let literal = |index: usize| command.arguments.get(index)?.literal();
+    let is_from =
+        |index: &usize| literal(*index).is_some_and(|word| word.eq_ignore_ascii_case("from"));
+    let from = (0..command.arguments.len()).find(is_from)?;
+    literal(from + 1).filter(|written| is_file(written))
+}
+
+/// The same as psql's own parser reads it: of `\copy t(a)from 'stdin'`.
+fn copied_file(text: &[u8]) -> Option<&str> {
+    let from = std::str::from_utf8(copied_from(text)?).ok()?;
+    match from.strip_prefix('\'') {
+        Some(quoted) => quoted.strip_suffix('\''),
+        None => Some(from).filter(|written| is_file(written)),
+    }
+}
+
+fn is_file(word: &str) -> bool {
+    !["stdin", "pstdin", "program"].contains(&word.to_lowercase().as_str())
 }
 
 #[cfg(test)]
@@ -380,6 +399,44 @@ mod tests {
             .filter(|found| found.is_in_first_form)
             .collect();
         assert_eq!(first.len(), 1, "only what needs no new rule: {first:?}");
+    }
+
+    #[test]
+    fn data_is_found_as_psql_finds_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for name in ["rows.csv", "stdin", "a b"] {
+            fs::write(root.join(name), "1\n").unwrap();
+        }
+        let start = Start {
+            folder: root,
+            home: None,
+        };
+        let found = |content: &str| {
+            let reader = (&mut Reader::new(), &never());
+            let content = text(content.as_bytes());
+            let found = follow(&root.join("m.sql"), &content, start, reader);
+            let files = found.unwrap().files.into_iter();
+            let seen = files.filter(|file| file.content.is_some());
+            seen.map(|file| (file.written, file.is_in_first_form))
+                .collect::<Vec<_>>()
+        };
+        for (content, written, is_in_first_form) in [
+            ("\\copy t from rows.csv", "rows.csv", true),
+            ("\\COPY t from 'a b' csv", "a b", true),
+            ("\\Copy t from 'rows.csv'", "rows.csv", false),
+            ("\\copy t(a)from 'rows.csv'", "rows.csv", false),
+            ("\\copy t from 'stdin'", "stdin", false),
+        ] {
+            let expected = vec![(written.to_owned(), is_in_first_form)];
+            assert_eq!(found(content), expected, "{content}");
+        }
+        for content in [
+            "\\copy t from stdin\n1\n\\.\n",
+            "\\copy t from program 'stdin'",
+        ] {
+            assert_eq!(found(content), [], "{content}");
+        }
     }
 
     #[test]

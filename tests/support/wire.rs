@@ -19,11 +19,13 @@ pub(crate) fn sent(script: &[u8]) -> Sent {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = thread::spawn(move || serve(listener.accept().unwrap().0));
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), script).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for (file, content) in [("script", script), ("stdin", b""), ("stdin.csv", b"")] {
+        std::fs::write(folder.path().join(file), content).unwrap();
+    }
     let output = Command::new(&*PSQL)
-        .args(["-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-f"])
-        .arg(file.path())
+        .args(["-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-f", "script"])
+        .current_dir(&folder)
         .arg(format!(
             "host=127.0.0.1 port={port} user=me dbname=d sslmode=disable gssencmode=disable"
         ))
@@ -83,6 +85,10 @@ fn serve(mut psql: TcpStream) -> Vec<String> {
 const READY: &[u8] = b"Z\0\0\0\x05I";
 
 fn answer(query: &str) -> Vec<u8> {
+    // How psql writes its own `\copy`.
+    if query.starts_with("COPY  ") && query.contains(" FROM STDIN") {
+        return message(b'G', &[0, 0, 0]);
+    }
     let words: Vec<_> = bare(query)
         .split_whitespace()
         .map(str::to_lowercase)

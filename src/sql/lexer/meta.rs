@@ -1,5 +1,6 @@
 //! Meta-commands: their names, and what psql takes for their arguments.
 
+use super::copy::copied_from;
 use super::scan::Scanner;
 use super::{Argument, Command, Item, Variable};
 
@@ -71,7 +72,8 @@ impl Scanner<'_> {
             name if SENDERS.contains(&name) => self.send(name != "gdesc"),
             _ => {}
         }
-        if is_inline_copy(&name, self.cursor.slice(range.clone())) {
+        let copied = copied_from(self.cursor.slice(range.clone()));
+        if name == "copy" && copied.is_some_and(|from| from.eq_ignore_ascii_case(b"stdin")) {
             self.cursor.expect_data();
         }
         self.items.push(Item::Command(Command {
@@ -172,16 +174,6 @@ fn unescape(inside: &[u8], quote: u8) -> Vec<u8> {
         }
     }
     text
-}
-
-/// `\copy ... from stdin`, in the words of psql's own parser: blanks, quotes and parentheses apart.
-fn is_inline_copy(name: &str, text: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(text).to_lowercase();
-    let words: Vec<_> = text
-        .split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .collect();
-    name == "copy" && words.windows(2).any(|pair| pair == ["from", "stdin"])
 }
 
 /// Newer versions of psql take a vertical tab for a blank as well.

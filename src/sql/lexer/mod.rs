@@ -5,6 +5,7 @@
 //! variables, inline COPY data and `BEGIN ATOMIC` bodies (PostgreSQL's `psqlscan.l`).
 
 mod checkpoint;
+mod copy;
 mod cursor;
 mod meta;
 mod routine;
@@ -13,6 +14,7 @@ mod scan;
 use std::ops::Range;
 
 pub use checkpoint::{Beginning, Checkpoint, scan_ahead, scan_from};
+pub use copy::copied_from;
 pub use scan::scan;
 
 /// What some editors put before UTF-8 text; psql skips it.
