@@ -111,7 +111,7 @@ impl Lines {
         let may_be_below = dialect.is_case_blind || memmem::find(content, KEYWORD).is_some();
         for (line, text) in (first..).zip(content.split(|&byte| byte == b'\n')) {
             let text = text.trim_ascii();
-            let was_block = matches!(self.top, Top::Block);
+            let was_block = matches!(self.top, Top::Block(_));
             let is_top = self.top.holds(text, dialect);
             if !is_top && !may_be_below {
                 break;
@@ -156,7 +156,8 @@ const KEYWORD: &[u8] = b"migrate:";
 enum Top {
     #[default]
     Lines,
-    Block,
+    /// So many comments of several lines, one in the other.
+    Block(usize),
     Left,
 }
 
@@ -164,21 +165,46 @@ impl Top {
     fn holds(&mut self, line: &[u8], dialect: Dialect) -> bool {
         let is_line = line.is_empty() || line.starts_with(dialect.comment.as_bytes());
         let begins = |open: &str| line.starts_with(open.as_bytes());
-        let close = dialect.block.map(|(_, close)| close.as_bytes());
+        let depth = match self {
+            Self::Block(depth) => *depth,
+            Self::Lines | Self::Left => 0,
+        };
         match (&self, dialect.block) {
             (Self::Left, _) => {}
             (Self::Lines, _) if is_line => {}
             (Self::Lines, Some((open, _))) if !begins(open) => *self = Self::Left,
             (Self::Lines, None) | (_, None) => *self = Self::Left,
-            (Self::Lines | Self::Block, Some(_)) => {
-                let end = close.and_then(|close| Some(memmem::find(line, close)? + close.len()));
-                *self = match end {
-                    None => Self::Block,
-                    Some(end) if end == line.len() => Self::Lines,
-                    Some(_) => Self::Left,
+            (Self::Lines | Self::Block(_), Some(block)) => {
+                *self = match behind(line, block, depth) {
+                    (0, []) => Self::Lines,
+                    (0, _) => Self::Left,
+                    (depth, _) => Self::Block(depth),
                 };
             }
         }
         !matches!(self, Self::Left)
     }
+}
+
+/// How deep in comments a line ends that begins so deep in them, and what stands behind the outermost.
+fn behind<'a>(
+    mut line: &'a [u8],
+    (open, close): (&str, &str),
+    mut depth: usize,
+) -> (usize, &'a [u8]) {
+    while !line.is_empty() {
+        if let Some(rest) = line.strip_prefix(open.as_bytes()) {
+            depth += 1;
+            line = rest;
+        } else if let Some(rest) = line.strip_prefix(close.as_bytes()) {
+            depth = depth.saturating_sub(1);
+            line = rest;
+            if depth == 0 {
+                break;
+            }
+        } else {
+            line = line.get(1..).unwrap_or_default();
+        }
+    }
+    (depth, line)
 }

@@ -367,6 +367,8 @@ mod tests {
             "--   -- Migrate: no-transaction",
             "/*\n-- migrate: no-transaction\n*/",
             "/*\n * -- migrate: no-transaction\n */",
+            "/*\n/* older */\n-- migrate: no-transaction\n*/",
+            "/* /*/ */\n-- migrate: no-transaction\n*/",
             "SELECT 1; -- Migrate: no-transaction",
         ] {
             let found = read_all(&format!("{line}\nSELECT 1; */\n")).unwrap();
@@ -380,6 +382,8 @@ mod tests {
     fn a_block_comment_at_the_top_hides_no_directive() {
         let licence = "/* Licence.\n * Words; words.\n */\n-- migrate: no-transaction\nSELECT 1;\n";
         assert!(read_all(licence).unwrap().no_transaction);
+        let nested = "/* a /* b\n */ c\n */\n-- migrate: no-transaction\n";
+        assert!(read_all(nested).unwrap().no_transaction);
         let one_line = "/* Licence. */\n-- migrate: no-transaction\n";
         assert!(read_all(one_line).unwrap().no_transaction);
         assert!(read_all("/* c */ SELECT 1;\n-- migrate: no-transaction\n").is_err());
