@@ -164,8 +164,9 @@ impl Verification {
 /// What an answer is instead of true or nothing. Its last line is the number of its rows.
 fn wrong(stdout: &str) -> Option<String> {
     let mut rows: Vec<_> = stdout.lines().collect();
-    let count = rows.last().and_then(|count| count.parse().ok());
+    let count: Option<usize> = rows.last().and_then(|count| count.parse().ok());
     rows.truncate(rows.len() - usize::from(count.is_some()));
+    let are_lines = count.is_some_and(|count| count != rows.len());
     if let Some(count @ 1..) = count
         && rows.is_empty()
     {
@@ -174,7 +175,8 @@ fn wrong(stdout: &str) -> Option<String> {
             error::count(count, "row", "rows")
         ));
     }
-    rows.retain(|row| *row != TRUE);
+    // A text of several lines is not true, whatever they are.
+    rows.retain(|row| *row != TRUE || are_lines);
     let first = match rows.as_slice() {
         [] => return None,
         [""] => return Some("it gave NULL".to_owned()),
@@ -267,6 +269,10 @@ mod tests {
         assert_eq!(
             verdict([gave("t\n1\n"), gave("0\n"), gave("2\n")]),
             "line 3: it gave 2 rows without columns"
+        );
+        assert_eq!(
+            verdict([gave("t\n1\n"), gave("t\nt\n1\n"), gave("0\n")]),
+            "line 2: it gave t, t"
         );
         let failed = Reply {
             stderr: "psql:a.sql:1: ERROR:  42P01: relation \"x\" does not exist".to_owned(),

@@ -37,9 +37,9 @@ static PATTERNS: LazyLock<Vec<(Option<Regex>, &'static str)>> = LazyLock::new(||
             r#"(["»„])(?:[EN]|U&)?'(?:[^'\n]|'')*'(["«“])"#.to_owned(),
             "${1}'***'${2}",
         ),
-        // {"token": "x"}
+        // {"token": "x"}, password="x"
         (
-            format!(r#"(?i)(\b{NAME}"?\s*:\s*)"(?:[^"\\]|\\.)*""#),
+            format!(r#"(?i)(\b{NAME}"?\s*[:=]\s*)"(?:[^"\\]|\\.)*""#),
             "${1}\"***\"",
         ),
         // password=x in a connection string, in the query of a URL
@@ -255,6 +255,10 @@ mod tests {
                 "postgresql://h/erp?password=***&a=b",
             ),
             ("PGPASSWORD=s3cret", "PGPASSWORD=***"),
+            (
+                "\\! PGPASSWORD=\"s3 cret\" pg_dump",
+                "\\! PGPASSWORD=\"***\" pg_dump",
+            ),
             (
                 "SELECT 'no password' AS a, 'b';",
                 "SELECT 'no password' AS a, 'b';",

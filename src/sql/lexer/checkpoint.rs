@@ -82,6 +82,7 @@ impl<'a> Scanner<'a> {
             brackets: Vec::new(),
             routine: Routine::default(),
             branches: checkpoint.branches,
+            joined: None,
             copies: 0,
             strings: checkpoint.strings,
         }
@@ -91,6 +92,7 @@ impl<'a> Scanner<'a> {
     fn reached(&self) -> Option<(usize, usize, Checkpoint)> {
         let is_between_items = self.statement.line == 0
             && self.parentheses == 0
+            && self.joined.is_none()
             && self.copies == 0
             && self.routine == Routine::default();
         let (length, data) = match self.cursor.open_data() {

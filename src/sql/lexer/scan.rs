@@ -20,6 +20,8 @@ pub(super) struct Scanner<'a> {
     pub(super) routine: Routine,
     /// How many parentheses were open at each `\if` that is.
     pub(super) branches: Vec<usize>,
+    /// Where the items of the query so far begin, if `\;` has ended statements of it already.
+    pub(super) joined: Option<usize>,
     /// How many statements of the query so far take their rows from the script.
     pub(super) copies: usize,
     pub(super) strings: Strings,
@@ -278,6 +280,7 @@ impl Scanner<'_> {
     /// The query goes to the server, and its inline data after it.
     pub(super) fn send(&mut self, is_executed: bool) {
         self.end_statement();
+        self.joined = None;
         self.parentheses = 0;
         self.routine = Routine::default();
         for _ in 0..std::mem::take(&mut self.copies) {
@@ -307,8 +310,15 @@ impl Scanner<'_> {
         self.items.push(Item::Statement(statement));
     }
 
-    /// `\r` throws the query away.
+    /// `\r` throws the query away, with all that `\;` has joined.
     pub(super) fn forget_query(&mut self) {
+        if let Some(first) = self.joined.take() {
+            let query = self.items.split_off(first.min(self.items.len()));
+            let commands = query
+                .into_iter()
+                .filter(|it| matches!(it, Item::Command(_)));
+            self.items.extend(commands);
+        }
         self.statement = Statement::default();
         self.brackets.clear();
         self.parentheses = 0;
@@ -319,6 +329,7 @@ impl Scanner<'_> {
     /// `\;` joins two statements, `\:` is a colon for the server.
     pub(super) fn escaped(&mut self) {
         if self.cursor.next() == Some(b';') {
+            self.joined.get_or_insert(self.items.len());
             self.end_statement();
         } else {
             self.begin_with_more();

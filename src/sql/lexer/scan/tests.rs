@@ -138,6 +138,10 @@ fn strings_may_have_escapes_by_a_setting() {
 #[test]
 fn what_psql_throws_away_or_skips_is_no_statement() {
     assert_eq!(outline("SELECT ( \\r\nCOMMIT;"), ["1 \\r", "2 COMMIT"]);
+    assert_eq!(
+        outline("SELECT 1; SELECT 2\\; \\echo x\nSELECT 3\\; SELECT \\r\nCOMMIT;"),
+        ["1 SELECT", "1 \\echo", "2 \\r", "3 COMMIT"]
+    );
     let branches = "\\if :x\nSELECT (\n\\else\nSELECT ((\n\\else\nSELECT (\n\\endif\n1); COMMIT;";
     assert_eq!(outline(branches).last().unwrap(), "8 COMMIT");
     assert_eq!(outline("SELECT 1 -- c\rCOMMIT;"), ["1 SELECT"]);
