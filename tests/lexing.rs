@@ -65,12 +65,16 @@ fn by_lexer(script: &str) -> Vec<BTreeSet<String>> {
 
 /// Does the lexer find psql's queries, each marked word in the same one, and no query more?
 fn compare(script: &str) -> Result<(), String> {
+    let has_data = script.to_lowercase().contains("from stdin");
+    // Whether a COPY that others are joined to takes data, only a server that reads SQL can say.
+    if has_data && script.contains("\\;") {
+        return Ok(());
+    }
     let sent = sent(script.as_bytes());
     let mut psql = by_psql(&sent.queries);
     let known: BTreeSet<_> = psql.iter().flatten().cloned().collect();
     let lexer = by_lexer(script);
     // A query may have inline data in its midst, with marks that are none of its words.
-    let has_data = script.to_lowercase().contains("from stdin");
     let mut lexer: Vec<_> = lexer.iter().map(|group| group & &known).collect();
     lexer.retain(|group| !has_data || !group.is_empty());
     // Where psql stops at an error, a run stops too.
