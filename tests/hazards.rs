@@ -55,6 +55,10 @@ fn a_table_is_told_with_its_size_and_its_use_and_the_worst_comes_first() {
          CREATE TABLE parts (a int) PARTITION BY RANGE (a);
          CREATE TABLE part PARTITION OF parts FOR VALUES FROM (0) TO (200000); INSERT INTO parts SELECT generate_series(1, 50000)",
     );
+    // A session tells its numbers when it ends, which psql does not wait for.
+    project.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'",
+    );
     project.sql("SELECT pg_stat_reset()");
     project.sql("DO 'BEGIN FOR i IN 1 .. 20000 LOOP PERFORM FROM busy; END LOOP; END'");
     project.wait_until("SELECT seq_scan > 10000 FROM pg_stat_user_tables WHERE relname = 'busy'");
