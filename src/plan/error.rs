@@ -116,7 +116,8 @@ pub const REMOVE_TRANSACTION_CONTROL: &str = "remove these lines: every migratio
                                               ledger row.\nIf the file must stay as it is, \
                                               such as BEGIN; ... COMMIT; from another tool, \
                                               add the line `-- migrate: transaction-control \
-                                              unwrap` (ignore the outer pair) or `separate` \
+                                              unwrap` (ignore the pair, if it is around all \
+                                              of the file) or `separate` \
                                               (run it on its own), or use the setting \
                                               `transaction_control`.\nTo keep \\q, \\prompt, \
                                               \\i - or pg_advisory_unlock_all(), or outside \
