@@ -6,6 +6,8 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
+use super::variables;
+
 /// A connection string and the password that stood in it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Split {
@@ -98,9 +100,13 @@ pub fn with_parameter(conninfo: &str, name: &str, value: &str) -> String {
         let value = utf8_percent_encode(value, NON_ALPHANUMERIC);
         format!("{conninfo}{sign}{name}={value}")
     } else {
-        let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-        format!("{conninfo} {name}='{value}'")
+        format!("{conninfo} {name}={}", quoted(value))
     }
+}
+
+fn quoted(value: &str) -> String {
+    let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("'{value}'")
 }
 
 fn is_url(conninfo: &str) -> bool {
@@ -191,6 +197,16 @@ fn decode(secret: &str) -> Result<String, String> {
         .map_err(|_| "the password in the URL is not valid UTF-8".to_owned())
 }
 
+const NO_VALUE: &str = "a parameter has no value, and libpq takes the next parameter for it; leave it \
+    out, or write `''` behind its `=`";
+
+/// Is it a parameter with its value? libpq skips the blanks behind a `=`: in `user= password=x`, it
+/// takes the password for the user's name, and prints it.
+fn is_pair(value: &str) -> bool {
+    let name = value.split_once('=').map(|(name, _)| name);
+    name.is_some_and(|name| name == "password" || variables::is_parameter(name))
+}
+
 fn split_pairs(conninfo: &str) -> Result<Split, String> {
     let malformed = || {
         "the connection string is malformed; it should read like `host=localhost dbname=erp`"
@@ -207,11 +223,21 @@ fn split_pairs(conninfo: &str) -> Result<Split, String> {
         let start = after.trim_start_matches(is_blank);
         let (value, length) = read_value(start).ok_or_else(malformed)?;
         let (raw, tail) = start.split_at(length);
+        if start.len() < after.len() && is_pair(raw) {
+            return Err(NO_VALUE.to_owned());
+        }
         match key.trim_end_matches(is_blank) {
             "password" => password = Some(value),
             key => {
                 refuse_sslpassword(key)?;
-                kept.push(format!("{key}={raw}"));
+                // At the end nothing can be taken for it; what is added behind it could.
+                let is_open = raw.is_empty() || raw.ends_with('\\');
+                let value = if is_open {
+                    quoted(&value)
+                } else {
+                    raw.to_owned()
+                };
+                kept.push(format!("{key}={value}"));
             }
         }
         rest = tail.trim_start_matches(is_blank);
@@ -354,6 +380,27 @@ mod tests {
             let problem = split_password(bad).err().unwrap();
             assert!(problem.contains("malformed"), "{bad}: {problem}");
         }
+    }
+
+    #[test]
+    fn an_empty_value_takes_nothing_else_for_its_own() {
+        for bad in ["dbname=erp user= password=s3cret", "user=\tdbname=erp"] {
+            let problem = split_password(bad).err().unwrap();
+            assert!(problem.contains("no value"), "{bad}: {problem}");
+            assert!(!problem.contains("s3cret"), "{bad}: {problem}");
+        }
+        for (text, joined) in [
+            ("dbname=erp host=", "dbname=erp host='' x='1'"),
+            ("dbname=erp host= ", "dbname=erp host='' x='1'"),
+            (r"host=h user=a\", "host=h user='a' x='1'"),
+            (
+                "user='' options = -c\\ a=b",
+                "user='' options=-c\\ a=b x='1'",
+            ),
+        ] {
+            assert_eq!(with_parameter(&split(text).0, "x", "1"), joined);
+        }
+        assert_eq!(split("password = s3=cret").1, secret("s3=cret"));
     }
 
     #[test]

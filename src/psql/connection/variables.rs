@@ -42,6 +42,11 @@ const VARIABLES: [(&str, &str); 31] = [
     ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
 ];
 
+/// Is it the name of one of these?
+pub(super) fn is_parameter(name: &str) -> bool {
+    VARIABLES.iter().any(|(parameter, _)| *parameter == name)
+}
+
 /// Where a connection has led, as psql says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reached {
