@@ -113,7 +113,7 @@ fn a_service_file_works_and_must_name_the_database() {
     project.write(
         "services",
         format!(
-            "[full]\ndbname={database}\n[half]\nport={}\n",
+            "[full]\ndbname={database}\n[half]\nport={}\n[empty]\ndbname=\n",
             SERVER.environment["PGPORT"]
         ),
     );
@@ -123,9 +123,35 @@ fn a_service_file_works_and_must_name_the_database() {
         .set("PGSERVICEFILE", &services)
         .set("PGSERVICE", "full");
     assert_eq!(reached(&project, "migrate status ./db"), "pending");
-    project.set("PGSERVICE", "half");
-    let code = project.nu("try { migrate status ./db } catch {|e| $e.details.code }");
-    assert_eq!(code.text(), "migrate::no_database");
+    for service in ["half", "empty"] {
+        project.set("PGSERVICE", service);
+        assert_eq!(
+            project.code("migrate status ./db"),
+            "migrate::no_database",
+            "{service}"
+        );
+    }
+}
+
+#[test]
+fn an_empty_name_does_not_lead_to_the_database_of_the_users_name() {
+    let mut project = Project::with(&[A]);
+    project.set("ERP", "");
+    project.write("migrate.json", r#"{"database": "dbname='${ERP}'"}"#);
+    for command in [
+        "migrate run ./db",
+        "migrate run ./db -d 'application_name=x dbname='",
+        "migrate run ./db -d 'postgresql:///?dbname='",
+    ] {
+        assert_eq!(project.code(command), "migrate::no_database", "{command}");
+    }
+    // What is empty at the end of a connection string takes nothing that is added to it.
+    let way = format!("migrate status ./db -d 'dbname={} user='", project.database);
+    assert!(
+        !project.nu(&way).stderr.contains("keepalives"),
+        "{:?}",
+        project.nu(&way)
+    );
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use super::Connection;
 use super::conninfo::{parameters, with_parameter};
-use super::service;
 
 /// Probes without an answer until the other end is given up.
 const COUNT: u64 = 3;
@@ -80,12 +79,9 @@ impl Connection {
         let is_one = |name: &str| PARAMETERS.contains(&name);
         let named = self.arguments.last().map(|conninfo| parameters(conninfo));
         let is_named = named.is_some_and(|named| named.iter().any(|(name, _)| is_one(name)));
-        let variable = |name: &str| self.environment.get(name).cloned();
-        let service = self.parameter("service").or_else(|| variable("PGSERVICE"));
-        let in_service = service.filter(|name| !name.is_empty()).is_some_and(|name| {
+        let in_service = self.service().is_some_and(|found| {
             // Where the service is not found, nobody knows what it says.
-            service::parameters(&name, self.parameter("servicefile"), &self.environment)
-                .is_none_or(|found| found.iter().any(|name| is_one(name)))
+            found.is_none_or(|found| found.iter().any(|(name, _)| is_one(name)))
         });
         is_named || in_service
     }

@@ -79,12 +79,39 @@ impl Connection {
             }
             arguments.extend(["-d".to_owned(), split.conninfo]);
         }
-        Ok(Self {
+        let connection = Self {
             arguments,
             environment,
             keepalives: None,
             log: None,
-        })
+        };
+        if connection.has_empty_name() {
+            return Err(Error::NoDatabase);
+        }
+        Ok(connection)
+    }
+
+    /// Is the database named, and the name empty? That beats PGDATABASE, and libpq guesses.
+    fn has_empty_name(&self) -> bool {
+        let conninfo = self.arguments.last().filter(|text| !text.is_empty());
+        let named = conninfo.and_then(|conninfo| parameter(conninfo, "dbname"));
+        let name = named.or_else(|| self.of_service("dbname"));
+        name.is_some_and(|name| name.is_empty())
+    }
+
+    /// What the service says of a parameter, if there is a service and its file is found.
+    fn of_service(&self, name: &str) -> Option<String> {
+        let mut found = self.service()??.into_iter();
+        found.find_map(|(known, value)| (known == name).then_some(value))
+    }
+
+    /// What the service says: `None` where none is named, and none within where its file is not found.
+    fn service(&self) -> Option<Option<Vec<(String, String)>>> {
+        let variable = || self.environment.get("PGSERVICE").cloned();
+        let name = self.parameter("service").or_else(variable);
+        let name = name.filter(|name| !name.is_empty())?;
+        let file = self.parameter("servicefile");
+        Some(service::parameters(&name, file, &self.environment))
     }
 
     /// The same way for a session that must be one server process from beginning to end, with a
@@ -216,6 +243,28 @@ mod tests {
         let named =
             Connection::resolve(Some(&flag("host=h")), &caller(&[("PGDATABASE", "erp")])).unwrap();
         assert_eq!(database(named), "erp");
+    }
+
+    #[test]
+    fn an_empty_name_is_none() {
+        for empty in [
+            "host=h dbname=",
+            "dbname=erp dbname='' host=h",
+            "postgresql://h/erp?dbname=",
+        ] {
+            let result = Connection::resolve(Some(&flag(empty)), &caller(&[("PGDATABASE", "erp")]));
+            assert!(matches!(result, Err(Error::NoDatabase)), "{empty}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("services");
+        std::fs::write(&file, "[erp]\ndbname=\n").unwrap();
+        let services = [
+            ("PGSERVICE", "erp"),
+            ("PGSERVICEFILE", file.to_str().unwrap()),
+        ];
+        let result = Connection::resolve(None, &caller(&services));
+        assert!(matches!(result, Err(Error::NoDatabase)));
+        assert!(Connection::resolve(Some(&flag("erp")), &caller(&services)).is_ok());
     }
 
     #[test]

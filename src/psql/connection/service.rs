@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 /// Where packages of PostgreSQL have the system's file; only libpq knows its own.
 const SYSTEM: [&str; 3] = ["/etc/postgresql-common", "/etc", "/usr/local/pgsql/etc"];
 
-/// The names of what it sets; `None` where no file is found that has it.
+/// What it sets, in its order; `None` where no file is found that has it.
 pub fn parameters(
     service: &str,
     file: Option<String>,
     environment: &BTreeMap<String, String>,
-) -> Option<Vec<String>> {
+) -> Option<Vec<(String, String)>> {
     files(file, environment)
         .into_iter()
         .filter(|path| path.is_file())
@@ -38,7 +38,7 @@ fn files(named: Option<String>, environment: &BTreeMap<String, String>) -> Vec<P
     users.into_iter().chain(systems).collect()
 }
 
-fn section(content: &str, service: &str) -> Option<Vec<String>> {
+fn section(content: &str, service: &str) -> Option<Vec<(String, String)>> {
     let header = format!("[{service}]");
     let mut lines = content
         .lines()
@@ -46,8 +46,9 @@ fn section(content: &str, service: &str) -> Option<Vec<String>> {
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
         .skip_while(|line| !line.starts_with(&header));
     lines.next()?;
-    let names = lines
+    let pairs = lines
         .take_while(|line| !line.starts_with('['))
-        .filter_map(|line| Some(line.split_once('=')?.0.trim().to_owned()));
-    Some(names.collect())
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.trim().to_owned()));
+    Some(pairs.collect())
 }
