@@ -298,6 +298,10 @@ fn the_settings_in_force_are_shown_without_secrets() {
         "migrate settings db --offline | where key == lock_wait | first | [$in.value ($in.source | str contains migrate.json) $in.overrides] | to nuon",
     );
     assert_eq!(wait.text(), "[\"7sec\", true, \"MIGRATE_LOCK_WAIT 9sec\"]");
+    // A password that libpq would take for a host and a query.
+    let mistaken = "let url = 'postgresql://me:s3c?r3t/x@localhost/erp'; migrate settings db -d $url | select key value | to nuon --raw";
+    let said = project.nu(mistaken);
+    assert!(!said.text().contains("r3t"), "{said:?}");
     // A server that is not there is told as a row.
     let works = project.nu("migrate settings db | where works == false | get key | to nuon");
     assert_eq!(works.text(), "[connection]");

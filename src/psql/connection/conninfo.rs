@@ -48,11 +48,7 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
         .and_then(|end| address.get(..end))
         .unwrap_or_default();
     if credentials.contains(['/', '@']) {
-        return Err(
-            "the URL's user or password has a `/` or `@`, which must be written as \
-                    `%2F` or `%40`"
-                .to_owned(),
-        );
+        return Err(NOT_ENCODED.to_owned());
     }
     let (before, after) = rest.split_at(rest.find(['@', '/']).unwrap_or(0));
     let (credentials, rest) = if after.starts_with('@') {
@@ -68,9 +64,14 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
         None => credentials,
     };
     let (address, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if !names_hosts(address.strip_prefix('@').unwrap_or(address)) {
+        return Err(NOT_ENCODED.to_owned());
+    }
     let mut kept = Vec::new();
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let (key, value) = parameter
+            .split_once('=')
+            .ok_or_else(|| NOT_ENCODED.to_owned())?;
         match decode(key)?.as_str() {
             "password" => password = Some(decode(value)?),
             name => {
@@ -82,6 +83,17 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
     let question_mark = if kept.is_empty() { "" } else { "?" };
     let conninfo = format!("{scheme}{user}{address}{question_mark}{}", kept.join("&"));
     Ok(Split { conninfo, password })
+}
+
+const NOT_ENCODED: &str = "the URL is malformed; a `/`, `@` or `?` in its user or password must be \
+    written as `%2F`, `%40` or `%3F`";
+
+/// Can what stands before the query be hosts, ports and a database? Else it is a part of a password
+/// with a `?`, which libpq would print.
+fn names_hosts(address: &str) -> bool {
+    let (hosts, _) = address.split_once('/').unwrap_or((address, ""));
+    let mut hosts = hosts.split(',').map(host_and_port);
+    hosts.all(|(host, port)| !host.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// A parameter's value; of several the last, as libpq takes it.
@@ -310,6 +322,11 @@ mod tests {
                 secret("x"),
             ),
             ("postgresql://h/a?x=b@c", "postgresql://h/a?x=b@c", None),
+            (
+                "postgresql://a:x?y@[::1]:5,h2:6?host=/tmp",
+                "postgresql://a@[::1]:5,h2:6?host=/tmp",
+                secret("x?y"),
+            ),
         ];
         for (url, conninfo, password) in cases {
             assert_eq!(split(url), (conninfo.to_owned(), password), "{url}");
@@ -331,6 +348,11 @@ mod tests {
             "postgresql://me:s3/cret@h/db",
             "postgresql://me:s3@cret@h/db",
             "postgresql+asyncpg://me:s3cret@h/db?ssl=on",
+            "postgresql://me:s3c?r3t/x@h/db",
+            "postgresql://me:s3c?r=3t/x@h/db",
+            "postgresql://me:12?s3cret/x@h/db",
+            "postgresql://me:x?y@s3cret@h/db",
+            "postgresql://me:x@y?s3cret@h/db",
         ] {
             let problem = split_password(leaky).err().unwrap();
             assert!(!problem.contains("s3"), "{leaky}: {problem}");
