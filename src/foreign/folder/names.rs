@@ -26,6 +26,8 @@ fn says(source: &Source, key: &str, value: &str) -> bool {
     let text = String::from_utf8_lossy(&source.content);
     text.lines()
         .filter_map(|line| line.split_once('='))
+        // TOML has comments behind values.
+        .map(|(found, said)| (found, said.split('#').next().unwrap_or_default()))
         .any(|(found, said)| found.trim() == key && said.trim().eq_ignore_ascii_case(value))
 }
 
