@@ -114,14 +114,16 @@ fn pattern(text: &str) -> Option<Regex> {
     Regex::new(text).ok()
 }
 
-static SQLX: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r"^(?<version>\d+)_(?<description>.*?)(?:\.(?<side>up|down))?\.sql$"));
+// The tools without `(?:.*/)?` look into no folder below theirs; `2023/1_a.sql` is not version 2023.
+static SQLX: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    pattern(r"^(?<version>\d+)_(?<description>[^/]*?)(?:\.(?<side>up|down))?\.sql$")
+});
 static ONE_FILE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r"^(?<version>\d+)_?(?<description>.*)\.sql$"));
+    LazyLock::new(|| pattern(r"^(?<version>\d+)_?(?<description>[^/]*)\.sql$"));
 static PAIR: LazyLock<Option<Regex>> =
-    LazyLock::new(|| pattern(r"^(?<version>\d+)_(?<description>.*)\.(?<side>up|down)\.sql$"));
+    LazyLock::new(|| pattern(r"^(?<version>\d+)_(?<description>[^/]*)\.(?<side>up|down)\.sql$"));
 static FLYWAY: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    pattern(r"^(?:.*/)?(?<side>[VU])(?<version>\d[\d._]*?)__(?<description>.*)\.sql$")
+    pattern(r"^(?:.*/)?(?<side>[VU])(?<version>\d[\d._]*?)__(?<description>[^/]*)\.sql$")
 });
 static REPEATABLE: LazyLock<Option<Regex>> = LazyLock::new(|| pattern(r"^(?:.*/)?R__.*\.sql$"));
 static REFINERY: LazyLock<Option<Regex>> =

@@ -234,6 +234,28 @@ fn all_that_is_wrong_is_said_at_once() {
 }
 
 #[test]
+fn a_file_in_a_folder_below_is_none_of_a_tool_that_does_not_look_there() {
+    let up = |tool| match tool {
+        Tool::Dbmate => "-- migrate:up\nSELECT 1;\n",
+        Tool::Goose => "-- +goose Up\nSELECT 1;\n",
+        _ => "SELECT 1;\n",
+    };
+    for (tool, file) in [
+        (Tool::Dbmate, "2023/20230101000000_a.sql"),
+        (Tool::Goose, "2023/20230101000000_a.sql"),
+        (Tool::Sqlx, "1_old/20230101000000_a.sql"),
+        (Tool::GolangMigrate, "1_old/20230101000000_a.up.sql"),
+        (Tool::Flyway, "V1__old/a.sql"),
+    ] {
+        let found = imported(tool, &[(file, up(tool))]);
+        let expected = format!("{file}: its name is not a file name of {tool}");
+        assert_eq!(found.unwrap_err(), [expected]);
+    }
+    let found = imported(Tool::Flyway, &[("2023/V1__a.sql", "SELECT 1;\n")]);
+    assert_eq!(found.unwrap()[0].0, "00001000000000_core_a.sql");
+}
+
+#[test]
 fn nothing_of_a_file_is_lost_on_the_way() {
     let problem = |tool, text: &str| {
         let problems = imported(tool, &[("20240101000000_a.sql", text)]).unwrap_err();
