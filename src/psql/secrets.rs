@@ -25,8 +25,8 @@ const GAP: &str = r"(?:\s|/\*.*?\*/|--[^\n]*\n)";
 static PATTERNS: LazyLock<Vec<(Option<Regex>, &'static str)>> = LazyLock::new(|| {
     let word = r#"(?:'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*"|[^\s'"])+"#;
     [
-        // PASSWORD 'x'
-        (format!(r"(?is)(\b{NAME}{GAP}+){LITERAL}"), "${1}'***'"),
+        // PASSWORD 'x', "password" 'x'
+        (format!(r#"(?is)(\b{NAME}"?{GAP}+){LITERAL}"#), "${1}'***'"),
         // token = 'x', set_config('app.secret', 'x'), SET app.secret TO 'x'
         (
             format!(r#"(?is)(\b{NAME}["']*{GAP}*(?:=>|:=|=|:|,|\bTO\b){GAP}*){LITERAL}"#),
@@ -222,6 +222,10 @@ mod tests {
             (
                 "OPTIONS (user 'a', password 's3cret')",
                 "OPTIONS (user 'a', password '***')",
+            ),
+            (
+                "OPTIONS (\"password\" 's3cret')",
+                "OPTIONS (\"password\" '***')",
             ),
             (
                 "CONNECTION 'host=h password=s3cret'",

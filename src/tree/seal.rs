@@ -98,17 +98,24 @@ pub fn parse(track: &Track, content: &[u8]) -> Result<Entries, String> {
         return Err("it was edited by hand, or merged".to_owned());
     }
     rest.lines()
-        .map(|line| {
-            let (name, rest) = line.split_once(' ').unwrap_or((line, ""));
-            let mut words = rest.split(' ');
-            let checksum = words.next().unwrap_or_default().to_owned();
-            let words: Vec<_> = words.collect();
-            let needs = words.chunks(2).map(|need| need.join(" ")).collect();
-            (!checksum.is_empty())
-                .then(|| (name.to_owned(), Entry { checksum, needs }))
-                .ok_or_else(|| format!("`{line}` has no checksum"))
-        })
+        .map(|line| entry(line).ok_or_else(|| format!("`{line}` has no checksum")))
         .collect()
+}
+
+/// A name may have blanks in it, but no `/`, as what is needed has.
+fn entry(line: &str) -> Option<(String, Entry)> {
+    let mut words: Vec<_> = line.split(' ').collect();
+    let mut needs = Vec::new();
+    while let [.., word @ ("requires" | "before"), step] = words.as_slice()
+        && step.contains('/')
+    {
+        needs.insert(0, format!("{word} {step}"));
+        words.truncate(words.len() - 2);
+    }
+    let (checksum, name) = words.split_last()?;
+    let checksum = (*checksum).to_owned();
+    let is_whole = !name.is_empty() && !checksum.is_empty();
+    is_whole.then(|| (name.join(" "), Entry { checksum, needs }))
 }
 
 /// The files of a track as they are, with those beside its migrations.
@@ -228,13 +235,17 @@ mod tests {
                 ),
             ),
             ("20240101000000_impl_a.nu".to_owned(), entry("bb", &[])),
+            (
+                "20240103000000_impl_c requires  ü.sql".to_owned(),
+                entry("dd", &["requires core/20240101000000"]),
+            ),
         ])
     }
 
     #[test]
     fn what_was_written_is_read_whatever_its_line_endings_are() {
         let text = text(&track(), &some());
-        assert_eq!(text.lines().count(), 3);
+        assert_eq!(text.lines().count(), 4);
         assert_eq!(parse(&track(), text.as_bytes()).unwrap(), some());
         let other = format!("\u{feff}{}", text.replace('\n', "\r\n"));
         assert_eq!(parse(&track(), other.as_bytes()).unwrap(), some());

@@ -75,7 +75,7 @@ fn split_url(scheme: &str, rest: &str) -> Result<Split, String> {
         match decode(key)?.as_str() {
             "password" => password = Some(decode(value)?),
             name => {
-                refuse_sslpassword(name)?;
+                refuse_secrets(name)?;
                 kept.push(parameter);
             }
         }
@@ -127,14 +127,20 @@ fn is_url(conninfo: &str) -> bool {
         .any(|scheme| conninfo.starts_with(scheme))
 }
 
-/// libpq has no other way for it than the connection string or a service file.
-fn refuse_sslpassword(name: &str) -> Result<(), String> {
-    if name == "sslpassword" {
-        return Err(
-            "everybody on this computer could read `sslpassword` in the list of processes; put it \
+/// For these libpq has no other way than the connection string or a service file.
+const SECRETS: [&str; 4] = [
+    "sslpassword",
+    "scram_client_key",
+    "scram_server_key",
+    "oauth_client_secret",
+];
+
+fn refuse_secrets(name: &str) -> Result<(), String> {
+    if SECRETS.contains(&name) {
+        return Err(format!(
+            "everybody on this computer could read `{name}` in the list of processes; put it \
              into a service file (~/.pg_service.conf) and name the service"
-                .to_owned(),
-        );
+        ));
     }
     Ok(())
 }
@@ -241,7 +247,7 @@ fn split_pairs(conninfo: &str) -> Result<Split, String> {
         match key.trim_end_matches(is_blank) {
             "password" => password = Some(value),
             key => {
-                refuse_sslpassword(key)?;
+                refuse_secrets(key)?;
                 // At the end nothing can be taken for it; what is added behind it could.
                 let is_open = raw.is_empty() || raw.ends_with('\\');
                 let value = if is_open {
@@ -426,11 +432,13 @@ mod tests {
     }
 
     #[test]
-    fn a_passphrase_of_a_key_is_no_argument() {
+    fn secrets_that_libpq_takes_nowhere_else_are_no_arguments() {
         for text in [
             "host=h sslpassword=s3cret",
             "postgresql://h/d?sslpassword=s3cret",
             "postgresql://h/d?ssl%70assword=s3cret",
+            "postgresql://h/d?oauth_client_secret=s3cret",
+            "host=h scram_client_key=s3cret",
         ] {
             let problem = split_password(text).err().unwrap();
             assert!(problem.contains("service file"), "{problem}");
