@@ -24,18 +24,20 @@ pub fn matches(tool: Tool, entry: &Entry, content: &[u8]) -> Option<bool> {
     };
     Some(
         is_it(content)?
-            || without_directives(content).is_some_and(|rest| is_it(rest) == Some(true)),
+            || without_directives(content).is_some_and(|rest| is_it(&rest) == Some(true)),
     )
 }
 
-/// The content behind the directive lines that it begins with.
-fn without_directives(content: &[u8]) -> Option<&[u8]> {
-    let mut rest = content;
+/// The content without the directive lines that it begins with, which stand behind a byte order mark.
+fn without_directives(content: &[u8]) -> Option<Vec<u8>> {
+    let text = content.strip_prefix(BYTE_ORDER_MARK).unwrap_or(content);
+    let (mark, _) = content.split_at_checked(content.len() - text.len())?;
+    let mut rest = text;
     while let Some(below) = rest.strip_prefix(b"-- migrate: ") {
         let end = below.iter().position(|&byte| byte == b'\n')?;
         rest = below.get(end + 1..)?;
     }
-    (rest.len() < content.len()).then_some(rest)
+    (rest.len() < text.len()).then(|| [mark, rest].concat())
 }
 
 /// Refinery hashes name, version and text as Rust does; its version is an i32, in newer ones an i64.
@@ -145,5 +147,10 @@ mod tests {
         let sha1 = hex(&Sha1::digest(b"BEGIN;\nCOMMIT;\n"));
         let imported = b"-- migrate: transaction-control unwrap\nBEGIN;\nCOMMIT;\n";
         assert_eq!(matches(Tool::Sqitch, &entry(&sha1), imported), Some(true));
+        let marked = hex(&Sha1::digest("\u{feff}BEGIN;\nCOMMIT;\n"));
+        let imported =
+            "\u{feff}-- migrate: transaction-control unwrap\nBEGIN;\nCOMMIT;\n".as_bytes();
+        let found = matches(Tool::Sqitch, &entry(&marked), imported);
+        assert_eq!(found, Some(true));
     }
 }
