@@ -243,6 +243,40 @@ fn a_repeatable_runs_in_it_and_follows_its_variables() {
     drop_role(&project);
 }
 
+/// One psql runs the files of all tracks.
+#[test]
+fn a_file_does_not_find_the_variables_of_another_track() {
+    let project = Project::with(&[
+        (
+            "core/20240101000000_core_a.sql",
+            "CREATE TABLE a AS SELECT :'tenant'::text AS tenant;\n",
+        ),
+        (
+            "impl/20240101000000_impl_b.sql",
+            "\\if :{?tenant}\nCREATE TABLE wrong ();\n\\endif\nCREATE TABLE b (id int);\n",
+        ),
+        (
+            "impl/20240101000000_impl_b.verify.sql",
+            "SELECT NOT :{?tenant};\n",
+        ),
+        (
+            "core/20240101000000_core_a.verify.sql",
+            "SELECT tenant = :'tenant' FROM a;\n",
+        ),
+        (
+            "migrate.json",
+            r#"{"tracks": {"core": {"variables": {"tenant": "acme"}}}}"#,
+        ),
+    ]);
+    assert_eq!(project.nu("migrate run db | length").text(), "2");
+    assert_eq!(
+        project.sql("SELECT tenant, to_regclass('wrong') IS NULL FROM a"),
+        "acme|t"
+    );
+    let verified = project.nu("migrate verify db | get ok | to json -r");
+    assert_eq!(verified.text(), "[true,true]", "{verified:?}");
+}
+
 #[test]
 fn a_role_that_is_gone_stops_an_undo_before_anything() {
     let project = project();

@@ -10,7 +10,7 @@ use crate::psql::Ending;
 use crate::psql::message::decisive_error;
 use crate::sql::inspection::Violation;
 use crate::sql::lexer::{Item, scan};
-use crate::sql::quote::Argument;
+use crate::sql::quote::set_variables;
 
 /// How a statement that only asks begins.
 pub const QUESTIONS: [&str; 6] = ["SELECT", "VALUES", "TABLE", "WITH", "SHOW", "EXPLAIN"];
@@ -99,15 +99,12 @@ impl Verification {
     /// Asks all of them, with these psql variables. The folder is for files in between.
     pub fn ask(
         &self,
-        variables: &[(String, String)],
+        variables: &[(String, Option<String>)],
         limit: Duration,
         folder: &Path,
         session: &mut dyn Answer,
     ) -> Result<Verdict, Ending> {
-        let set: String = variables
-            .iter()
-            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
-            .collect();
+        let set = set_variables(variables);
         let began = Instant::now();
         let mut complaints = Vec::new();
         for query in &self.queries {

@@ -79,7 +79,7 @@ pub fn verify(
 
 fn ask(
     verification: &Verification,
-    variables: &[(String, String)],
+    variables: &[(String, Option<String>)],
     limit: Duration,
     session: &mut Questioned<'_>,
 ) -> Result<Verdict, Broken> {

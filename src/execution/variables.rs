@@ -1,5 +1,7 @@
 //! The psql variables that a migration finds set. Pure.
 
+use std::collections::BTreeSet;
+
 use crate::plan::Fit;
 use crate::settings::tracks::Tracks;
 use crate::settings::{TransactionMode, variables_of};
@@ -18,8 +20,9 @@ pub struct Common {
     pub tracks: Tracks,
 }
 
-/// All variables of a migration, with their values.
-pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, String)> {
+/// All variables of a migration, with their values; those of other tracks alone have none, because psql may
+/// have run a file of theirs.
+pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, Option<String>)> {
     let name = &migration.name;
     let folder = migration.path.parent().unwrap_or(&migration.path);
     let values = [
@@ -35,16 +38,18 @@ pub fn of(migration: &Migration, fit: &Fit, common: &Common) -> Vec<(String, Str
         },
         env!("CARGO_PKG_VERSION").to_owned(),
     ];
-    INJECTED
-        .map(str::to_owned)
-        .into_iter()
-        .zip(values)
-        .chain(variables_of(
-            &common.users,
-            &common.tracks,
-            name.track.as_str(),
-        ))
-        .collect()
+    let own = variables_of(&common.users, &common.tracks, name.track.as_str());
+    let foreign: BTreeSet<_> = common
+        .tracks
+        .values()
+        .flat_map(|track| track.variables.keys())
+        .filter(|name| !own.contains_key(*name))
+        .cloned()
+        .collect();
+    let set = INJECTED.map(str::to_owned).into_iter().zip(values);
+    let set = set.chain(own).map(|(name, value)| (name, Some(value)));
+    let unset = foreign.into_iter().map(|name| (name, None));
+    set.chain(unset).collect()
 }
 
 #[cfg(test)]
@@ -67,7 +72,7 @@ mod tests {
         );
         let value = |name: &str| {
             let found = found.iter().find(|(found, _)| found == name);
-            found.map(|(_, value)| value.as_str())
+            found.and_then(|(_, value)| value.as_deref())
         };
         assert_eq!(value("migration_name"), Some("20240101000000_core_a_b.sql"));
         assert_eq!(value("track_name"), Some("core"));

@@ -57,6 +57,15 @@ impl fmt::Display for Argument<'_> {
     }
 }
 
+/// Gives psql's variables these values; those without one are unset.
+pub fn set_variables(variables: &[(String, Option<String>)]) -> String {
+    let set = variables.iter().map(|(name, value)| match value {
+        Some(value) => format!("\\set {name} {}\n", Argument(value)),
+        None => format!("\\unset {name}\n"),
+    });
+    set.collect()
+}
+
 /// Sets parameters of the session to what such values would be in its configuration.
 pub fn set_all(pairs: &[(&str, &str)]) -> Option<String> {
     let values: Vec<_> = pairs

@@ -93,14 +93,15 @@ mod tests {
 
     #[test]
     fn a_value_cannot_become_a_command() {
-        let variables = [("v".to_owned(), "it's\n\\! :x `date`".to_owned())];
+        let value = Some("it's\n\\! :x `date`".to_owned());
+        let variables = [("v".to_owned(), value), ("w".to_owned(), None)];
         let text = Include {
             variables: &variables,
             ..include()
         }
         .text();
         assert!(
-            text.starts_with("\\set v 'it''s\\n\\\\! :x `date`'\n\\cd"),
+            text.starts_with("\\set v 'it''s\\n\\\\! :x `date`'\n\\unset w\n\\cd"),
             "{text}"
         );
     }

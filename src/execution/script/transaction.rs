@@ -10,7 +10,7 @@ use super::state::{Limits, PSQL_STATE, clean_session, in_one_message, set_timeou
 use crate::database::ledger::entry::Entry;
 use crate::database::ledger::table::Place;
 use crate::database::lock::is_held;
-use crate::sql::quote::{Argument, Literal};
+use crate::sql::quote::{Argument, Literal, set_variables};
 
 /// What the server says, in whatever language, when a file has ended the transaction.
 pub const TRANSACTION_ENDED: &str = "migrate: the transaction has ended, backend ";
@@ -81,8 +81,8 @@ pub struct Include<'a> {
     pub lock_timeout: Option<Duration>,
     /// The file's own limit on a statement.
     pub statement_timeout: Option<Duration>,
-    /// The variables that it finds set.
-    pub variables: &'a [(String, String)],
+    /// The variables that it finds set, or unset.
+    pub variables: &'a [(String, Option<String>)],
 }
 
 impl Include<'_> {
@@ -102,11 +102,7 @@ impl Include<'_> {
 
     /// What the file finds in psql, and its limits.
     fn before(&self) -> String {
-        let variables: String = self
-            .variables
-            .iter()
-            .map(|(name, value)| format!("\\set {name} {}\n", Argument(value)))
-            .collect();
+        let variables = set_variables(self.variables);
         let folder = Argument(&self.folder.to_string_lossy()).to_string();
         format!("{variables}\\cd {folder}\n{}", self.limits())
     }
