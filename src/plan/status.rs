@@ -246,7 +246,7 @@ type Index<'a, K> = HashMap<K, (usize, &'a Row)>;
 
 struct Known<'r, 'a> {
     rows: &'r [&'a Row],
-    by_name: Index<'a, &'a str>,
+    by_name: Index<'a, (&'a Track, &'a str)>,
     /// Where a file's name is unknown; to read the versions out of all names takes longer than the rest.
     by_version: OnceCell<Index<'a, (&'a Track, Version)>>,
 }
@@ -257,7 +257,7 @@ impl<'r, 'a> Known<'r, 'a> {
         Self {
             rows,
             by_name: indexed
-                .map(|(index, row)| (row.name.as_str(), (index, row)))
+                .map(|(index, row)| ((&row.track, row.name.as_str()), (index, row)))
                 .collect(),
             by_version: OnceCell::new(),
         }
@@ -265,7 +265,9 @@ impl<'r, 'a> Known<'r, 'a> {
 
     fn row_of(&self, migration: &Migration) -> Option<(usize, &'a Row)> {
         let name = &migration.name;
-        let by_name = self.by_name.get(name.file_name().as_str());
+        let file_name = name.file_name();
+        // A ledger may hold a name of another track's, and says nothing of that one.
+        let by_name = self.by_name.get(&(&name.track, file_name.as_str()));
         by_name
             // A repeatable's row has no version.
             .or_else(|| self.by_version().get(&(&name.track, name.version.clone())))
@@ -331,6 +333,33 @@ mod tests {
             };
             assert_eq!(states(&files[..1], &[row]), [state]);
         }
+    }
+
+    #[test]
+    fn a_row_in_the_ledger_of_another_track_says_nothing() {
+        let files = [migration(A), migration("20240101000000_impl_a.sql")];
+        let astray = Row {
+            track: Track::parse("impl").unwrap(),
+            ..row(A)
+        };
+        let tracks = tracks(&["core", "impl"]);
+        let states = |rows: &[Row]| -> Vec<State> {
+            let statuses = compare(&tracks, &files, rows);
+            statuses.iter().map(|status| status.state).collect()
+        };
+        let own = row("20240101000000_impl_a.sql");
+        assert_eq!(
+            states(&[own.clone(), astray.clone()]),
+            [State::Pending, State::Applied, State::Missing]
+        );
+        let failed = Row {
+            state: RowState::Failed,
+            ..row(A)
+        };
+        assert_eq!(
+            states(&[failed, own, astray]),
+            [State::Failed, State::Applied, State::Missing]
+        );
     }
 
     #[test]
