@@ -348,6 +348,42 @@ fn everything_there_is_looks_the_same_to_others() {
     assert_eq!(found.json(), json!([]));
 }
 
+/// PostgreSQL tells by the age of a row what is newer than the repeatable that has it.
+#[test]
+fn a_record_does_not_make_a_repeatable_look_newer() {
+    let project = recording(&[
+        CORE,
+        (
+            "core/20240102000000_core_f.sql",
+            "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT $1';\n",
+        ),
+        (
+            "core/repeat_core_v.sql",
+            "CREATE OR REPLACE VIEW v AS SELECT f(id) FROM customer;\n",
+        ),
+        (
+            "grants/repeat_grants_w.sql",
+            "CREATE OR REPLACE VIEW w AS SELECT f(id) FROM customer;\n",
+        ),
+    ]);
+    let due = || {
+        let due = "migrate status db | where pending | get name | to json -r";
+        project.nu(due).json()
+    };
+    assert_eq!(due(), json!([]));
+    project.sql("CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT $1 + 1'");
+    let both = json!(["repeat_core_v.sql", "repeat_grants_w.sql"]);
+    assert_eq!(due(), both);
+    project.write(&format!("db/{}", IMPL.0), IMPL.1.replace(" v ", " x "));
+    run(&project, "--track impl");
+    assert_eq!(due(), both);
+    // A run of repeatables alone.
+    let where_is = "SELECT count(recorded_schema) FROM migrations_grants";
+    run(&project, "--track grants");
+    assert_eq!(project.sql(where_is), "0");
+    assert_eq!(due(), json!(["repeat_core_v.sql"]));
+}
+
 #[test]
 fn two_runs_at_once_leave_one_record_that_counts() {
     let project = recording(&[CORE, IMPL]);

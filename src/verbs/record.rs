@@ -24,13 +24,22 @@ pub(super) fn record(
     let (true, Some(last)) = (is_wished, done.last()) else {
         return;
     };
-    let Some(track) = place(rows, done, is_undo) else {
+    let Some(mut place) = place_in(rows, done, is_undo) else {
         return;
     };
+    // The ledgers of tracks that nobody asked for have rows, too.
+    let all = if place.is_repeatables {
+        database.recorded(|_| true).unwrap_or_default().rows
+    } else {
+        vec![]
+    };
+    if let Some(other) = place_in(&all, done, is_undo).filter(|_| place.is_repeatables) {
+        place = other;
+    }
     let recording = Recording {
         execution_id: last.applied.as_ref().map_or("", |it| &it.execution_id),
         last: &last.name,
-        track,
+        track: place.track,
     };
     if let Err(reason) = database.record_schema(&recording) {
         progress.note(&format!(
@@ -39,18 +48,31 @@ pub(super) fn record(
     }
 }
 
-/// The track whose ledger has a row for it: that of the last step, if an undo has left some of it. `rows`
-/// are those from before the run.
-fn place<'a>(rows: &'a [Row], done: &'a [RunRow], is_undo: bool) -> Option<&'a Track> {
+/// The ledger that has a row for it.
+struct Place<'a> {
+    track: &'a Track,
+    /// Has it no rows but those of repeatables? To write to one makes it look newer than what its objects
+    /// stand on.
+    is_repeatables: bool,
+}
+
+/// That of the last step's track, if it has such a row. `rows` are those from before the run.
+fn place_in<'a>(rows: &'a [Row], done: &'a [RunRow], is_undo: bool) -> Option<Place<'a>> {
     let last = &done.last()?.name.track;
-    if !is_undo {
-        return Some(last);
-    }
-    let undone: BTreeSet<_> = done.iter().map(|row| row.name.file_name()).collect();
-    let left = rows.iter().filter(|row| !undone.contains(&row.name));
-    let tracks: BTreeSet<_> = left.map(|row| &row.track).collect();
-    let is_left = |track: &&Track| tracks.contains(track);
-    Some(last)
-        .filter(is_left)
-        .or_else(|| tracks.first().copied())
+    let names: BTreeSet<_> = done.iter().map(|row| row.name.file_name()).collect();
+    let before = rows
+        .iter()
+        .filter(|row| !is_undo || !names.contains(&row.name))
+        .map(|row| (row.is_repeatable(), &row.track));
+    let new = done
+        .iter()
+        .filter(|_| !is_undo)
+        .map(|row| (row.name.is_repeatable(), &row.name.track));
+    before
+        .chain(new)
+        .min_by_key(|(is_repeatable, track)| (*is_repeatable, *track != last, *track))
+        .map(|(is_repeatables, track)| Place {
+            track,
+            is_repeatables,
+        })
 }

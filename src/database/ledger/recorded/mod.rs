@@ -120,7 +120,7 @@ impl Database {
         let head = self.head(recording, &tables);
         let update = format!(
             "{details}UPDATE {table} SET {COLUMN} = json_build_object('head', {head}, 'objects', ({OBJECTS}))\n\
-             WHERE id = (SELECT max(id) FROM {table});\n"
+             WHERE id = (SELECT id FROM {table} ORDER BY migration_name LIKE 'repeat\\_%', id DESC LIMIT 1);\n"
         );
         statements += PINNED;
         statements += &self.about_objects(Detail::Record, &update);
