@@ -107,18 +107,18 @@ pub fn effects(first: &Look, before: &Look, after: &Look) -> Effects {
         })
         .map(|(_, relation)| relation.name.clone())
         .collect();
-    let count = |look: &Look| -> u64 {
-        let known = look.rows.iter().filter(|(oid, _)| {
-            let relation = after.relations.get(oid);
-            !relation.is_some_and(|relation| relation.is_ledger)
-        });
-        known.map(|(_, rows)| rows).sum()
-    };
+    // Table by table: where one is dropped or emptied, its rows are counted no more.
+    let rows = after.rows.iter().filter_map(|(oid, rows)| {
+        let relation = after.relations.get(oid);
+        let before = before.rows.get(oid).copied().unwrap_or_default();
+        (!relation.is_some_and(|relation| relation.is_ledger)).then(|| rows.saturating_sub(before))
+    });
+    let rows = rows.sum();
     Effects {
         locks,
         rewrites,
         indexes,
-        rows: count(after).saturating_sub(count(before)),
+        rows,
     }
 }
 
@@ -204,6 +204,12 @@ mod tests {
         assert_eq!(found.indexes, ["invoice_pkey", "new_pkey"]);
         assert_eq!(found.rows, 7);
         assert_eq!(effects(&first, &after, &after), Effects::default());
+        // One table is dropped, and another has more rows.
+        let dropped = Look {
+            rows: BTreeMap::from([(4, 5)]),
+            ..after.clone()
+        };
+        assert_eq!(effects(&first, &after, &dropped).rows, 3);
     }
 
     #[test]
