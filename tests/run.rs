@@ -87,6 +87,36 @@ fn notices_and_output_are_in_the_report() {
     assert_eq!(notices, json!(["from psql", "42", "hällo", "careful"]));
 }
 
+/// What is deferred fires when the file is over.
+#[test]
+fn what_a_deferred_trigger_says_is_in_the_report() {
+    let trigger = "CREATE TABLE a (id int);
+        CREATE FUNCTION doubt() RETURNS trigger LANGUAGE plpgsql
+          AS $$ BEGIN RAISE WARNING 'row % is doubtful', NEW.id; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER doubt AFTER INSERT ON a DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW EXECUTE FUNCTION doubt();
+        INSERT INTO a VALUES (1);\n";
+    let project = Project::with(&[
+        ("core/20240101000000_core_a.sql", trigger),
+        (
+            "core/20240102000000_core_b.sql",
+            "\\set id 2\nINSERT INTO a VALUES (:id);\n",
+        ),
+        ("core/repeat_core_c.sql", "INSERT INTO a VALUES (3);\n"),
+    ]);
+    let output = project.nu("migrate run db --full | get notices | to json -r");
+    assert_eq!(
+        output.json(),
+        json!([
+            ["row 1 is doubtful"],
+            ["row 2 is doubtful"],
+            ["row 3 is doubtful"]
+        ])
+    );
+    let shown = "20240102000000_core_b.sql: row 2 is doubtful\n";
+    assert_eq!(output.stderr.matches(shown).count(), 1, "{output:?}");
+}
+
 #[test]
 fn a_failure_rolls_everything_back() {
     let project = Project::with(&[CORE_A, CORE_B, BROKEN]);

@@ -7,6 +7,7 @@ use super::runner::Runner;
 use super::script::{self, Bracket, Followed, Transaction};
 use crate::database::ledger::entry::Started;
 use crate::plan::Step;
+use crate::psql::Output;
 
 /// How an attempt ended.
 pub(super) enum Attempt {
@@ -34,7 +35,7 @@ impl Runner<'_, '_> {
         let include = self.guarded(self.include(step, &prepared));
         let session = &mut self.database.session;
         session.send_file(&script::attempted(&include));
-        let printed = self
+        let mut printed = self
             .hear(step)
             .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
         let mut answer = self
@@ -43,14 +44,14 @@ impl Runner<'_, '_> {
             .ask(&script::completion())
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         let number = self.number;
-        let failed = |checks| RunRow {
+        let failed = |checks, printed: &Output| RunRow {
             reason: step.reason.clone(),
-            notices: notices::of(&printed),
+            notices: notices::of(printed),
             checks,
             ..RunRow::not_applied(step.migration.name.clone(), number)
         };
         if let Err(fault) = self.judge(&mut answer, step, &prepared, &printed) {
-            let row = Box::new(failed(checks));
+            let row = Box::new(failed(checks, &printed));
             self.undo_attempt(step)?;
             let fault = Box::new(fault);
             return Ok(Attempt::Failed { fault, row });
@@ -64,14 +65,16 @@ impl Runner<'_, '_> {
             &self.limits,
             Followed::ByAnother,
         );
-        self.database
+        let mut recorded = self
+            .database
             .session
             .ask(&record)
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
+        self.hear_late(step, &mut recorded, &mut printed);
         match self.checked_after(step, Bracket::Savepoint) {
             Ok(more) => checks.extend(more),
             Err(fault @ Fault::Rejected { .. }) => {
-                let row = Box::new(failed(checks));
+                let row = Box::new(failed(checks, &printed));
                 self.undo_attempt(step)?;
                 let fault = Box::new(fault);
                 return Ok(Attempt::Failed { fault, row });

@@ -194,6 +194,19 @@ impl Runner<'_, '_> {
         heard
     }
 
+    /// Takes in what the server said once the file was over, such as that of a deferred trigger, and shows it.
+    pub fn hear_late(&self, step: &Step, answer: &mut Output, printed: &mut Output) {
+        let late = Output {
+            stdout: vec![],
+            stderr: std::mem::take(&mut answer.stderr),
+        };
+        let name = step.migration.name.file_name();
+        for line in notices::of(&late) {
+            self.circumstances.progress.said(&name, &line);
+        }
+        printed.stderr.extend(late.stderr);
+    }
+
     /// Takes psql's word on a file out of the answer that it begins; what the file printed is
     /// known.
     ///

@@ -132,7 +132,7 @@ impl Runner<'_, '_> {
             prepared,
             mut checks,
         } = sent;
-        let printed = self
+        let mut printed = self
             .hear(step)
             .map_err(|ending| self.fault_in(ending, step, &prepared, None))?;
         let mut answer = self
@@ -141,6 +141,7 @@ impl Runner<'_, '_> {
             .receive()
             .map_err(|ending| self.fault_in(ending, step, &prepared, Some(&printed)))?;
         self.judge(&mut answer, step, &prepared, &printed)?;
+        self.hear_late(step, &mut answer, &mut printed);
         self.compare_again(step, &prepared)?;
         checks.extend(self.checked_after(step, Bracket::Savepoint)?);
         self.note(step, checks, &printed);
