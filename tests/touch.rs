@@ -354,3 +354,22 @@ fn validate_finds_functions_and_types_by_their_names_as_a_guess() {
     );
     assert_eq!(found(""), "[]");
 }
+
+/// Not every tool has kept the times, and then a ledger has none.
+#[test]
+fn what_was_taken_over_without_a_time_was_there_before_any_run() {
+    let project = Project::new();
+    project.write("db/core/20240101000000_core_a.sql", "CREATE TABLE a ();\n");
+    project.sql(
+        "CREATE TABLE a (); CREATE TABLE schema_migrations (version varchar PRIMARY KEY); \
+         INSERT INTO schema_migrations VALUES ('20240101000000')",
+    );
+    passes(&project, "migrate adopt db --from dbmate");
+    passes(&project, "migrate objects db --rebuild");
+    project.write(ACME, "ALTER TABLE a RENAME TO b;\n");
+    let command = "$env.MIGRATE_TOUCH = 'own'; migrate run db";
+    assert!(refused(&project, command).contains("20240101000000_core_a.sql made"));
+    passes(&project, "migrate run db");
+    let maker = "migrate objects db | where name == public.b | get 0.made_by";
+    assert_eq!(project.nu(maker).text(), "20240101000000_core_a.sql");
+}

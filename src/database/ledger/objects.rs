@@ -169,7 +169,8 @@ impl Place {
             return "SELECT '[]';\n".to_owned();
         }
         format!(
-            "SELECT coalesce(json_agg(deeds ORDER BY applied_at, id), '[]') FROM (\n  {}\n) AS ledger;\n",
+            // What has no time was taken over, before any run.
+            "SELECT coalesce(json_agg(deeds ORDER BY applied_at NULLS FIRST, id), '[]') FROM (\n  {}\n) AS ledger;\n",
             selects.join("\n  UNION ALL\n  ")
         )
     }
