@@ -52,6 +52,32 @@ fn forget_gives_up_a_missing_file() {
 }
 
 #[test]
+fn a_row_in_the_ledger_of_another_track_can_be_forgotten() {
+    let project = Project::with(&[A, ("20240101000000_impl_c.sql", "CREATE TABLE c ();\n")]);
+    project.nu("migrate run db").text();
+    project.sql(
+        "INSERT INTO migrations_impl (migration_name, migration_hash) \
+         SELECT migration_name, migration_hash FROM migrations_core; DELETE FROM migrations_core",
+    );
+    let status = "migrate status db | each {|row| $'($row.track) ($row.state)' } | to json -r";
+    assert_eq!(
+        project.nu(status).json(),
+        json!(["core pending", "impl applied", "impl missing"])
+    );
+    assert_eq!(
+        project.code("migrate repair db --rehash 20240101000000"),
+        "migrate::repair_refused"
+    );
+    let repair = "migrate repair db --forget 20240101000000_core_a.sql; \
+        migrate repair db --mark-applied 20240101000000_core_a.sql | get track | to json -r";
+    assert_eq!(project.nu(repair).json(), json!(["core"]));
+    assert_eq!(
+        project.nu(status).json(),
+        json!(["core applied", "impl applied"])
+    );
+}
+
+#[test]
 fn mark_applied_takes_over_what_is_there_already() {
     let project = Project::with(&[A, B]);
     project.sql("CREATE TABLE a (id int)");

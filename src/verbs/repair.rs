@@ -145,6 +145,21 @@ fn conclude(
     })
 }
 
+/// Of a file and a row of its name that is in the ledger of another track: the row is what can be forgotten,
+/// and the file all that can be done anything else to.
+fn one_of_a_name<'s, 'a>(action: Action, all: &[&'s Status<'a>]) -> Option<&'s Status<'a>> {
+    let is_meant = |found: &&&Status<'_>| match action {
+        Action::Forget => found.row.is_some(),
+        _ => found.migration.is_some(),
+    };
+    let name = all.first()?.name();
+    let mut meant = all.iter().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(one), None) if all.iter().all(|found| found.name() == name) => Some(*one),
+        _ => None,
+    }
+}
+
 /// The statements for an order, and the row of the report.
 fn statement(
     order: &Order,
@@ -168,7 +183,8 @@ fn statement(
     let status = match matching.as_slice() {
         [one] => *one,
         [] => return Err(refused("there is no such migration")),
-        _ => return Err(refused("several tracks have it; name the file")),
+        all => one_of_a_name(order.action, all)
+            .ok_or_else(|| refused("several tracks have it; name the file"))?,
     };
     let statement = match (order.action, status.state, status.migration, status.row) {
         (Action::Rehash, State::Changed, Some(migration), Some(row)) => {
