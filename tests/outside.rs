@@ -50,6 +50,18 @@ fn a_file_that_removes_its_own_row() {
 }
 
 #[test]
+fn a_file_that_leaves_the_session_read_only_is_recorded() {
+    let file = "-- migrate: no-transaction\nCREATE TABLE b (id int);\nSET default_transaction_read_only = on;\n";
+    let project = Project::with(&[FIRST, (NAME, file)]);
+    project.write(
+        "db/20240103000000_core_c.sql",
+        "-- migrate: no-transaction\nCREATE TABLE c (id int);\n",
+    );
+    let states = project.nu("migrate run ./db -q | get state | to nuon");
+    assert_eq!(states.text(), "[applied, applied, applied]");
+}
+
+#[test]
 fn a_file_that_drops_the_ledger() {
     let (_, output) = run("DROP TABLE migrations_core;");
     let said = said(&output);

@@ -48,9 +48,8 @@ pub fn clean_outside(limits: &Limits) -> String {
 
 /// At its good end: the row says applied. Answers with what was recorded.
 pub fn finish_outside(place: &Place, entry: &Entry<'_>, limits: &Limits) -> String {
-    in_one_message(
-        &clean_session(limits),
-        limits,
-        &place.record_finished(entry),
-    )
+    // The message has begun its transaction by what the file has set.
+    let mut statements = vec!["SET TRANSACTION READ WRITE".to_owned()];
+    statements.extend(clean_session(limits));
+    in_one_message(&statements, limits, &place.record_finished(entry))
 }
