@@ -2,10 +2,9 @@
 //! Pure; must not run anything.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
 use std::time::Duration;
 
-use regex::Regex;
+use nu_parser::{Token, TokenContents, lex};
 
 use super::Error;
 use crate::error::Unreadable;
@@ -104,16 +103,32 @@ impl Script {
     }
 }
 
-/// Is there a line that defines a `main`?
+/// Is there a command that defines a `main`? Words and commands are told apart as nu does it: one
+/// that begins behind a semicolon or blanks defines it as well, and one in a text or a block does not.
 fn defines_main(content: &str) -> bool {
-    static MAIN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        Regex::new(
-            r#"(?m)^(?:export\s+)?def\s+(?:--?[\w-]+\s+)*(?:main|"main"|'main'|`main`)\s*[\[(]"#,
+    let (tokens, _) = lex(content.as_bytes(), 0, &[], &[], true);
+    let ends = |token: &Token| {
+        matches!(
+            token.contents,
+            TokenContents::Eol | TokenContents::Semicolon
         )
-        .ok()
-    });
-    MAIN.as_ref()
-        .is_some_and(|pattern| pattern.is_match(content))
+    };
+    tokens.split(ends).any(|command| {
+        let words = command.iter();
+        let words = words.filter_map(|token| content.get(token.span.start..token.span.end));
+        let mut words = words.skip_while(|word| *word == "export");
+        let is_definition = words.next() == Some("def");
+        is_definition
+            && words
+                .find(|word| !word.starts_with('-'))
+                .is_some_and(is_main)
+    })
+}
+
+/// The signature may stand right behind the name.
+fn is_main(word: &str) -> bool {
+    let name = word.split(['[', '(']).next().unwrap_or_default();
+    ["main", "\"main\"", "'main'", "`main`"].contains(&name)
 }
 
 #[cfg(test)]
@@ -165,6 +180,11 @@ mod tests {
             "export def main [",
             "def --env \"main\" [] {",
             "1\ndef main[] { }",
+            "  def main [] { }",
+            "use std/assert; def main [] { }",
+            "def main --env [] { }",
+            "@example one { main }\ndef --wrapped main [...rest] { }",
+            "let two = [\n1\n]\r\nexport def `main` [\n] { }",
         ] {
             assert!(read(yes).unwrap().has_main, "{yes}");
         }
@@ -173,6 +193,9 @@ mod tests {
             "def mainly [] {}",
             "def \"main sub\" [] {}",
             "module m {\n    export def main [] {}\n}",
+            "module m {\ndef main [] {}\n}",
+            "let text = '\ndef main [] {}'",
+            "print def main [",
         ] {
             assert!(!read(no).unwrap().has_main, "{no}");
         }

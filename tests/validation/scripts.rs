@@ -79,6 +79,11 @@ fn every_bad_end_of_a_script_stops_the_run() {
         // A shell's own `kill`: the program is not on every computer.
         ("^sh -c $'kill -9 ($nu.pid)'", "killed by signal 9"),
         ("def main [] { error make {msg: 'from main'} }", "from main"),
+        (
+            "use std/assert; def main --env [] { error make {msg: 'behind another'} }",
+            "behind another",
+        ),
+        ("  def main [] { false }", "it gave `false`"),
         ("def main [x: int] { }", "issing required positional"),
         ("false", "it gave `false`"),
         ("# migrate: lat\nprint 1", "migrate: "),
@@ -114,6 +119,7 @@ fn a_script_that_passes_may_do_odd_things() {
         "let x = 1; $x | ignore",
         "job spawn { sleep 30sec }",
         "use std/assert; assert true",
+        "let text = '\ndef main [] {}'; print $text",
     ] {
         let project = with_script(script);
         let result = project.nu("migrate run db --quiet | length; $env.PWD == (pwd)");
