@@ -40,6 +40,27 @@ fn a_value_of_no_use_is_never_skipped() {
 }
 
 #[test]
+fn no_flag_is_left_unheeded_beside_another() {
+    let project = Project::with(&[A]);
+    for script in [
+        "migrate rehearse ./db --scratch --undo",
+        "migrate validate ./db --offline --check {|migration| false }",
+        "migrate run ./db --set {a: 1} --set {b: 2}",
+        "migrate run ./db --to 20230101000000 --to 20250101000000",
+        "migrate undo ./db --steps 1 --steps 2",
+        "migrate status ./db --database a --database b",
+        "migrate adopt ./db --baseline 20230101000000 --baseline 20240101000000",
+    ] {
+        assert_eq!(project.code(script), "migrate::bad_flag", "{script}");
+    }
+    let script = "let c = ('{\"a\": \"true\"}' | from json); migrate rehearse ./db --undo=$c.a";
+    assert_eq!(project.nu(script).code, Some(1));
+    assert_eq!(project.tables(), "");
+    let lists = "migrate status ./db --track core --track core --expect-tracks core | length";
+    assert_eq!(project.nu(lists).text(), "1");
+}
+
+#[test]
 fn parent_folders_are_those_of_the_tree() {
     let project = Project::with(&[A]);
     project.write("app/migrate.json", r#"{"database": "no_such_database"}"#);

@@ -82,9 +82,21 @@ pub fn switch(call: &EvaluatedCall, name: &'static str) -> Result<bool, Error> {
 }
 
 pub fn flag(call: &EvaluatedCall, name: &'static str) -> Result<Option<String>, Error> {
-    call.get_flag_value(name)
+    value(call, name)?
         .map(|value| usable(&value, name))
         .transpose()
+}
+
+/// The value of a flag that makes sense once: of two, nushell would give the first alone.
+fn value(call: &EvaluatedCall, flag: &'static str) -> Result<Option<Value>, Error> {
+    let given = call.named.iter().filter(|(name, _)| name.item == flag);
+    if given.count() > 1 {
+        return Err(Error::BadFlag {
+            flag,
+            problem: "it is given more than once".to_owned(),
+        });
+    }
+    Ok(call.get_flag_value(flag))
 }
 
 fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
@@ -101,12 +113,10 @@ fn usable(value: &Value, flag: &'static str) -> Result<String, Error> {
 /// What `migrate run` is asked for.
 pub fn request(call: &EvaluatedCall, transaction: TransactionMode) -> Result<Request, Error> {
     Ok(Request {
-        to: call
-            .get_flag_value("to")
+        to: value(call, "to")?
             .map(|value| version(&value))
             .transpose()?,
-        steps: call
-            .get_flag_value("steps")
+        steps: value(call, "steps")?
             .map(|value| steps(&value))
             .transpose()?,
         transaction,
@@ -118,12 +128,10 @@ pub fn request(call: &EvaluatedCall, transaction: TransactionMode) -> Result<Req
 /// How far `migrate undo` is to go.
 pub fn extent(call: &EvaluatedCall) -> Result<Extent, Error> {
     Ok(Extent {
-        to: call
-            .get_flag_value("to")
+        to: value(call, "to")?
             .map(|value| version(&value))
             .transpose()?,
-        steps: call
-            .get_flag_value("steps")
+        steps: value(call, "steps")?
             .map(|value| steps(&value))
             .transpose()?,
     })
@@ -131,7 +139,7 @@ pub fn extent(call: &EvaluatedCall) -> Result<Extent, Error> {
 
 /// Whose word `migrate adopt` is to take.
 pub fn adoption(call: &EvaluatedCall) -> Result<Adoption, Error> {
-    let baseline = call.get_flag_value("baseline");
+    let baseline = value(call, "baseline")?;
     match (flag(call, "from")?, baseline) {
         (Some(name), None) => Ok(Adoption::Tool {
             tool: tool(&name)?,
@@ -160,7 +168,7 @@ pub fn import_order(call: &EvaluatedCall) -> Result<(Tool, String), Error> {
 
 /// What `migrate squash` is to replace.
 pub fn squash_order(call: &EvaluatedCall) -> Result<SquashOrder, Error> {
-    let to = call.get_flag_value("to").ok_or_else(|| Error::BadFlag {
+    let to = value(call, "to")?.ok_or_else(|| Error::BadFlag {
         flag: "to",
         problem: "say up to which timestamp, such as --to 20240108090000".to_owned(),
     })?;
@@ -182,19 +190,24 @@ fn flags(call: &EvaluatedCall) -> Result<Layer, Error> {
     let mut layer = Layer::new();
     for key in Key::iter() {
         let Some(name) = key.flag() else { continue };
-        let text = match (key, call.get_flag_value(name)) {
-            (_, None) => continue,
-            (Key::Variables, Some(value)) => object(&value).map_err(|problem| Error::BadFlag {
-                flag: name,
-                problem,
-            })?,
-            (Key::ExpectTracks, Some(_)) => {
-                let words = one_or_more(call, name)?;
-                let words: Result<Vec<_>, _> =
-                    words.iter().map(|word| usable(word, name)).collect();
-                words?.join(" ")
+        let text = if key == Key::ExpectTracks {
+            let words = one_or_more(call, name)?;
+            if words.is_empty() {
+                continue;
             }
-            (_, Some(value)) => usable(&value, name)?,
+            let words: Result<Vec<_>, _> = words.iter().map(|word| usable(word, name)).collect();
+            words?.join(" ")
+        } else {
+            match value(call, name)? {
+                None => continue,
+                Some(value) if key == Key::Variables => {
+                    object(&value).map_err(|problem| Error::BadFlag {
+                        flag: name,
+                        problem,
+                    })?
+                }
+                Some(value) => usable(&value, name)?,
+            }
         };
         let origin = Origin::Flag;
         layer.insert(key, Sourced { text, origin });

@@ -15,6 +15,7 @@ use crate::execution::conflicts::Conflict;
 use crate::execution::effects::Lock;
 use crate::execution::lock_mode::LockMode;
 use crate::execution::row::RehearsalRow;
+use crate::settings::Error;
 use crate::verbs::rehearse::rehearse;
 use crate::verbs::round_trip::{RoundTripRow, rehearse_undo};
 use crate::verbs::scratch::scratch;
@@ -121,15 +122,24 @@ impl PluginCommand for Rehearse {
         call: &EvaluatedCall,
         _input: PipelineData,
     ) -> Result<PipelineData, LabeledError> {
+        let is_undo = chosen(call, "undo")?;
         if chosen(call, "scratch")? {
             return answer(engine, call, |context| {
+                // An empty table would be taken for a proof of both.
+                if is_undo {
+                    return Err(Error::BadFlag {
+                        flag: "undo",
+                        problem: "it cannot be combined with --scratch".to_owned(),
+                    }
+                    .into());
+                }
                 let request = request(call, context.transaction_mode())?;
                 let closures = closures(engine, call, context)?;
                 let skip = switch(call, "skip-validation")?;
                 scratch(context, &request, &preflight(call, &closures, skip)?)
             });
         }
-        if call.has_flag("undo").unwrap_or(false) {
+        if is_undo {
             return answer(engine, call, |context| {
                 let request = request(call, context.transaction_mode())?;
                 let closures = closures(engine, call, context)?;

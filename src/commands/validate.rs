@@ -3,13 +3,14 @@
 use nu_plugin::{EngineInterface, EvaluatedCall, PluginCommand};
 use nu_protocol::{Example, LabeledError, PipelineData, Signature, SyntaxShape};
 
-use super::arguments::switch;
+use super::arguments::{checks, switch};
 use super::completion::completes;
 use super::error::to_paste;
 use super::help::{columns, columns_with, help};
 use super::signature::MigrateSignature;
 use super::table::{Column, Full, Row, one_line};
 use super::{MigratePlugin, answer_in_full, closures, preflight};
+use crate::settings::Error;
 use crate::sql::rules::Severity;
 use crate::tree::file_name::parse_recorded;
 use crate::verbs::validate::{Finding, Order, validate};
@@ -125,6 +126,14 @@ impl PluginCommand for Validate {
                 offline: switch(call, "offline")?,
                 fails_on: fails_on(switch(call, "strict")?, switch(call, "deny-warnings")?),
             };
+            if order.offline && !checks(call)?.is_empty() {
+                return Err(Error::BadFlag {
+                    flag: "check",
+                    problem: "it cannot be combined with --offline, which runs no checks"
+                        .to_owned(),
+                }
+                .into());
+            }
             let closures = closures(engine, call, context)?;
             let found = validate(context, &preflight(call, &closures, false)?, &order)?;
             Ok(found.into_iter().map(|found| ready(found, call)).collect())
