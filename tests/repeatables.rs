@@ -270,6 +270,8 @@ fn a_rehearsal_applies_them_and_rolls_back() {
             "repeat_core_prices.sql rehearsed repeatable new",
         ])
     );
+    let versions = project.nu("migrate rehearse db | get version | to json -r");
+    assert_eq!(versions.json(), json!(["20240101000000", null, null]));
     assert_eq!(project.tables(), "");
     project.write("db/core/repeat_core_broken.sql", "SELECT nonsense;");
     assert_eq!(project.code("migrate rehearse db"), "migrate::sql_failed");

@@ -83,6 +83,8 @@ const MOST: usize = 500;
 
 fn versions(names: Vec<Name>, typed: Option<String>) -> Vec<DynamicSuggestion> {
     let mut names = newest_first(names);
+    // A repeatable has none.
+    names.retain(|name| name.digits().is_some());
     names.dedup_by(|one, other| one.version == other.version);
     let describe = |name: &Name| format!("{} {}", name.track, name.description);
     let offers = names
@@ -211,6 +213,15 @@ mod tests {
             .map(|number| (format!("{number:05}"), None));
         let offers = nearest(offers, typed.map(str::to_owned));
         offers.into_iter().map(|offer| offer.value).collect()
+    }
+
+    #[test]
+    fn a_repeatable_has_no_version_to_offer() {
+        let names = ["20240101000000_core_a.sql", "repeat_core_b.sql"];
+        let names = names.map(|name| crate::tree::examples::migration(name).name);
+        let offers = versions(names.to_vec(), None);
+        let offers: Vec<_> = offers.into_iter().map(|offer| offer.value).collect();
+        assert_eq!(offers, ["20240101000000"]);
     }
 
     #[test]

@@ -163,8 +163,10 @@ impl Row for RehearsalRow {
         vec![
             Column::text("track", |row: &Self| row.run.name.track.to_string())
                 .means("the track of the migration"),
-            Column::text("version", |row: &Self| row.run.name.version.to_string())
-                .means("the timestamp of 14 digits"),
+            Column::optional_text("version", |row: &Self| {
+                Some(row.run.name.digits()?.to_string())
+            })
+            .means("the timestamp of 14 digits; empty for a repeatable"),
             Column::text("description", |row: &Self| row.run.name.description.clone())
                 .means("the description in the file name"),
             Column::optional_text("blocks", |row: &Self| {
