@@ -69,6 +69,10 @@ fn every_bad_end_of_a_script_stops_the_run() {
         ("error make 'just a text'", "just a text"),
         ("^sh -c 'exit 7'", "exited with code 7"),
         ("^sh -c 'exit 7'; print on", "exited with code 7"),
+        (
+            "let found = (^sh -c 'echo a; exit 7'); $found | lines",
+            "exited with code 7",
+        ),
         ("let x = (1 +", "nclosed delimiter"),
         ("no-such-command", "no-such-command"),
         ("ls /no/such/folder", "/no/such/folder"),
