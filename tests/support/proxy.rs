@@ -147,15 +147,16 @@ impl Link {
         }
     }
 
-    /// The client is gone, or deaf, before an answer can reach it.
+    /// No answer reaches the client any more.
     fn strike(self, message: &[u8]) {
         let Cut { how, passes, .. } = self.all.cut;
         self.is_struck.store(true, Ordering::SeqCst);
-        if matches!(how, How::End | How::HalfOpen) {
-            let _ = self.client.shutdown(Shutdown::Both);
-        }
+        // Before the client can look back over another connection.
         if passes {
             let _ = (&*self.server).write_all(message);
+        }
+        if matches!(how, How::End | How::HalfOpen) {
+            let _ = self.client.shutdown(Shutdown::Both);
         }
         match how {
             How::End => drop(self.server.shutdown(Shutdown::Both)),
