@@ -167,6 +167,15 @@ impl Database {
         Ok(parse_json(&self.read(&query)?)?)
     }
 
+    /// The views of these tracks' repeatables that were written, or filled, since those have run.
+    pub fn views_changed_since(&mut self, tracks: &[&Track]) -> Result<BTreeSet<String>, Error> {
+        if tracks.is_empty() {
+            return Ok(BTreeSet::new());
+        }
+        let query = self.place.changed_query(tracks);
+        Ok(parse_json(&self.read(&query)?)?)
+    }
+
     /// The names of all indexes that no query can use.
     pub fn invalid_indexes(&mut self) -> Result<Vec<String>, psql::Error> {
         self.ask_json(&questions::invalid_indexes())

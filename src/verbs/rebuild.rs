@@ -102,6 +102,7 @@ fn write(context: &Context, deeds: &[Deeds]) -> Result<usize, Error> {
         let mut rows = ledgers.rows.iter();
         rows.find(|row| row.track.as_str() == track && row.name == *name)
     };
+    let newer = newer(&mut database, &ledgers.rows)?;
     let mut statements = String::new();
     let mut ensured: BTreeSet<&Track> = BTreeSet::new();
     let mut filled = 0;
@@ -109,7 +110,7 @@ fn write(context: &Context, deeds: &[Deeds]) -> Result<usize, Error> {
         let Some(row) = row(track, name).filter(|row| row.state == RowState::Applied) else {
             continue;
         };
-        if known.contains(&(track, name)) {
+        if known.contains(&(track, name)) || newer.contains(name) {
             continue;
         }
         if ensured.insert(&row.track) {
@@ -123,4 +124,23 @@ fn write(context: &Context, deeds: &[Deeds]) -> Result<usize, Error> {
         database.change(&statements)?;
     }
     Ok(filled)
+}
+
+/// The names of the repeatables that something is newer than: what they stand on, or their own views, which
+/// somebody has changed. A row that is written would be newer than all of it, and hide that.
+fn newer(database: &mut Database, rows: &[Row]) -> Result<BTreeSet<String>, Error> {
+    let repeatables = rows.iter().filter(|row| row.is_repeatable());
+    let tracks: BTreeSet<_> = repeatables.clone().map(|row| &row.track).collect();
+    let tracks = Vec::from_iter(tracks);
+    let mut newer = database.due_by_dependency(&tracks)?;
+    let changed = database.views_changed_since(&tracks)?;
+    let made_one = |row: &&Row| {
+        let mut keys = row
+            .parts
+            .keys()
+            .filter_map(|key| key.strip_prefix("@view "));
+        keys.any(|view| changed.contains(view))
+    };
+    newer.extend(repeatables.filter(made_one).map(|row| row.name.clone()));
+    Ok(newer)
 }

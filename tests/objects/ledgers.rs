@@ -93,3 +93,47 @@ fn what_an_earlier_version_has_applied_is_filled_by_a_replay() {
     let made = project.nu("migrate objects db | where name == public.customer | get 0.made_by");
     assert_eq!(made.text(), "20240101000000_core_a.sql");
 }
+
+/// A row that is written looks newer than all that its objects stand on.
+#[test]
+fn a_replay_leaves_alone_what_is_due_or_was_changed_by_hand() {
+    let project = Project::with(&[
+        (
+            "core/20240101000000_core_a.sql",
+            "CREATE TABLE price (net int);\nCREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1';\n",
+        ),
+        (
+            "impl/repeat_impl_due.sql",
+            "CREATE OR REPLACE VIEW due AS SELECT f() AS one;\n",
+        ),
+        (
+            "impl/repeat_impl_edited.sql",
+            "CREATE OR REPLACE VIEW edited AS SELECT net FROM price;\n",
+        ),
+        (
+            "impl/repeat_impl_other.sql",
+            "CREATE OR REPLACE VIEW other AS SELECT 1 AS one;\n",
+        ),
+    ]);
+    project.nu("migrate run db -q | ignore").text();
+    project.sql(
+        "ALTER TABLE migrations_impl DROP objects;
+         CREATE OR REPLACE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 2';
+         CREATE OR REPLACE VIEW edited AS SELECT net, 1 AS by_hand FROM price",
+    );
+    let pending = "migrate status db | where pending | get name | to nuon";
+    assert_eq!(project.nu(pending).text(), r#"["repeat_impl_due.sql"]"#);
+    let rebuilt = project.nu("migrate objects db --rebuild | length");
+    assert!(
+        rebuilt.stderr.contains("1 ledger row filled"),
+        "{}",
+        rebuilt.stderr
+    );
+    assert_eq!(project.nu(pending).text(), r#"["repeat_impl_due.sql"]"#);
+    project.write(
+        "db/core/20240201000000_core_b.sql",
+        "ALTER TABLE price ALTER net TYPE bigint;\n",
+    );
+    let run = project.nu("migrate run db -q");
+    assert!(run.stderr.contains("changed or filled"), "{}", run.stderr);
+}
