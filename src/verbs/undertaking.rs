@@ -229,43 +229,31 @@ fn attempt(
     if database.server.is_citus && !plan.groups.is_empty() {
         circumstances.progress.note(LOCKS_OF_SHARDS);
     }
-    let is_undo = undertaking.is_undo;
-    let progress = circumstances.progress;
-    if plan.is_empty() {
-        record(
-            context,
+    let done = if plan.is_empty() {
+        Ok(())
+    } else {
+        database.make_ready()?;
+        execution::run(
             &mut database,
-            &ledgers.rows,
+            &ledgers.tables,
+            &plan,
+            circumstances,
+            checker,
             applied,
-            is_undo,
-            progress,
-        );
-        database.close();
-        return Ok(Attempt::Done);
+            &mut kept.later,
+        )
+    };
+    if let Err(stop) = done {
+        return Ok(Attempt::Stopped(Box::new(stop)));
     }
-    database.make_ready()?;
-    let done = execution::run(
+    record(
+        context,
         &mut database,
-        &ledgers.tables,
-        &plan,
-        circumstances,
-        checker,
+        &ledgers.rows,
         applied,
-        &mut kept.later,
+        undertaking.is_undo,
+        circumstances.progress,
     );
-    Ok(match done {
-        Ok(()) => {
-            record(
-                context,
-                &mut database,
-                &ledgers.rows,
-                applied,
-                is_undo,
-                progress,
-            );
-            database.close();
-            Attempt::Done
-        }
-        Err(stop) => Attempt::Stopped(Box::new(stop)),
-    })
+    database.close();
+    Ok(Attempt::Done)
 }
